@@ -1,0 +1,2 @@
+//! Postlens.
+fn main() {}
