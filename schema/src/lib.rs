@@ -1,1 +1,34 @@
-//! schema
+//! What exists in Postlens: the vocabulary of events, deliveries, measures, rates and dimensions, the tables that hold
+//! them in ClickHouse, and the client that reaches them.
+//!
+//! This crate owns names and shapes. How events become rows is `ingest`'s business, how rows become reports is `query`'s.
+
+mod account;
+mod address;
+mod basis;
+mod clickhouse;
+mod clock;
+mod dimension;
+mod event;
+mod identity;
+mod measure;
+mod migrate;
+mod provider;
+mod rate;
+mod tables;
+mod time;
+
+pub use account::{AccountId, InvalidAccount};
+pub use address::{AddressError, MAX_ADDRESS, domain_of, message_id, recipient, sender};
+pub use basis::Basis;
+pub use clickhouse::{ClickHouse, Endpoint};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use dimension::{Dimension, FieldName, InvalidDimension};
+pub use event::{Event, EventKind, FailureClass, SecureMethod};
+pub use identity::{DeliveryKey, EventId, Identifier, RecipientHash, Secret};
+pub use measure::{Measure, Measures};
+pub use migrate::{MigrationError, migrate};
+pub use provider::MailboxProvider;
+pub use rate::Rate;
+pub use tables::{CUBE, DELIVERIES, EVENTS, WEIGHT};
+pub use time::{Bucket, Millis};

@@ -1,0 +1,86 @@
+//! Who runs a mailbox, told by the recipient's domain.
+
+/// An operator of many mailboxes, as deliverability engineers name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MailboxProvider(&'static str);
+
+/// Domains that name their operator by themselves; for Yahoo, Microsoft and Apple, every national variant counts.
+const DOMAINS: &[(&str, &[&str])] = &[
+    ("gmail", &["gmail.com", "googlemail.com"]),
+    ("microsoft", &["outlook.com", "hotmail.com", "live.com", "msn.com", "passport.com", "windowslive.com"]),
+    ("yahoo", &["yahoo.com", "ymail.com", "rocketmail.com", "aol.com", "aim.com", "verizon.net", "netscape.net"]),
+    ("apple", &["icloud.com", "me.com", "mac.com"]),
+    ("comcast", &["comcast.net", "xfinity.com"]),
+    ("att", &["att.net", "sbcglobal.net", "bellsouth.net", "ameritech.net", "pacbell.net", "swbell.net", "flash.net"]),
+    ("charter", &["charter.net", "spectrum.net", "rr.com", "twc.com", "roadrunner.com"]),
+    ("cox", &["cox.net"]),
+    ("proton", &["proton.me", "protonmail.com", "pm.me"]),
+    ("fastmail", &["fastmail.com", "fastmail.fm"]),
+    ("zoho", &["zoho.com", "zohomail.com"]),
+    ("gmx", &["gmx.com", "gmx.net", "gmx.de", "gmx.at", "gmx.ch", "web.de", "mail.com"]),
+    ("telekom", &["t-online.de", "magenta.de"]),
+    ("orange", &["orange.fr", "wanadoo.fr"]),
+    ("free", &["free.fr"]),
+    ("laposte", &["laposte.net"]),
+    ("libero", &["libero.it", "virgilio.it", "iol.it", "inwind.it"]),
+    ("mail_ru", &["mail.ru", "bk.ru", "inbox.ru", "list.ru", "internet.ru"]),
+    ("yandex", &["yandex.ru", "yandex.com", "ya.ru"]),
+    ("qq", &["qq.com", "foxmail.com"]),
+    ("netease", &["163.com", "126.com", "yeah.net"]),
+    ("naver", &["naver.com"]),
+];
+
+/// Operators that use `name.ccTLD` and `name.co.ccTLD` all over the world.
+const WORLDWIDE: &[(&str, &[&str])] =
+    &[("microsoft", &["outlook", "hotmail", "live"]), ("yahoo", &["yahoo"]), ("yandex", &["yandex"])];
+
+impl MailboxProvider {
+    /// The operator of the mailboxes of a domain (in its normal form); `other` when the domain does not tell.
+    #[must_use]
+    pub fn of_domain(domain: &str) -> Self {
+        if let Some((name, _)) = DOMAINS.iter().find(|(_, domains)| domains.contains(&domain)) {
+            return Self(name);
+        }
+        let mut labels = domain.split('.');
+        let (first, second, third, rest) = (labels.next(), labels.next(), labels.next(), labels.next());
+        let national = match (second, third) {
+            (Some(tld), None) => tld.len() == 2,
+            (Some("co" | "com"), Some(tld)) => tld.len() == 2,
+            _ => false,
+        };
+        let found = WORLDWIDE.iter().find(|(_, names)| first.is_some_and(|first| names.contains(&first)));
+        match found {
+            Some((name, _)) if national && rest.is_none() => Self(name),
+            _ => Self("other"),
+        }
+    }
+
+    /// The name in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_lead_to_their_operator() {
+        for (domain, provider) in [
+            ("gmail.com", "gmail"),
+            ("hotmail.co.uk", "microsoft"),
+            ("live.nl", "microsoft"),
+            ("yahoo.com.br", "yahoo"),
+            ("aol.com", "yahoo"),
+            ("icloud.com", "apple"),
+            ("yahoo.example.com", "other"),
+            ("live.example", "other"),
+            ("example.org", "other"),
+            ("", "other"),
+        ] {
+            assert_eq!(MailboxProvider::of_domain(domain).name(), provider, "{domain}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The tables in ClickHouse and what each is for. Their DDL is written once, here; `migrate` runs it.
+
+use std::fmt::Write as _;
+
+use crate::Measure;
+
+/// Every distinct event, as accepted: for drill-down, audit and rebuild.
+pub const EVENTS: &str = "events";
+/// The latest state of every delivery.
+pub const DELIVERIES: &str = "deliveries";
+/// Signed measures by account, basis, quarter of an hour and dimensions: what reports read.
+pub const CUBE: &str = "cube";
+/// The cube's column that sums all measures of a row: a group exists in a report exactly when it is above zero.
+pub const WEIGHT: &str = "weight";
+
+/// Blocks whose `insert_deduplication_token` each partition remembers. The writer repeats only the latest one, so a few suffice;
+/// the rest is room for parallel writers.
+const SETTINGS: &str = "non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1";
+
+/// The migrations, oldest first. Their numbers are their places; never change one that was released, append another.
+pub(crate) fn migrations() -> [String; 3] {
+    [events(), deliveries(), cube()]
+}
+
+fn events() -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {EVENTS} (
+    account LowCardinality(String),
+    delivery UInt128,
+    event_id UInt128,
+    kind LowCardinality(String),
+    time DateTime64(3, 'UTC'),
+    accepted_at DateTime64(3, 'UTC'),
+    source_id String,
+    message_id String,
+    recipient String,
+    recipient_hash UInt128,
+    recipient_domain LowCardinality(String),
+    sender LowCardinality(String),
+    subject String,
+    campaign LowCardinality(String),
+    fields Map(LowCardinality(String), String),
+    machine Bool,
+    class LowCardinality(String),
+    method LowCardinality(String),
+    url String,
+    reason String
+) ENGINE = MergeTree
+PARTITION BY toYYYYMM(time)
+ORDER BY (account, delivery, time, event_id)
+SETTINGS {SETTINGS}"
+    )
+}
+
+fn deliveries() -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {DELIVERIES} (
+    account LowCardinality(String),
+    sent_day Date,
+    delivery UInt128,
+    version UInt64,
+    deleted UInt8,
+    message_id String,
+    recipient String,
+    recipient_hash UInt128,
+    recipient_domain LowCardinality(String),
+    mailbox_provider LowCardinality(String),
+    sender LowCardinality(String),
+    sender_domain LowCardinality(String),
+    subject String,
+    campaign LowCardinality(String),
+    fields Map(LowCardinality(String), String),
+    outcome LowCardinality(String),
+    class LowCardinality(String),
+    sent_at DateTime64(3, 'UTC'),
+    last_event_at DateTime64(3, 'UTC'),
+    delivered_at Nullable(DateTime64(3, 'UTC')),
+    failed_at Nullable(DateTime64(3, 'UTC')),
+    secured_at Nullable(DateTime64(3, 'UTC')),
+    opened_at Nullable(DateTime64(3, 'UTC')),
+    machine_opened_at Nullable(DateTime64(3, 'UTC')),
+    clicked_at Nullable(DateTime64(3, 'UTC')),
+    complained_at Nullable(DateTime64(3, 'UTC')),
+    unsubscribed_at Nullable(DateTime64(3, 'UTC'))
+) ENGINE = ReplacingMergeTree(version, deleted)
+PARTITION BY toYYYYMM(sent_day)
+ORDER BY (account, sent_day, delivery)
+SETTINGS {SETTINGS}"
+    )
+}
+
+fn cube() -> String {
+    let mut columns = String::new();
+    let mut summed = String::new();
+    for measure in Measure::ALL {
+        let name = measure.name();
+        write!(columns, "    {name} Int64 CODEC(T64, ZSTD(1)),\n").expect("writing to a String does not fail");
+        write!(summed, "{name}, ").expect("writing to a String does not fail");
+    }
+    format!(
+        "CREATE TABLE IF NOT EXISTS {CUBE} (
+    account LowCardinality(String),
+    basis UInt8,
+    bucket DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    campaign LowCardinality(String),
+    subject LowCardinality(String),
+    sender LowCardinality(String),
+    sender_domain LowCardinality(String),
+    recipient_domain LowCardinality(String),
+    mailbox_provider LowCardinality(String),
+    fields Map(LowCardinality(String), String),
+{columns}    {WEIGHT} Int64 CODEC(T64, ZSTD(1))
+) ENGINE = SummingMergeTree(({summed}{WEIGHT}))
+PARTITION BY toYYYYMM(bucket)
+PRIMARY KEY (account, basis, bucket)
+ORDER BY (account, basis, bucket, campaign, subject, sender, recipient_domain, fields)
+SETTINGS {SETTINGS}"
+    )
+}

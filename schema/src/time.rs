@@ -1,0 +1,53 @@
+//! Points in time: milliseconds for events, quarters of an hour for reports.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(pub i64);
+
+impl Millis {
+    /// As a date and time in UTC; `None` beyond the years that chrono knows.
+    #[must_use]
+    pub const fn to_datetime(self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.0)
+    }
+}
+
+impl From<DateTime<Utc>> for Millis {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.timestamp_millis())
+    }
+}
+
+/// A quarter of an hour, named by its first second since 1970. Every real time zone is offset by whole quarters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bucket(pub u32);
+
+impl Bucket {
+    /// The length of a bucket in seconds.
+    pub const SECONDS: u32 = 900;
+
+    /// The bucket that `time` lies in; times before 1970 or after 2106 land in the first or the last bucket.
+    #[must_use]
+    pub fn of(time: Millis) -> Self {
+        let seconds = time.0.div_euclid(1000).clamp(0, i64::from(u32::MAX));
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        Self(seconds - seconds % Self::SECONDS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_holds_its_first_millisecond_and_not_the_next_bucket_s() {
+        assert_eq!(Bucket::of(Millis(899_999)), Bucket(0));
+        assert_eq!(Bucket::of(Millis(900_000)), Bucket(900));
+        assert_eq!(Bucket::of(Millis(-1)), Bucket(0));
+    }
+}
