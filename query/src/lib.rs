@@ -1,1 +1,40 @@
-//! query
+//! Questions and their answers: which groups of messages, what became of them, at what rates.
+//!
+//! The way of a report, each step a module, only `run` does I/O:
+//!
+//! 1. **request** — what a caller asks, as texts: a query string or a JSON document ([`SplitRequest`], [`SummaryRequest`], [`SeriesRequest`]);
+//! 2. **spec** — the same, judged: a [`ReportSpec`] of enums, times on quarters of an hour and values to bind, or a [`SpecError`] that
+//!    names the parameter and what to change;
+//! 3. **sql** — the spec as SQL over the cube: every value a bound parameter, the account the first condition;
+//! 4. **run** — asks ClickHouse within [`Limits`] and puts the answer together;
+//! 5. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
+//!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
+//!
+//! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
+//! crate knows nothing of HTTP.
+
+mod answer;
+pub mod chart;
+pub mod csv;
+mod error;
+mod filter;
+mod interval;
+mod json;
+mod presentation;
+mod report;
+mod request;
+mod run;
+mod spec;
+mod sql;
+mod when;
+mod zone;
+
+pub use error::SpecError;
+pub use filter::{Filter, Test};
+pub use interval::Interval;
+pub use presentation::{Format, Presentation};
+pub use report::{Body, EVENT_BASIS_NOTE, Line, Remainder, Report, Row};
+pub use request::{SeriesRequest, SplitRequest, SummaryRequest, from_json, from_pairs};
+pub use run::{Limits, QueryError, run};
+pub use spec::{Kind, ReportSpec, Sort, SortKey};
+pub use when::Range;

@@ -1,0 +1,82 @@
+//! What ClickHouse answers in its format `JSONCompact`: rows of texts and whole numbers, totals, and how many rows a limit saw.
+
+use serde::Deserialize;
+
+/// The answer is not what the query asks for.
+#[derive(Debug, thiserror::Error)]
+#[error("the database's answer cannot be read: {0}")]
+pub(crate) struct Malformed(String);
+
+/// An answer.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Answer {
+    data: Vec<Vec<Cell>>,
+    totals: Option<Vec<Cell>>,
+    #[serde(default)]
+    rows_before_limit_at_least: u64,
+}
+
+/// A value; truth values are 0 and 1.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Cell {
+    Number(i64),
+    Truth(bool),
+    Text(String),
+}
+
+/// A row of an answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Cells<'a>(&'a [Cell]);
+
+impl Answer {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        serde_json::from_slice(bytes).map_err(|error| Malformed(error.to_string()))
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Cells<'_>> {
+        self.data.iter().map(|row| Cells(row))
+    }
+
+    pub(crate) fn totals(&self) -> Option<Cells<'_>> {
+        self.totals.as_deref().map(Cells)
+    }
+
+    /// How many rows there were before the limit, or 0 when it cut none and the engine kept silent.
+    pub(crate) const fn rows_before_limit(&self) -> u64 {
+        self.rows_before_limit_at_least
+    }
+}
+
+impl Cells<'_> {
+    /// The number in a column.
+    pub(crate) fn number(self, column: usize) -> Result<i64, Malformed> {
+        self.0.get(column).ok_or_else(missing).and_then(number)
+    }
+
+    /// The numbers from a column on.
+    pub(crate) fn numbers(self, from: usize) -> Result<Vec<i64>, Malformed> {
+        self.0.get(from..).ok_or_else(missing)?.iter().map(number).collect()
+    }
+
+    /// The texts of `count` columns.
+    pub(crate) fn texts(self, from: usize, count: usize) -> Result<Vec<String>, Malformed> {
+        let text = |cell: &Cell| match cell {
+            Cell::Text(text) => Ok(text.clone()),
+            other => Err(Malformed(format!("{other:?} is no text"))),
+        };
+        self.0.get(from..from + count).ok_or_else(missing)?.iter().map(text).collect()
+    }
+}
+
+fn number(cell: &Cell) -> Result<i64, Malformed> {
+    match cell {
+        Cell::Number(number) => Ok(*number),
+        Cell::Truth(truth) => Ok(i64::from(*truth)),
+        Cell::Text(_) => Err(Malformed("a text is no number".to_owned())),
+    }
+}
+
+fn missing() -> Malformed {
+    Malformed("a column is missing".to_owned())
+}

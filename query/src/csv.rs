@@ -1,0 +1,170 @@
+//! The report as CSV (RFC 4180): a header, one row a group (and interval), what was cut, and the total last on request.
+//!
+//! Texts that a spreadsheet would take for a formula get an apostrophe in front. Our own numbers stay as they are: none begins
+//! with a sign. A rate is a fraction; where it does not exist the cell is empty.
+
+use std::borrow::{Borrow, Cow};
+
+use csv::{Terminator, Writer, WriterBuilder};
+use schema::{Measure, Measures, Rate};
+
+use crate::{
+    Kind,
+    report::{Body, Line, Report, shown},
+};
+
+/// Chunks are about this long, in bytes.
+const CHUNK: usize = 16 * 1024;
+
+/// What a CSV document contains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// Whether the last row is the total.
+    pub total: bool,
+}
+
+/// The document in chunks of a few kilobytes, each made when it is asked for.
+pub fn write<R: Borrow<Report>>(report: R, options: &CsvOptions) -> impl Iterator<Item = String> + use<R> {
+    let mut sheet = Sheet { report, total: options.total, place: Place::Header };
+    std::iter::from_fn(move || sheet.chunk())
+}
+
+/// Which row comes next.
+#[derive(Clone, Copy)]
+enum Place {
+    Header,
+    /// A row of a group: the group and the interval.
+    Row(usize, usize),
+    /// A row of what was cut: the interval.
+    Remainder(usize),
+    Total,
+    End,
+}
+
+struct Sheet<R> {
+    report: R,
+    total: bool,
+    place: Place,
+}
+
+impl<R: Borrow<Report>> Sheet<R> {
+    fn chunk(&mut self) -> Option<String> {
+        let mut writer =
+            WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::with_capacity(CHUNK + 1024));
+        loop {
+            let report = self.report.borrow();
+            match self.place {
+                Place::Header => record(&mut writer, header(report)),
+                Place::Row(group, time) => match row(report, group, time) {
+                    Some(cells) => record(&mut writer, cells),
+                    None => {
+                        self.place = Place::Remainder(0);
+                        continue;
+                    }
+                },
+                Place::Remainder(time) => match remainder(report, time) {
+                    Some(cells) => record(&mut writer, cells),
+                    None => {
+                        self.place = Place::Total;
+                        continue;
+                    }
+                },
+                Place::Total if self.total || report.spec.kind == Kind::Summary => record(&mut writer, total(report)),
+                Place::Total => {}
+                Place::End => break,
+            }
+            self.place = after(report, self.place);
+            if writer.get_ref().len() >= CHUNK {
+                break;
+            }
+        }
+        let bytes = writer.into_inner().unwrap_or_default();
+        String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+    }
+}
+
+/// The place after one that was written.
+fn after(report: &Report, place: Place) -> Place {
+    match place {
+        Place::Header => Place::Row(0, 0),
+        Place::Row(group, time) => match &report.body {
+            Body::Series { times, .. } if time + 1 < times.len() => Place::Row(group, time + 1),
+            _ => Place::Row(group + 1, 0),
+        },
+        Place::Remainder(time) => Place::Remainder(time + 1),
+        Place::Total | Place::End => Place::End,
+    }
+}
+
+fn header(report: &Report) -> Vec<String> {
+    let spec = &report.spec;
+    let time = matches!(spec.kind, Kind::Series(_)).then(|| "time".to_owned());
+    let keys = spec.by.iter().map(|dimension| safe(&dimension.to_string()).into_owned());
+    let measures = spec.measures().iter().copied().map(|measure| Measure::name(measure).to_owned());
+    let rates = spec.rates().iter().copied().map(|rate| Rate::name(rate).to_owned());
+    time.into_iter().chain(keys).chain(measures).chain(rates).collect()
+}
+
+fn row(report: &Report, group: usize, time: usize) -> Option<Vec<String>> {
+    let key = |key: &[String]| key.iter().map(|value| safe(shown(value)).into_owned()).collect::<Vec<_>>();
+    match &report.body {
+        Body::Summary => None,
+        Body::Split { rows, .. } => {
+            let row = rows.get(group)?;
+            Some(cells(report, key(&row.key), &row.measures))
+        }
+        Body::Series { times, groups, .. } => {
+            let line = groups.get(group)?;
+            Some(point(report, times, line, time, key(&line.key)))
+        }
+    }
+}
+
+fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
+    let label = |groups: u64| labels(report.spec.by.len(), &format!("(other: {groups} groups)"));
+    match &report.body {
+        Body::Split { remainder: Some(cut), .. } if time == 0 => Some(cells(report, label(cut.groups), &cut.measures)),
+        Body::Series { times, remainder: Some((groups, line)), .. } if time < times.len() => {
+            Some(point(report, times, line, time, label(*groups)))
+        }
+        _ => None,
+    }
+}
+
+fn total(report: &Report) -> Vec<String> {
+    let time = usize::from(matches!(report.spec.kind, Kind::Series(_)));
+    cells(report, labels(time + report.spec.by.len(), "(total)"), &report.total)
+}
+
+fn point(report: &Report, times: &[i64], line: &Line, place: usize, key: Vec<String>) -> Vec<String> {
+    let time = std::iter::once(report.time(times[place]));
+    cells(report, time.chain(key).collect(), &line.points[place])
+}
+
+/// The first of the key's cells says what the row is; the others are empty.
+fn labels(cells: usize, label: &str) -> Vec<String> {
+    (0..cells).map(|place| if place == 0 { label.to_owned() } else { String::new() }).collect()
+}
+
+fn cells(report: &Report, key: Vec<String>, measures: &Measures) -> Vec<String> {
+    let spec = &report.spec;
+    let counts = spec.measures().iter().map(|measure| measures[*measure].to_string());
+    let rates = spec.rates().iter().map(|rate| rate.of(measures).map_or_else(String::new, |rate| rate.to_string()));
+    key.into_iter().chain(counts).chain(rates).collect()
+}
+
+fn record(writer: &mut Writer<Vec<u8>>, cells: Vec<String>) {
+    writer.write_record(cells).and_then(|()| Ok(writer.flush()?)).expect("writing to a Vec does not fail");
+}
+
+/// A text that no spreadsheet takes for a formula.
+fn safe(text: &str) -> Cow<'_, str> {
+    let blank = |letter: char| {
+        letter.is_whitespace()
+            || letter.is_control()
+            || matches!(letter, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
+    };
+    let starts = |letter: char| matches!(letter, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '−');
+    let dangerous = text.starts_with(['\t', '\r', '\n']) || text.trim_start_matches(blank).starts_with(starts);
+    if dangerous { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}

@@ -1,0 +1,179 @@
+//! Filters: `DIM:OP:VALUE`, read once into what the SQL is made of.
+
+use schema::Dimension;
+
+use crate::error::excerpt;
+
+/// The longest filter in bytes.
+const LONGEST: usize = 32 * 1024;
+/// The most values of one `in`.
+const MOST_VALUES: usize = 1_000;
+
+/// What a delivery must be like to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// The attribute looked at.
+    pub dimension: Dimension,
+    /// What it must be.
+    pub test: Test,
+}
+
+/// What the value of a dimension must be. The empty text is the empty value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// This value.
+    Is(String),
+    /// Any value but this.
+    IsNot(String),
+    /// One of these.
+    In(Vec<String>),
+    /// A value with this text inside.
+    Contains(String),
+    /// A value that begins with this text.
+    StartsWith(String),
+}
+
+impl Filter {
+    /// Reads a filter; the error says what is wrong with it and what to change.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > LONGEST {
+            return Err(format!("is longer than {LONGEST} bytes: shorten it"));
+        }
+        let shape = || format!("must have the form DIM:OP:VALUE, not `{}`", excerpt(text));
+        // The name of a field cannot hold a colon, so the second colon ends `field:NAME`.
+        let name_from = if text.starts_with("field:") { "field:".len() } else { 0 };
+        let (name, rest) = text[name_from..].split_once(':').ok_or_else(shape)?;
+        let name = &text[..name_from + name.len()];
+        let (op, value) = rest.split_once(':').ok_or_else(shape)?;
+        let dimension: Dimension =
+            name.parse().map_err(|error| format!("has the dimension `{}`: {error}", excerpt(name)))?;
+        let test = match op {
+            "is" => Test::Is(normal(&dimension, shown(value))),
+            "is_not" => Test::IsNot(normal(&dimension, shown(value))),
+            "in" => Test::In(values(&dimension, value)?),
+            "contains" => Test::Contains(lower(&dimension, some(value)?)),
+            "starts_with" => Test::StartsWith(lower(&dimension, some(value)?)),
+            other => {
+                let known = "use is, is_not, in, contains or starts_with";
+                return Err(format!("has the operator `{}`: {known}", excerpt(other)));
+            }
+        };
+        Ok(Self { dimension, test })
+    }
+}
+
+/// A value as it is shown: `(none)` is the empty one.
+fn shown(value: &str) -> &str {
+    if value == Dimension::NONE { "" } else { value }
+}
+
+fn some(value: &str) -> Result<&str, String> {
+    if value.is_empty() {
+        Err("needs a text after the operator; for the empty value use `is:(none)`".to_owned())
+    } else {
+        Ok(value)
+    }
+}
+
+/// The values of an `in`, separated by `|`; `\|` is a literal one and `\\` a backslash.
+fn values(dimension: &Dimension, text: &str) -> Result<Vec<String>, String> {
+    let mut values = Vec::new();
+    let mut value = String::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next() {
+                Some(escaped @ ('|' | '\\')) => value.push(escaped),
+                Some(other) => value.extend(['\\', other]),
+                None => value.push('\\'),
+            },
+            '|' => values.push(std::mem::take(&mut value)),
+            other => value.push(other),
+        }
+    }
+    values.push(value);
+    if values.len() > MOST_VALUES {
+        return Err(format!("has more than {MOST_VALUES} values: leave some out"));
+    }
+    Ok(values.iter().map(|value| normal(dimension, shown(value))).collect())
+}
+
+/// A whole value in the form in which it is kept: domains of recipients in IDNA ASCII, addresses and domains in lower case.
+fn normal(dimension: &Dimension, value: &str) -> String {
+    if *dimension == Dimension::RecipientDomain && !value.is_ascii() {
+        let address = format!("x@{value}");
+        if let Ok(address) = schema::recipient(&address) {
+            return schema::domain_of(&address).to_owned();
+        }
+    }
+    lower(dimension, value)
+}
+
+fn lower(dimension: &Dimension, value: &str) -> String {
+    match dimension {
+        Dimension::Sender | Dimension::SenderDomain | Dimension::RecipientDomain | Dimension::MailboxProvider => {
+            value.to_lowercase()
+        }
+        Dimension::Subject | Dimension::Campaign | Dimension::Field(_) => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(text: &str) -> Test {
+        Filter::parse(text).unwrap().test
+    }
+
+    #[test]
+    fn a_value_may_hold_colons() {
+        assert_eq!(test("subject:is:Re: your visit: 10:30"), Test::Is("Re: your visit: 10:30".into()));
+        let field = Filter::parse("field:payer:is_not:a:b").unwrap();
+        assert_eq!(field.dimension, "field:payer".parse().unwrap());
+        assert_eq!(field.test, Test::IsNot("a:b".into()));
+    }
+
+    #[test]
+    fn in_takes_values_between_bars_with_an_escape() {
+        assert_eq!(
+            test(r"campaign:in:a|b\|c|d\\|e\f|"),
+            Test::In(["a", "b|c", r"d\", r"e\f", ""].map(String::from).into())
+        );
+        assert_eq!(test(r"campaign:in:a\"), Test::In(vec![r"a\".into()]));
+    }
+
+    #[test]
+    fn the_empty_value_is_also_written_none() {
+        assert_eq!(test("campaign:is:(none)"), Test::Is(String::new()));
+        assert_eq!(test("campaign:is:"), Test::Is(String::new()));
+        assert_eq!(test("campaign:in:(none)|x"), Test::In(vec![String::new(), "x".into()]));
+    }
+
+    #[test]
+    fn addresses_and_domains_are_compared_in_lower_case_and_subjects_are_not() {
+        assert_eq!(test("sender:is:News@ACME.org"), Test::Is("news@acme.org".into()));
+        assert_eq!(test("mailbox_provider:in:Gmail|YAHOO"), Test::In(vec!["gmail".into(), "yahoo".into()]));
+        assert_eq!(test("recipient_domain:is:Bücher.example"), Test::Is("xn--bcher-kva.example".into()));
+        assert_eq!(test("subject:contains:Visit"), Test::Contains("Visit".into()));
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused_with_what_to_change() {
+        for (text, words) in [
+            ("", "DIM:OP:VALUE"),
+            ("subject", "DIM:OP:VALUE"),
+            ("subject:is", "DIM:OP:VALUE"),
+            ("field:is:x", "DIM:OP:VALUE"),
+            ("topic:is:x", "there is no dimension"),
+            ("field:a b:is:x", "there is no dimension"),
+            ("subject:equals:x", "starts_with"),
+            ("subject:contains:", "needs a text"),
+        ] {
+            let error = Filter::parse(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        assert!(Filter::parse(&format!("subject:is:{}", "x".repeat(LONGEST))).unwrap_err().contains("shorten"));
+        assert!(Filter::parse(&format!("subject:in:{}", "|".repeat(MOST_VALUES))).unwrap_err().contains("leave some"));
+    }
+}

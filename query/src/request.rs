@@ -1,0 +1,280 @@
+//! What a caller asks, as texts: the query string and the JSON document become the same request. Nothing is judged here
+//! but the names of the parameters; `ReportSpec` judges the values.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::SpecError;
+
+macro_rules! requests {
+    ($($(#[$meta:meta])* $name:ident { $($own:tt)* })+) => { $(
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub struct $name {
+            /// Where the report begins: an RFC 3339 time on a quarter of an hour, or a local date in `tz`.
+            #[serde(default)]
+            #[param(required, example = "2026-11-01")]
+            #[schema(required, example = "2026-11-01")]
+            pub from: String,
+            /// Where the report ends, exclusive: written as `from` is.
+            #[serde(default)]
+            #[param(required, example = "2026-11-08")]
+            #[schema(required, example = "2026-11-08")]
+            pub to: String,
+            /// The time zone, an IANA name. Default: UTC.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[param(example = "America/New_York")]
+            #[schema(example = "America/New_York")]
+            pub tz: Option<String>,
+            /// Which clock measures are dated by: `sent` (default), when the delivery was sent, or `event`, when the thing happened.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[param(example = "sent")]
+            #[schema(example = "sent")]
+            pub basis: Option<String>,
+            /// The measures to show, separated by commas. Default: all.
+            #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
+            #[param(style = Form, explode = false, example = json!(["queued", "delivered"]))]
+            #[schema(example = json!(["queued", "delivered"]))]
+            pub measures: Option<Vec<String>>,
+            /// The rates to show, separated by commas. Default: all.
+            #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
+            #[param(style = Form, explode = false, example = json!(["ctr", "spam_rate"]))]
+            #[schema(example = json!(["ctr", "spam_rate"]))]
+            pub rates: Option<Vec<String>>,
+            /// `DIM:OP:VALUE`, repeatable; all must hold. OP is `is`, `is_not`, `in` (values separated by `|`), `contains` or
+            /// `starts_with`. VALUE may hold colons; in `in`, `\|` is a `|` and `\\` a `\`; the empty value is `(none)`.
+            #[serde(default, deserialize_with = "texts", skip_serializing_if = "Vec::is_empty")]
+            #[param(required = false, example = json!(["mailbox_provider:is:gmail"]))]
+            #[schema(required = false, example = json!(["mailbox_provider:is:gmail"]))]
+            pub filter: Vec<String>,
+            $($own)*
+            /// `json`, `csv` or `png`. Default: what the Accept header prefers.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[param(example = "json")]
+            #[schema(example = "json")]
+            pub format: Option<String>,
+            /// CSV: whether the total is the last row. Default: false.
+            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+            #[param(value_type = Option<bool>)]
+            #[schema(value_type = Option<bool>)]
+            pub total: Option<String>,
+            /// PNG: the width in pixels. Default: 1200.
+            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+            #[param(value_type = Option<u32>, minimum = 320, maximum = 4096)]
+            #[schema(value_type = Option<u32>, minimum = 320, maximum = 4096)]
+            pub width: Option<String>,
+            /// PNG: the height in pixels. Default: 675.
+            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+            #[param(value_type = Option<u32>, minimum = 240, maximum = 4096)]
+            #[schema(value_type = Option<u32>, minimum = 240, maximum = 4096)]
+            pub height: Option<String>,
+            /// PNG: `light` (default) or `dark`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[param(example = "light")]
+            #[schema(example = "light")]
+            pub theme: Option<String>,
+        }
+
+        impl $name {
+            /// The parameters that every report takes.
+            pub(crate) fn common(&self) -> Common<'_> {
+                Common {
+                    from: &self.from,
+                    to: &self.to,
+                    tz: self.tz.as_deref(),
+                    basis: self.basis.as_deref(),
+                    measures: self.measures.as_deref(),
+                    rates: self.rates.as_deref(),
+                    filter: &self.filter,
+                }
+            }
+
+            /// How the answer is to be shown.
+            ///
+            /// # Errors
+            /// Names the parameter and what to change.
+            pub fn presentation(&self) -> Result<crate::Presentation, SpecError> {
+                crate::Presentation::new(
+                    self.format.as_deref(),
+                    self.total.as_deref(),
+                    self.width.as_deref(),
+                    self.height.as_deref(),
+                    self.theme.as_deref(),
+                )
+            }
+        }
+    )+ };
+}
+
+requests! {
+    /// A split: one row for each group of messages.
+    SplitRequest {
+        /// The dimensions to split by, 1 to 3, separated by commas: `subject`, `sender`, `sender_domain`, `recipient_domain`,
+        /// `mailbox_provider`, `campaign` or `field:NAME`.
+        #[serde(default, deserialize_with = "names")]
+        #[param(required, style = Form, explode = false, example = json!(["recipient_domain"]))]
+        #[schema(required, example = json!(["recipient_domain"]))]
+        pub by: Vec<String>,
+        /// A measure, a rate or a dimension of `by` to sort the rows by, `-` before it for descending. Default: `-queued`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[param(example = "-queued")]
+        #[schema(example = "-queued")]
+        pub sort: Option<String>,
+        /// The most rows to show; what is cut is summed up in `remainder`. Default: 50.
+        #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+        #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
+        #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
+        pub limit: Option<String>,
+    }
+
+    /// A summary: the total alone.
+    SummaryRequest {}
+
+    /// A series: one row for each interval of local time, for all messages or for each of the top groups.
+    SeriesRequest {
+        /// The length of a row: `15m`, `hour`, `day`, `week` (from Monday) or `month`, in the local time of `tz`.
+        #[serde(default)]
+        #[param(required, example = "day")]
+        #[schema(required, example = "day")]
+        pub interval: String,
+        /// The dimensions to split by, at most 3, separated by commas. Default: none, one series of everything.
+        #[serde(default, deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
+        #[param(required = false, style = Form, explode = false, example = json!(["mailbox_provider"]))]
+        #[schema(required = false, example = json!(["mailbox_provider"]))]
+        pub by: Vec<String>,
+        /// A measure, a rate or a dimension of `by` that tells the top groups, `-` before it for descending. Default: `-queued`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[param(example = "-queued")]
+        #[schema(example = "-queued")]
+        pub sort: Option<String>,
+        /// The most groups to show. Default: 10.
+        #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+        #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
+        #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
+        pub limit: Option<String>,
+    }
+}
+
+/// The parameters that every report takes.
+pub(crate) struct Common<'a> {
+    pub(crate) from: &'a str,
+    pub(crate) to: &'a str,
+    pub(crate) tz: Option<&'a str>,
+    pub(crate) basis: Option<&'a str>,
+    pub(crate) measures: Option<&'a [String]>,
+    pub(crate) rates: Option<&'a [String]>,
+    pub(crate) filter: &'a [String],
+}
+
+/// Reads a request from the decoded pairs of a query string. Only `filter` may be repeated.
+///
+/// # Errors
+/// When a parameter is unknown or repeated.
+pub fn from_pairs<T, K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<T, SpecError>
+where
+    T: DeserializeOwned,
+    K: Into<String>,
+    V: Into<String>,
+{
+    let mut map = Map::new();
+    for (name, value) in pairs {
+        let (name, value) = (name.into(), Value::String(value.into()));
+        if name == "filter" {
+            let filters = map.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(filters) = filters {
+                filters.push(value);
+            }
+        } else if map.insert(name.clone(), value).is_some() {
+            return Err(SpecError::Repeated { parameter: name });
+        }
+    }
+    serde_json::from_value(Value::Object(map)).map_err(|error| SpecError::Request { detail: error.to_string() })
+}
+
+/// Reads a request from a JSON document.
+///
+/// # Errors
+/// When it is no JSON object, or a member is unknown or has the wrong type.
+pub fn from_json<T: DeserializeOwned>(document: &[u8]) -> Result<T, SpecError> {
+    serde_json::from_slice(document).map_err(|error| SpecError::Request { detail: error.to_string() })
+}
+
+/// A text, a number or a truth value, kept as it was written: what is wrong with it is told later, by parameter.
+fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct Scalar;
+    impl Visitor<'_> for Scalar {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number, a text or a truth value")
+        }
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(text.to_owned()))
+        }
+        fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+        fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+        fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+        fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
+            Ok(Some(truth.to_string()))
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+    deserializer.deserialize_any(Scalar)
+}
+
+/// A list of texts, or one text; `split` says whether commas separate texts inside of it.
+struct Texts {
+    split: bool,
+}
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = Option<Vec<String>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a list of texts")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        if !self.split {
+            return Ok(Some(vec![text.to_owned()]));
+        }
+        Ok(Some(text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()))
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = list.next_element()? {
+            texts.push(text);
+        }
+        Ok(Some(texts))
+    }
+}
+
+fn some_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    deserializer.deserialize_any(Texts { split: true })
+}
+
+fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(some_names(deserializer)?.unwrap_or_default())
+}
+
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(deserializer.deserialize_any(Texts { split: false })?.unwrap_or_default())
+}

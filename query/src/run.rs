@@ -1,0 +1,245 @@
+//! Runs a report: spec → SQL → ClickHouse → `Report`.
+
+use std::{collections::HashMap, time::Duration};
+
+use schema::{AccountId, ClickHouse, Measure, Measures, Millis};
+
+use crate::{
+    Interval, Kind, ReportSpec,
+    answer::Answer,
+    report::{Body, Line, Remainder, Report, Row},
+    sql::{self, Sql},
+};
+
+/// What a query may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long it may run.
+    pub time: Duration,
+    /// How much memory it may take, in bytes.
+    pub memory: u64,
+    /// How many rows it may answer.
+    pub rows: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(30), memory: 1 << 30, rows: 1_000_000 }
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// ClickHouse cannot be reached, is starting, or has no room for one more query: try again later.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The query took more time, memory or rows than its limits: ask for less.
+    #[error("the report would take more than its limits of time and memory")]
+    TooExpensive(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Anything else: a defect.
+    #[error("the database refused the query")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// How much longer than its limit we wait for a query before we think that nobody is there.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Makes a report of an account. `as_of` is the time that it says it was made.
+///
+/// # Errors
+/// Whether to try again later, to ask for less, or to look for a defect.
+pub async fn run(
+    clickhouse: &ClickHouse,
+    account: &AccountId,
+    spec: &ReportSpec,
+    as_of: Millis,
+    limits: &Limits,
+) -> Result<Report, QueryError> {
+    let store = Store { clickhouse, account, limits };
+    let (total, body) = match spec.kind {
+        Kind::Summary => (store.total(spec).await?, Body::Summary),
+        Kind::Split => store.split(spec).await?,
+        Kind::Series(interval) => store.series(spec, interval).await?,
+    };
+    Ok(Report { spec: spec.clone(), as_of, total, body })
+}
+
+/// The groups that a limit left, with what is true of all.
+struct Groups {
+    rows: Vec<Row>,
+    count: u64,
+    total: Measures,
+}
+
+struct Store<'a> {
+    clickhouse: &'a ClickHouse,
+    account: &'a AccountId,
+    limits: &'a Limits,
+}
+
+impl Store<'_> {
+    async fn total(&self, spec: &ReportSpec) -> Result<Measures, QueryError> {
+        let needed = spec.needed();
+        if needed.is_empty() {
+            return Ok(Measures::default());
+        }
+        let answer = self.ask(&sql::total(self.account, spec)).await?;
+        let row = answer.rows().next().ok_or_else(|| malformed("no row"))?;
+        measures(&needed, row.numbers(0)?)
+    }
+
+    async fn groups(&self, spec: &ReportSpec) -> Result<Groups, QueryError> {
+        let (keys, needed) = (spec.by.len(), spec.needed());
+        let answer = self.ask(&sql::groups(self.account, spec)).await?;
+        let mut rows = Vec::new();
+        for row in answer.rows() {
+            rows.push(Row { key: row.texts(0, keys)?, measures: measures(&needed, row.numbers(keys)?)? });
+        }
+        let total = match answer.totals() {
+            Some(row) => measures(&needed, row.numbers(keys)?)?,
+            None => Measures::default(),
+        };
+        let count = answer.rows_before_limit().max(rows.len() as u64);
+        Ok(Groups { rows, count, total })
+    }
+
+    async fn split(&self, spec: &ReportSpec) -> Result<(Measures, Body), QueryError> {
+        let Groups { rows, count, total } = self.groups(spec).await?;
+        let cut = count - rows.len() as u64;
+        let remainder = (cut > 0).then(|| {
+            let mut measures = total;
+            for row in &rows {
+                measures -= &row.measures;
+            }
+            Remainder { groups: cut, measures }
+        });
+        Ok((total, Body::Split { rows, remainder }))
+    }
+
+    async fn series(&self, spec: &ReportSpec, interval: Interval) -> Result<(Measures, Body), QueryError> {
+        let (keys, needed) = (spec.by.len(), spec.needed());
+        let times = interval.starts(spec.tz, spec.range.from.into(), spec.range.to.into());
+        let (top, count) = if keys == 0 {
+            (vec![Vec::new()], 1)
+        } else {
+            let groups = self.groups(spec).await?;
+            (groups.rows.into_iter().map(|row| row.key).collect(), groups.count)
+        };
+        let answer = self.ask(&sql::steps(self.account, spec, interval, &top)).await?;
+
+        let places: HashMap<Vec<String>, usize> = top.iter().cloned().zip(0..).collect();
+        let cut = count - top.len() as u64;
+        let mut groups: Vec<_> = top.into_iter().map(|key| Line::empty(key, times.len())).collect();
+        let mut rest = Line::empty(Vec::new(), times.len());
+        let mut total = Measures::default();
+        for row in answer.rows() {
+            let named = if keys == 0 { 0 } else { 1 + keys };
+            let key = if keys == 0 { Vec::new() } else { row.texts(1, keys)? };
+            let shown = keys == 0 || row.number(0)? != 0;
+            let quarter = row.number(named)?;
+            let place = times.partition_point(|time| *time <= quarter).saturating_sub(1);
+            let measures = measures(&needed, row.numbers(named + 1)?)?;
+            total += &measures;
+            match places.get(&key).filter(|_| shown) {
+                Some(group) => groups[*group].add(place, &measures),
+                None => rest.add(place, &measures),
+            }
+        }
+        // A group that appeared between the two queries is in the rest, too.
+        let cut = if rest.total.is_zero() { cut } else { cut.max(1) };
+        let remainder = (cut > 0).then_some((cut, rest));
+        Ok((total, Body::Series { times, groups, remainder }))
+    }
+
+    async fn ask(&self, sql: &Sql) -> Result<Answer, QueryError> {
+        let mut query = self.clickhouse.client().query_raw(&sql.text);
+        for (name, value) in &sql.params {
+            query = query.param(name, value);
+        }
+        for (name, value) in settings(self.limits) {
+            query = query.with_setting(name, value);
+        }
+        let mut cursor = query.fetch_bytes("JSONCompact").map_err(judge)?;
+        let answer = tokio::time::timeout(self.limits.time + GRACE, cursor.collect()).await;
+        let bytes = answer.map_err(|elapsed| QueryError::Unavailable(Box::new(elapsed)))?.map_err(judge)?;
+        Answer::parse(&bytes).map_err(|error| QueryError::Failed(Box::new(error)))
+    }
+}
+
+/// The settings of every query: its limits, and the form of the answer.
+fn settings(limits: &Limits) -> [(&'static str, String); 9] {
+    [
+        ("max_execution_time", limits.time.as_secs().max(1).to_string()),
+        ("max_memory_usage", limits.memory.to_string()),
+        // Half of the memory may hold groups; more of them go to disk, and the answer is as exact.
+        ("max_bytes_before_external_group_by", (limits.memory / 2).to_string()),
+        ("max_result_rows", limits.rows.to_string()),
+        ("result_overflow_mode", "throw".to_owned()),
+        ("totals_mode", "before_having".to_owned()),
+        ("exact_rows_before_limit", "1".to_owned()),
+        ("output_format_json_quote_64bit_integers", "0".to_owned()),
+        ("output_format_json_validate_utf8", "1".to_owned()),
+    ]
+}
+
+fn measures(needed: &[Measure], values: Vec<i64>) -> Result<Measures, QueryError> {
+    if values.len() < needed.len() {
+        return Err(malformed("too few columns"));
+    }
+    let mut measures = Measures::default();
+    for (measure, value) in needed.iter().zip(values) {
+        measures[*measure] = value;
+    }
+    Ok(measures)
+}
+
+fn malformed(what: &str) -> QueryError {
+    QueryError::Failed(format!("malformed answer: {what}").into())
+}
+
+impl From<crate::answer::Malformed> for QueryError {
+    fn from(error: crate::answer::Malformed) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// Which of the three an error of the client is. ClickHouse's codes: 159 `TIMEOUT_EXCEEDED`, 160 `TOO_SLOW`, 158 `TOO_MANY_ROWS`,
+/// 307 `TOO_MANY_BYTES`, 396 `TOO_MANY_ROWS_OR_BYTES`, 241 `MEMORY_LIMIT_EXCEEDED`; 202 `TOO_MANY_SIMULTANEOUS_QUERIES`,
+/// 209/210 network, 236 `ABORTED`, 394 `QUERY_WAS_CANCELLED`, 745 `SERVER_OVERLOADED`.
+fn judge(error: clickhouse::error::Error) -> QueryError {
+    use clickhouse::error::Error;
+    match &error {
+        Error::Network(_) | Error::TimedOut => QueryError::Unavailable(Box::new(error)),
+        Error::BadResponse(text) => match code(text) {
+            Some(158..=160 | 241 | 307 | 396) => QueryError::TooExpensive(Box::new(error)),
+            Some(202 | 209 | 210 | 236 | 394 | 745) => QueryError::Unavailable(Box::new(error)),
+            _ => QueryError::Failed(Box::new(error)),
+        },
+        _ => QueryError::Failed(Box::new(error)),
+    }
+}
+
+/// The number in `Code: 159. DB::Exception: …`.
+fn code(text: &str) -> Option<u32> {
+    let (_, rest) = text.split_once("Code: ")?;
+    let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_tell_whether_to_wait_to_ask_for_less_or_to_look_for_a_defect() {
+        let error = |text: &str| judge(clickhouse::error::Error::BadResponse(text.to_owned()));
+        assert!(matches!(error("Code: 159. DB::Exception: Timeout exceeded"), QueryError::TooExpensive(_)));
+        assert!(matches!(error("Code: 241. DB::Exception: Memory limit"), QueryError::TooExpensive(_)));
+        assert!(matches!(error("Code: 202. DB::Exception: Too many"), QueryError::Unavailable(_)));
+        assert!(matches!(error("Code: 62. DB::Exception: Syntax error"), QueryError::Failed(_)));
+        assert!(matches!(error("what?"), QueryError::Failed(_)));
+        assert!(matches!(judge(clickhouse::error::Error::TimedOut), QueryError::Unavailable(_)));
+    }
+}

@@ -1,0 +1,277 @@
+//! `ReportSpec`: a request that has been judged and is all enums and bound values.
+
+use chrono_tz::Tz;
+use schema::{Basis, Dimension, Measure, Rate};
+
+use crate::{
+    Filter, Interval, SpecError,
+    request::{Common, SeriesRequest, SplitRequest, SummaryRequest},
+    when::{Range, time_zone},
+};
+
+/// The most dimensions of one report.
+const MOST_DIMENSIONS: usize = 3;
+/// The most filters of one report.
+const MOST_FILTERS: usize = 32;
+/// The most groups that a report shows.
+const MOST_GROUPS: u32 = 10_000;
+/// The most points (rows × groups) of a series.
+const MOST_POINTS: u64 = 10_000;
+
+/// What is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The total alone.
+    Summary,
+    /// One row for each group.
+    Split,
+    /// One row for each interval of local time (and each of the top groups).
+    Series(Interval),
+}
+
+/// What the groups are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// A measure.
+    Measure(Measure),
+    /// A rate; groups without one come last.
+    Rate(Rate),
+    /// The value of a dimension, by its place in `by`.
+    Dimension(usize),
+}
+
+/// The order of the groups; equals are in the ascending order of their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// What they are sorted by.
+    pub key: SortKey,
+    /// The greatest first.
+    pub descending: bool,
+}
+
+/// What is shown of something, and what the caller named of it, in his order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shown<T> {
+    /// In the order in which reports show them.
+    pub(crate) all: Vec<T>,
+    /// As named; `None` when all are shown because none was named.
+    pub(crate) named: Option<Vec<T>>,
+}
+
+/// A valid report: every name is an enum, every time on a quarter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportSpec {
+    pub(crate) kind: Kind,
+    pub(crate) range: Range,
+    pub(crate) tz: Tz,
+    pub(crate) basis: Basis,
+    pub(crate) measures: Shown<Measure>,
+    pub(crate) rates: Shown<Rate>,
+    pub(crate) filters: Vec<Filter>,
+    pub(crate) by: Vec<Dimension>,
+    pub(crate) sort: Sort,
+    pub(crate) limit: u32,
+}
+
+impl ReportSpec {
+    /// One row for each group.
+    ///
+    /// # Errors
+    /// Names the parameter and what to change.
+    pub fn split(request: &SplitRequest) -> Result<Self, SpecError> {
+        let by = dimensions(&request.by)?;
+        if by.is_empty() {
+            let expected = "the dimensions to split by, like recipient_domain".to_owned();
+            return Err(SpecError::Missing { parameter: "by", expected });
+        }
+        let sort = sort(request.sort.as_deref(), &by)?;
+        let limit = limit(request.limit.as_deref(), 50)?;
+        Ok(Self { by, sort, limit, ..Self::common(Kind::Split, &request.common())? })
+    }
+
+    /// The total alone.
+    ///
+    /// # Errors
+    /// Names the parameter and what to change.
+    pub fn summary(request: &SummaryRequest) -> Result<Self, SpecError> {
+        Self::common(Kind::Summary, &request.common())
+    }
+
+    /// One row for each interval of local time.
+    ///
+    /// # Errors
+    /// Names the parameter and what to change.
+    pub fn series(request: &SeriesRequest) -> Result<Self, SpecError> {
+        let names = "15m, hour, day, week or month";
+        if request.interval.is_empty() {
+            return Err(SpecError::Missing { parameter: "interval", expected: names.to_owned() });
+        }
+        let interval = Interval::from_name(&request.interval)
+            .ok_or_else(|| SpecError::value("interval", &request.interval, format!("use {names}")))?;
+        let by = dimensions(&request.by)?;
+        let sort = sort(request.sort.as_deref(), &by)?;
+        let limit = limit(request.limit.as_deref(), 10)?;
+        let spec = Self { by, sort, limit, ..Self::common(Kind::Series(interval), &request.common())? };
+        spec.check_points(interval)?;
+        Ok(spec)
+    }
+
+    fn common(kind: Kind, common: &Common<'_>) -> Result<Self, SpecError> {
+        let tz = time_zone(common.tz)?;
+        Ok(Self {
+            kind,
+            range: Range::new(common.from, common.to, tz)?,
+            tz,
+            basis: basis(common.basis)?,
+            measures: shown("measures", common.measures, Measure::ALL, Measure::name)?,
+            rates: shown("rates", common.rates, Rate::ALL, Rate::name)?,
+            filters: filters(common.filter)?,
+            by: Vec::new(),
+            sort: Sort { key: SortKey::Measure(Measure::Queued), descending: true },
+            limit: 1,
+        })
+    }
+
+    fn check_points(&self, interval: Interval) -> Result<(), SpecError> {
+        let length = u64::from(self.range.to - self.range.from);
+        let groups = if self.by.is_empty() { 1 } else { u64::from(self.limit) };
+        let points = |interval: Interval| length.div_ceil(interval.seconds().unsigned_abs()) * groups;
+        if points(interval) <= MOST_POINTS {
+            return Ok(());
+        }
+        let coarser = Interval::ALL.into_iter().find(|coarser| points(*coarser) <= MOST_POINTS);
+        let change = match coarser {
+            Some(coarser) => format!("use interval={}, or a shorter range or a smaller limit", coarser.name()),
+            None => "use a shorter range or a smaller limit".to_owned(),
+        };
+        Err(SpecError::TooManyPoints { points: points(interval), limit: MOST_POINTS, change })
+    }
+
+    /// What is reported.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// From when to when.
+    #[must_use]
+    pub const fn range(&self) -> Range {
+        self.range
+    }
+
+    /// In which time zone.
+    #[must_use]
+    pub const fn tz(&self) -> Tz {
+        self.tz
+    }
+
+    /// By which clock.
+    #[must_use]
+    pub const fn basis(&self) -> Basis {
+        self.basis
+    }
+
+    /// The dimensions that it is split by.
+    #[must_use]
+    pub fn by(&self) -> &[Dimension] {
+        &self.by
+    }
+
+    /// The measures shown, in their order.
+    #[must_use]
+    pub fn measures(&self) -> &[Measure] {
+        &self.measures.all
+    }
+
+    /// The rates shown, in their order.
+    #[must_use]
+    pub fn rates(&self) -> &[Rate] {
+        &self.rates.all
+    }
+
+    /// The measures that must be known: those shown, those that the rates need, and the one to sort by.
+    pub(crate) fn needed(&self) -> Vec<Measure> {
+        let sorted = match self.sort.key {
+            SortKey::Rate(rate) => vec![rate.numerator(), rate.denominator()],
+            SortKey::Measure(measure) => vec![measure],
+            SortKey::Dimension(_) => Vec::new(),
+        };
+        let sorted = if self.by.is_empty() { Vec::new() } else { sorted };
+        let rated = self.rates.all.iter().flat_map(|rate| [rate.numerator(), rate.denominator()]);
+        let needed: Vec<_> = self.measures.all.iter().copied().chain(rated).chain(sorted).collect();
+        Measure::ALL.iter().copied().filter(|measure| needed.contains(measure)).collect()
+    }
+}
+
+fn basis(name: Option<&str>) -> Result<Basis, SpecError> {
+    let Some(name) = name else { return Ok(Basis::default()) };
+    let found = Basis::ALL.into_iter().find(|basis| basis.name() == name);
+    found.ok_or_else(|| SpecError::value("basis", name, "use sent or event"))
+}
+
+fn shown<T: Copy + PartialEq>(
+    parameter: &'static str,
+    names: Option<&[String]>,
+    all: &[T],
+    name_of: fn(T) -> &'static str,
+) -> Result<Shown<T>, SpecError> {
+    let Some(names) = names else { return Ok(Shown { all: all.to_vec(), named: None }) };
+    let mut named = Vec::new();
+    for name in names {
+        let found = all.iter().copied().find(|one| name_of(*one) == name).ok_or_else(|| {
+            let known: Vec<_> = all.iter().map(|one| name_of(*one)).collect();
+            SpecError::value(parameter, name, format!("use {}", known.join(", ")))
+        })?;
+        if !named.contains(&found) {
+            named.push(found);
+        }
+    }
+    let all = all.iter().copied().filter(|one| named.contains(one)).collect();
+    Ok(Shown { all, named: Some(named) })
+}
+
+fn dimensions(names: &[String]) -> Result<Vec<Dimension>, SpecError> {
+    if names.len() > MOST_DIMENSIONS {
+        return Err(SpecError::TooMany { parameter: "by", limit: MOST_DIMENSIONS });
+    }
+    let mut by: Vec<Dimension> = Vec::new();
+    for name in names {
+        let dimension: Dimension = name.parse().map_err(|error| SpecError::value("by", name, format!("{error}")))?;
+        if by.contains(&dimension) {
+            return Err(SpecError::Duplicate { dimension: dimension.to_string() });
+        }
+        by.push(dimension);
+    }
+    Ok(by)
+}
+
+fn filters(texts: &[String]) -> Result<Vec<Filter>, SpecError> {
+    if texts.len() > MOST_FILTERS {
+        return Err(SpecError::TooMany { parameter: "filter", limit: MOST_FILTERS });
+    }
+    let read =
+        |(number, text): (usize, &String)| Filter::parse(text).map_err(|problem| SpecError::Filter { number, problem });
+    (1..).zip(texts).map(read).collect()
+}
+
+fn sort(text: Option<&str>, by: &[Dimension]) -> Result<Sort, SpecError> {
+    let text = text.unwrap_or("-queued");
+    let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+    let measure = Measure::from_name(name).map(SortKey::Measure);
+    let rate = Rate::from_name(name).map(SortKey::Rate);
+    let place = by.iter().position(|dimension| dimension.to_string() == name).map(SortKey::Dimension);
+    let key = measure.or(rate).or(place).ok_or_else(|| {
+        SpecError::value(
+            "sort",
+            text,
+            "use a measure, a rate or a dimension of `by`, with `-` before it for descending",
+        )
+    })?;
+    Ok(Sort { key, descending })
+}
+
+fn limit(text: Option<&str>, default: u32) -> Result<u32, SpecError> {
+    let Some(text) = text else { return Ok(default) };
+    let limit = text.parse().ok().filter(|limit| (1..=MOST_GROUPS).contains(limit));
+    limit.ok_or_else(|| SpecError::value("limit", text, format!("use a whole number from 1 to {MOST_GROUPS}")))
+}
