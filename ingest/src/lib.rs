@@ -1,1 +1,300 @@
-//! ingest
+//! The way of an event from its bytes to the tables.
+//!
+//! `decode` cuts a body into events, `accept` validates each, `spool` makes them durable, and then the client is answered. After that
+//! the `writer` takes batches from the spool: `batch` folds their distinct events into the states that the `ledger` keeps of each
+//! `delivery`, the difference of their `contribution`s is what the cube gains, and `rows` puts it into columns for ClickHouse.
+
+mod accept;
+mod attributes;
+mod batch;
+mod contribution;
+mod decode;
+mod delivery;
+mod ledger;
+mod record;
+mod rows;
+mod spool;
+mod status;
+mod writer;
+
+use std::{fs::File, io, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use schema::{AccountId, ClickHouse, Clock, Identifier, Millis};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::{Mutex, watch},
+    task::{JoinHandle, spawn_blocking},
+};
+
+use self::{
+    accept::Window,
+    decode::{BodyError, each_event},
+    ledger::Ledger,
+    record::RecordBuilder,
+    spool::Spool,
+    status::Progress,
+    writer::Writer,
+};
+pub use self::{
+    accept::{MAX_EVENTS, MAX_FIELDS, Rejection},
+    decode::BodyFormat,
+    ledger::LedgerError,
+    spool::SpoolError,
+    status::{LastBatch, Status},
+};
+
+/// Rejections that an answer lists; the rest is only counted.
+const MAX_REJECTIONS: usize = 100;
+/// A new segment of the spool is begun after so many bytes.
+const SEGMENT_BYTES: u64 = 64 << 20;
+/// How long closing waits for what is in the spool to be applied; the rest is applied after the next start.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// How the pipeline is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Spool and ledger live below it.
+    pub dir: PathBuf,
+    /// Bytes that may wait in the spool before new events are refused.
+    pub spool_limit: u64,
+    /// Events older than this are refused.
+    pub retention_days: u32,
+    /// Events that are applied at once under load.
+    pub batch_events: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { dir: "postlens-data".into(), spool_limit: 4 << 30, retention_days: 1826, batch_events: 65_536 }
+    }
+}
+
+/// A place in the spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+/// What became of a body.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// Events that are on disk.
+    pub accepted: u64,
+    /// Events that were not accepted.
+    pub rejected: u64,
+    /// What was wrong with the first hundred of these.
+    pub errors: Vec<Rejection>,
+    /// Once this position is applied, the accepted events are in the reports.
+    pub position: Position,
+}
+
+/// Why a body was not taken, or the pipeline not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The body as a whole cannot be read.
+    #[error("{0}")]
+    Malformed(String),
+    /// The body has more events than this.
+    #[error("the body has more than {0} events")]
+    TooManyEvents(usize),
+    /// All or nothing was asked for, and something was rejected: nothing was stored.
+    #[error("{} of the events were rejected, so none was accepted", .0.rejected)]
+    Refused(Receipt),
+    /// The reports lag behind by as much as the spool may hold.
+    #[error("the spool is full: {waiting_bytes} bytes wait, {limit} are allowed")]
+    SpoolFull {
+        /// Bytes that wait.
+        waiting_bytes: u64,
+        /// Bytes that may wait.
+        limit: u64,
+    },
+    /// The pipeline is closing.
+    #[error("the service is shutting down")]
+    Closed,
+    /// The spool failed.
+    #[error("the spool failed")]
+    Spool(#[source] SpoolError),
+    /// The ledger failed.
+    #[error("the ledger failed")]
+    Ledger(#[from] LedgerError),
+    /// The data directory cannot be used.
+    #[error("the data directory {} cannot be used", .0.display())]
+    Directory(PathBuf, #[source] io::Error),
+    /// Another service uses the data directory.
+    #[error("another Postlens uses the data directory {}; stop it, or choose another with --data-dir", .0.display())]
+    Locked(PathBuf),
+    /// A bug: a task panicked.
+    #[error("a task panicked")]
+    Panicked,
+}
+
+impl From<SpoolError> for IngestError {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::Full { waiting, limit } => Self::SpoolFull { waiting_bytes: waiting, limit },
+            SpoolError::Closed => Self::Closed,
+            SpoolError::Disk(_) | SpoolError::Damaged { .. } => Self::Spool(error),
+        }
+    }
+}
+
+/// The pipeline. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ingest(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    options: Options,
+    clock: Arc<dyn Clock>,
+    spool: Arc<Spool>,
+    progress: Arc<Progress>,
+    closing: watch::Sender<bool>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Held as long as the pipeline lives: a second service on the directory is refused.
+    _lock: File,
+}
+
+impl Ingest {
+    /// Opens spool and ledger and starts the writer, which brings the tables to the current schema first and goes on trying while
+    /// ClickHouse is away.
+    ///
+    /// # Errors
+    /// When the directory is in use or cannot be used, or the spool or the ledger is damaged.
+    pub async fn open(
+        options: Options,
+        identifier: Identifier,
+        clickhouse: ClickHouse,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IngestError> {
+        let opening = options.clone();
+        let opened = spawn_blocking(move || open_stores(&opening)).await.map_err(|_| IngestError::Panicked)??;
+        let (lock, ledger, spool, cursor) = opened;
+        let (spool, progress) = (Arc::new(spool), Arc::new(Progress::new(cursor)));
+        let (closing, watch_closing) = watch::channel(false);
+        let writer = Writer {
+            spool: Arc::clone(&spool),
+            ledger_name: ledger.name()?,
+            begun: ledger.begun()?,
+            ledger: Arc::new(ledger),
+            identifier,
+            clickhouse,
+            clock: Arc::clone(&clock),
+            batch_events: options.batch_events,
+            progress: Arc::clone(&progress),
+            closing: watch_closing,
+        };
+        let writer = Mutex::new(Some(tokio::spawn(writer.run())));
+        Ok(Self(Arc::new(Inner { options, clock, spool, progress, closing, writer, _lock: lock })))
+    }
+
+    /// Decodes and validates a body, and returns when its accepted events are on disk.
+    ///
+    /// # Errors
+    /// When the body as a whole cannot be taken; a bad event is no error but a [`Rejection`], unless `atomic` asks for all or nothing.
+    pub async fn accept(
+        &self,
+        account: &AccountId,
+        body: Bytes,
+        format: BodyFormat,
+        atomic: bool,
+    ) -> Result<Receipt, IngestError> {
+        let now = self.0.clock.now();
+        let window = Window::new(now, self.0.options.retention_days);
+        let parsed = spawn_blocking(move || parse(&body, format, window)).await.map_err(|_| IngestError::Panicked)?;
+        let (record, mut receipt) = parsed?;
+        if atomic && receipt.rejected > 0 {
+            return Err(IngestError::Refused(Receipt { accepted: 0, ..receipt }));
+        }
+        let events = record.count();
+        receipt.position = if events == 0 {
+            Position(*self.0.spool.durable().borrow())
+        } else {
+            Position(self.0.spool.append(record.finish(account, now), events, now).await?)
+        };
+        Ok(receipt)
+    }
+
+    /// Waits until everything up to the position is in the reports; false when that took longer than `timeout`.
+    pub async fn applied(&self, position: Position, timeout: Duration) -> bool {
+        tokio::time::timeout(timeout, self.0.progress.reached(position.0)).await.is_ok()
+    }
+
+    /// The moment up to which every acknowledged event is in the reports.
+    #[must_use]
+    pub fn as_of(&self) -> Millis {
+        let now = self.0.clock.now();
+        self.0.spool.waiting().oldest.map_or(now, |oldest| oldest.min(now))
+    }
+
+    /// What the pipeline is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let waiting = self.0.spool.waiting();
+        let (last_batch, error) = self.0.progress.last();
+        Status {
+            spool_bytes: waiting.bytes,
+            spool_limit: self.0.spool.limit(),
+            events_waiting: waiting.events,
+            oldest_waiting: waiting.oldest,
+            last_batch,
+            applied_position: Position(self.0.progress.applied()),
+            error,
+        }
+    }
+
+    /// Takes no more events, puts what was taken on disk, and applies it if that takes no longer than 20 s. Idempotent.
+    pub async fn close(&self) {
+        let inner = Arc::clone(&self.0);
+        if spawn_blocking(move || inner.spool.close()).await.is_err() {
+            tracing::error!("closing the spool panicked");
+        }
+        self.0.closing.send_replace(true);
+        let Some(mut writer) = self.0.writer.lock().await.take() else { return };
+        if tokio::time::timeout(DRAIN, &mut writer).await.is_err() {
+            tracing::info!("what waits in the spool will be applied after the next start");
+            writer.abort();
+            // Aborted or finished, either is an end.
+            let _ = writer.await;
+        }
+    }
+}
+
+fn open_stores(options: &Options) -> Result<(File, Ledger, Spool, u64), IngestError> {
+    let unusable = |error| IngestError::Directory(options.dir.clone(), error);
+    std::fs::create_dir_all(&options.dir).map_err(unusable)?;
+    let path = options.dir.join("lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(path).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(IngestError::Locked(options.dir.clone())),
+        Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
+    }
+    let ledger = Ledger::open(&options.dir.join("ledger"))?;
+    let cursor = ledger.cursor()?;
+    let spool = Spool::open(&options.dir.join("spool"), cursor, options.spool_limit, SEGMENT_BYTES)?;
+    Ok((lock, ledger, spool, cursor))
+}
+
+/// The pure part of acceptance: the record of what is accepted, and what became of each event.
+fn parse(body: &[u8], format: BodyFormat, window: Window) -> Result<(RecordBuilder, Receipt), IngestError> {
+    let mut record = RecordBuilder::for_body(body.len());
+    let mut receipt = Receipt { accepted: 0, rejected: 0, errors: Vec::new(), position: Position(0) };
+    each_event(body, format, MAX_EVENTS, |wire| {
+        let index = receipt.accepted + receipt.rejected;
+        match wire.and_then(|wire| accept::accept(&wire, window, |event| record.push(event))) {
+            Ok(()) => receipt.accepted += 1,
+            Err(mismatch) => {
+                receipt.rejected += 1;
+                if receipt.errors.len() < MAX_REJECTIONS {
+                    let decode::Mismatch { code, field, detail } = mismatch;
+                    receipt.errors.push(Rejection { index, code, field, detail });
+                }
+            }
+        }
+    })
+    .map_err(|error| match error {
+        BodyError::Malformed(detail) => IngestError::Malformed(detail),
+        BodyError::TooMany(limit) => IngestError::TooManyEvents(limit),
+    })?;
+    Ok((record, receipt))
+}

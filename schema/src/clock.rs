@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::Millis;
 
 /// Tells the time.
-pub trait Clock: Send + Sync + 'static {
+pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
     /// Now, in UTC milliseconds since 1970.
     fn now(&self) -> Millis;
 }

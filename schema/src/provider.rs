@@ -44,8 +44,7 @@ impl MailboxProvider {
         let mut labels = domain.split('.');
         let (first, second, third, rest) = (labels.next(), labels.next(), labels.next(), labels.next());
         let national = match (second, third) {
-            (Some(tld), None) => tld.len() == 2,
-            (Some("co" | "com"), Some(tld)) => tld.len() == 2,
+            (Some(tld), None) | (Some("co" | "com"), Some(tld)) => tld.len() == 2,
             _ => false,
         };
         let found = WORLDWIDE.iter().find(|(_, names)| first.is_some_and(|first| names.contains(&first)));

@@ -94,7 +94,7 @@ fn cube() -> String {
     let mut summed = String::new();
     for measure in Measure::ALL {
         let name = measure.name();
-        write!(columns, "    {name} Int64 CODEC(T64, ZSTD(1)),\n").expect("writing to a String does not fail");
+        writeln!(columns, "    {name} Int64 CODEC(T64, ZSTD(1)),").expect("writing to a String does not fail");
         write!(summed, "{name}, ").expect("writing to a String does not fail");
     }
     format!(

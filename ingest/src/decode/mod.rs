@@ -1,0 +1,8 @@
+//! From bytes to raw events, one module per format. Pure; what an event must look like beyond its JSON types is `accept`'s business.
+
+mod json;
+mod wire;
+
+pub use json::BodyFormat;
+pub(crate) use json::{BodyError, each_event};
+pub(crate) use wire::{Mismatch, Wire};

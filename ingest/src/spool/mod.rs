@@ -1,0 +1,254 @@
+//! The durable queue between acceptance and the tables: an append-only log of checksummed records in segment files.
+//!
+//! Positions are bytes since the spool's beginning and never repeat. A client is answered after its record is on disk; all records
+//! that wait at that moment share one sync (group commit). What the ledger has applied is deleted, a segment at a time.
+
+mod committer;
+mod segment;
+
+use std::{
+    collections::VecDeque,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use schema::Millis;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::{
+    committer::{Append, Committer},
+    segment::Segment,
+};
+
+/// Why the spool did not take a record, or could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The limit is reached: the reports lag behind by that much.
+    #[error("{waiting} bytes wait already, {limit} are allowed")]
+    Full {
+        /// Bytes that wait.
+        waiting: u64,
+        /// Bytes that may wait.
+        limit: u64,
+    },
+    /// The disk refused.
+    #[error("the spool's disk failed")]
+    Disk(#[source] Arc<io::Error>),
+    /// The spool is closed.
+    #[error("the spool is closed")]
+    Closed,
+    /// A record before the last one does not match its checksum.
+    #[error("segment {} is damaged at byte {offset}", segment.display())]
+    Damaged {
+        /// The file.
+        segment: PathBuf,
+        /// The damaged record's first byte in it.
+        offset: u64,
+    },
+}
+
+impl From<io::Error> for SpoolError {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(Arc::new(error))
+    }
+}
+
+/// A record that waits to be applied.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    end: u64,
+    events: u32,
+    accepted_at: Millis,
+}
+
+/// A range of whole records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
+/// What waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) bytes: u64,
+    pub(crate) events: u64,
+    pub(crate) oldest: Option<Millis>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    events: u64,
+    applied: u64,
+    segments: VecDeque<Segment>,
+}
+
+/// The spool. Share it by `Arc`.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    limit: u64,
+    /// Where the next record will end up at the earliest: what is on disk and what is on its way.
+    reserved: Arc<AtomicU64>,
+    queue: Arc<Mutex<Queue>>,
+    durable: watch::Receiver<u64>,
+    appends: Mutex<Option<mpsc::UnboundedSender<Append>>>,
+    committer: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl Spool {
+    /// Opens the spool in `dir`, everything before `applied` being in the tables already. A record that a crash tore is cut off.
+    pub(crate) fn open(dir: &Path, applied: u64, limit: u64, segment_bytes: u64) -> Result<Self, SpoolError> {
+        fs::create_dir_all(dir)?;
+        let (segments, entries) = segment::recover(dir, applied)?;
+        let end = segments.back().map_or(applied, |segment| segment.end);
+        let events = entries.iter().map(|entry| u64::from(entry.events)).sum();
+        let queue = Arc::new(Mutex::new(Queue { entries, events, applied, segments }));
+        let (durable_sender, durable) = watch::channel(end);
+        let (appends, receiver) = mpsc::unbounded_channel();
+        let reserved = Arc::new(AtomicU64::new(end));
+        let committer = Committer::new(dir, segment_bytes, Arc::clone(&queue), Arc::clone(&reserved), durable_sender)?;
+        let committer = thread::Builder::new()
+            .name("spool".into())
+            .spawn(move || committer.run(receiver))
+            .map_err(SpoolError::from)?;
+        Ok(Self {
+            limit,
+            reserved,
+            queue,
+            durable,
+            appends: Mutex::new(Some(appends)),
+            committer: Mutex::new(Some(committer)),
+        })
+    }
+
+    /// Appends a framed record and returns its end once it is on disk.
+    pub(crate) async fn append(&self, frame: Vec<u8>, events: u32, accepted_at: Millis) -> Result<u64, SpoolError> {
+        let length = frame.len() as u64;
+        self.reserve(length)?;
+        let (answer, written) = oneshot::channel();
+        let sent = match lock(&self.appends).as_ref() {
+            Some(appends) => appends.send(Append { frame, events, accepted_at, answer }).is_ok(),
+            None => false,
+        };
+        if !sent {
+            self.reserved.fetch_sub(length, Ordering::AcqRel);
+            return Err(SpoolError::Closed);
+        }
+        written.await.unwrap_or(Err(SpoolError::Closed))
+    }
+
+    fn reserve(&self, length: u64) -> Result<(), SpoolError> {
+        let applied = lock(&self.queue).applied;
+        let end = self.reserved.fetch_add(length, Ordering::AcqRel);
+        let waiting = end.saturating_sub(applied);
+        // A record that would not fit into an empty spool is taken alone: otherwise it could never be taken.
+        if waiting > 0 && waiting + length > self.limit {
+            self.reserved.fetch_sub(length, Ordering::AcqRel);
+            return Err(SpoolError::Full { waiting, limit: self.limit });
+        }
+        Ok(())
+    }
+
+    /// The records after `first`: at least one if any waits, and no more than fit the limits otherwise.
+    pub(crate) fn next(&self, first: u64, max_events: u64, max_bytes: u64) -> Option<Range> {
+        let queue = lock(&self.queue);
+        let behind = queue.entries.partition_point(|entry| entry.end <= first);
+        let mut events = 0;
+        let mut last = None;
+        for entry in queue.entries.range(behind..) {
+            events += u64::from(entry.events);
+            if last.is_some() && (events > max_events || entry.end - first > max_bytes) {
+                break;
+            }
+            last = Some(entry.end);
+        }
+        last.map(|last| Range { first, last })
+    }
+
+    /// The bytes of a range: whole frames.
+    pub(crate) fn read(&self, range: Range) -> io::Result<Vec<u8>> {
+        let segments: Vec<Segment> = lock(&self.queue)
+            .segments
+            .iter()
+            .filter(|segment| segment.end > range.first && segment.start < range.last)
+            .cloned()
+            .collect();
+        let mut bytes = Vec::with_capacity(usize::try_from(range.last - range.first).unwrap_or(0));
+        for segment in segments {
+            segment.read(range, &mut bytes)?;
+        }
+        if bytes.len() as u64 == range.last - range.first {
+            Ok(bytes)
+        } else {
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the spool's segments do not hold the whole batch"))
+        }
+    }
+
+    /// Forgets everything before `position`: it is in the tables, and the ledger knows.
+    pub(crate) fn applied(&self, position: u64) {
+        let done = lock(&self.queue).advance(position);
+        for segment in done {
+            if let Err(error) = fs::remove_file(&segment.path) {
+                tracing::warn!(%error, "an applied spool segment could not be deleted; the next start will");
+            }
+        }
+    }
+
+    /// What waits.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let queue = lock(&self.queue);
+        Waiting {
+            bytes: queue.entries.back().map_or(0, |entry| entry.end - queue.applied),
+            events: queue.events,
+            oldest: queue.entries.front().map(|entry| entry.accepted_at),
+        }
+    }
+
+    /// How many bytes may wait.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Tells the end of what is on disk, as it moves.
+    pub(crate) fn durable(&self) -> watch::Receiver<u64> {
+        self.durable.clone()
+    }
+
+    /// Takes no more records, waits until those on their way are on disk.
+    pub(crate) fn close(&self) {
+        drop(lock(&self.appends).take());
+        let committer = lock(&self.committer).take();
+        if committer.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the spool's thread panicked");
+        }
+    }
+}
+
+impl Queue {
+    fn advance(&mut self, position: u64) -> Vec<Segment> {
+        while let Some(entry) = self.entries.front().filter(|entry| entry.end <= position) {
+            self.events -= u64::from(entry.events);
+            self.entries.pop_front();
+        }
+        self.applied = self.applied.max(position);
+        let mut done = Vec::new();
+        // The last segment is being written to; it stays.
+        while self.segments.len() > 1 && self.segments.front().is_some_and(|segment| segment.end <= position) {
+            done.extend(self.segments.pop_front());
+        }
+        done
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

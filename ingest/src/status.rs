@@ -1,0 +1,128 @@
+//! How far the pipeline is, for those who wait and those who watch.
+
+use std::{
+    error::Error,
+    sync::{Mutex, PoisonError},
+};
+
+use schema::Millis;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::Position;
+
+/// What the pipeline is doing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Bytes that wait in the spool.
+    pub spool_bytes: u64,
+    /// Bytes that may wait before new events are refused.
+    pub spool_limit: u64,
+    /// Events that wait in the spool.
+    pub events_waiting: u64,
+    /// When the oldest of them was accepted.
+    pub oldest_waiting: Option<Millis>,
+    /// The batch that was applied last since the start.
+    pub last_batch: Option<LastBatch>,
+    /// Everything before it is in the reports.
+    pub applied_position: Position,
+    /// What keeps the writer from going on.
+    pub error: Option<String>,
+}
+
+/// A batch that was applied.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LastBatch {
+    /// When it was applied.
+    pub at: Millis,
+    /// Distinct events that it brought.
+    pub events: u64,
+    /// Events that repeated another.
+    pub duplicates: u64,
+    /// Deliveries that it touched.
+    pub deliveries: u64,
+    /// Cells of the cube that it changed.
+    pub cells: u64,
+    /// How long it took to write, in milliseconds.
+    pub millis: i64,
+}
+
+/// The writer's progress, shared with those who wait for it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    applied: watch::Sender<u64>,
+    last: Mutex<(Option<LastBatch>, Option<String>)>,
+}
+
+impl Progress {
+    pub(crate) fn new(applied: u64) -> Self {
+        Self { applied: watch::Sender::new(applied), last: Mutex::default() }
+    }
+
+    /// Everything before this position is in the reports.
+    pub(crate) fn applied(&self) -> u64 {
+        *self.applied.borrow()
+    }
+
+    /// Waits until everything before the position is in the reports.
+    pub(crate) async fn reached(&self, position: u64) {
+        let mut applied = self.applied.subscribe();
+        // The sender is a field of ours: it cannot be gone.
+        let _ = applied.wait_for(|applied| *applied >= position).await;
+    }
+
+    pub(crate) fn advance(&self, position: u64, batch: LastBatch) {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(batch);
+        self.applied.send_replace(position);
+    }
+
+    pub(crate) fn failed(&self, error: &(dyn Error + 'static)) {
+        let text = chain(error);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.1.as_deref() != Some(&text) {
+            tracing::warn!(error = %text, "a batch cannot be applied for now; trying again");
+            last.1 = Some(text);
+        }
+    }
+
+    pub(crate) fn recovered(&self) {
+        let was = self.last.lock().unwrap_or_else(PoisonError::into_inner).1.take();
+        if was.is_some() {
+            tracing::info!("batches are applied again");
+        }
+    }
+
+    pub(crate) fn last(&self) -> (Option<LastBatch>, Option<String>) {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        // ClickHouse quotes values in its messages: only its code is fit for a log.
+        let part = error.downcast_ref().map_or_else(|| error.to_string(), describe);
+        if !text.ends_with(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        source = if error.is::<clickhouse::error::Error>() { None } else { error.source() };
+    }
+    text
+}
+
+/// A ClickHouse error without the values that its message may quote.
+pub(crate) fn describe(error: &clickhouse::error::Error) -> String {
+    use clickhouse::error::Error;
+    match error {
+        Error::BadResponse(text) => {
+            let code: String =
+                text.strip_prefix("Code: ").unwrap_or("").chars().take_while(char::is_ascii_digit).collect();
+            if code.is_empty() { "refused without a code".into() } else { format!("refused with code {code}") }
+        }
+        Error::Network(_) => "cannot be reached".into(),
+        Error::TimedOut => "did not answer in time".into(),
+        _ => "the request failed".into(),
+    }
+}

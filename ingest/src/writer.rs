@@ -1,0 +1,194 @@
+//! The one writer: takes batches from the spool, computes what they change, inserts it and commits it to the ledger, exactly once.
+//!
+//! 1. The batch's end is recorded in the ledger, so that a replay after a crash cuts the same batch.
+//! 2. Its rows are inserted, each table with a token made of the ledger's name and the batch's range: ClickHouse drops a repetition.
+//! 3. The new states and the spool's cursor are committed in one ledger transaction.
+//!
+//! While a batch is being inserted, the next one is computed upon the states that it leaves.
+
+use std::{sync::Arc, time::Duration};
+
+use schema::{CUBE, ClickHouse, Clock, DELIVERIES, EVENTS, Identifier};
+use tokio::{sync::watch, task::spawn_blocking};
+
+use crate::{
+    batch::{self, BatchError, Records},
+    ledger::{Changes, Ledger, LedgerError, View},
+    rows::Blocks,
+    spool::{Range, Spool},
+    status::{LastBatch, Progress},
+};
+
+/// At most so many bytes of records are applied at once, whatever the number of their events.
+const BATCH_BYTES: u64 = 64 << 20;
+/// Waits between tries while ClickHouse is away: from the first to the second, doubling.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// An insert that takes longer has lost its answer; it is repeated, and dropped as a duplicate where it had arrived.
+const INSERT_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// What keeps a batch from being applied for now.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the spool cannot be read")]
+    Spool(#[from] std::io::Error),
+    #[error("the rows cannot be encoded: {0}")]
+    Rows(String),
+    #[error("ClickHouse: {}", crate::status::describe(.0))]
+    ClickHouse(#[from] clickhouse::error::Error),
+    #[error("the tables cannot be brought to this version")]
+    Migration(#[from] schema::MigrationError),
+    #[error("a task of the writer panicked")]
+    Panicked(#[from] tokio::task::JoinError),
+}
+
+/// A batch, computed.
+struct Prepared {
+    range: Range,
+    blocks: Blocks,
+    changes: Arc<Changes>,
+    summary: LastBatch,
+}
+
+pub(crate) struct Writer {
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) identifier: Identifier,
+    pub(crate) clickhouse: ClickHouse,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) batch_events: u64,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) closing: watch::Receiver<bool>,
+    pub(crate) ledger_name: String,
+    /// A batch that a crash may have left half written: it is cut again the same way.
+    pub(crate) begun: Option<Range>,
+}
+
+impl Writer {
+    /// Works until it is told to close and nothing waits, or nothing can be applied any more.
+    pub(crate) async fn run(self) {
+        if self.retry(|| async { Ok(schema::migrate(&self.clickhouse).await?) }).await.is_none() {
+            return;
+        }
+        let mut begun = self.begun;
+        let mut durable = self.spool.durable();
+        let mut closing = self.closing.clone();
+        let mut prepared: Option<Prepared> = None;
+        loop {
+            if prepared.is_none() {
+                let Some(range) = begun.take().or_else(|| self.following(self.progress.applied())) else {
+                    if *closing.borrow() {
+                        return;
+                    }
+                    tokio::select! {
+                        changed = durable.changed() => if changed.is_err() { return },
+                        _ = closing.changed() => {}
+                    }
+                    continue;
+                };
+                prepared = self.retry(|| self.prepare(range, None)).await;
+            }
+            let Some(batch) = prepared.take() else { return };
+            match self.retry(|| self.apply(&batch)).await {
+                Some(ahead) => prepared = ahead,
+                None => return,
+            }
+        }
+    }
+
+    /// Tries until it works; `None` when the service closes meanwhile.
+    async fn retry<T, F: Future<Output = Result<T, WriteError>>>(&self, mut work: impl FnMut() -> F) -> Option<T> {
+        let mut wait = RETRY.0;
+        loop {
+            match work().await {
+                Ok(value) => {
+                    self.progress.recovered();
+                    return Some(value);
+                }
+                Err(error) => self.progress.failed(&error),
+            }
+            let mut closing = self.closing.clone();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = closing.wait_for(|closing| *closing) => return None,
+            }
+            wait = (wait * 2).min(RETRY.1);
+        }
+    }
+
+    fn following(&self, position: u64) -> Option<Range> {
+        self.spool.next(position, self.batch_events, BATCH_BYTES)
+    }
+
+    /// Computes a batch upon the ledger, or upon what it will hold once the batch before is committed.
+    async fn prepare(&self, range: Range, ahead: Option<Arc<Changes>>) -> Result<Prepared, WriteError> {
+        let (spool, ledger) = (Arc::clone(&self.spool), Arc::clone(&self.ledger));
+        let (identifier, now) = (self.identifier.clone(), self.clock.now());
+        spawn_blocking(move || {
+            let frames = spool.read(range)?;
+            let view = View { ledger: &ledger, ahead: ahead.as_deref() };
+            let records = Records::open(&frames)?;
+            let (facts, duplicates) = batch::distinct(&records, view, &identifier)?;
+            let states = batch::states(&facts, view)?;
+            let batch = batch::fold(facts, duplicates, &states, &identifier)?;
+            let blocks = Blocks::of(&batch, range.last).map_err(|error| WriteError::Rows(error.to_string()))?;
+            let summary = LastBatch {
+                at: now,
+                events: batch.facts.len() as u64,
+                duplicates: batch.duplicates,
+                deliveries: batch.touched.len() as u64,
+                cells: batch.cube.cells.len() as u64,
+                millis: 0,
+            };
+            Ok(Prepared { range, blocks, changes: Arc::new(batch.changes()?), summary })
+        })
+        .await?
+    }
+
+    /// Writes a batch, and computes the next one meanwhile.
+    async fn apply(&self, batch: &Prepared) -> Result<Option<Prepared>, WriteError> {
+        let started = self.clock.now();
+        let range = batch.range;
+        let ledger = Arc::clone(&self.ledger);
+        spawn_blocking(move || ledger.begin(range)).await??;
+        let ahead = async {
+            let Some(range) = self.following(range.last) else { return Ok(None) };
+            self.prepare(range, Some(Arc::clone(&batch.changes))).await.map(Some)
+        };
+        let (inserted, ahead) = tokio::join!(self.insert(batch), ahead);
+        inserted?;
+        let (ledger, changes) = (Arc::clone(&self.ledger), Arc::clone(&batch.changes));
+        spawn_blocking(move || ledger.commit(&changes, range)).await??;
+        self.spool.applied(range.last);
+        let now = self.clock.now();
+        self.progress.advance(range.last, LastBatch { at: now, millis: now.0 - started.0, ..batch.summary });
+        // Should the next batch not have been computed, it is tried again on its own.
+        Ok(ahead.unwrap_or(None))
+    }
+
+    async fn insert(&self, batch: &Prepared) -> Result<(), WriteError> {
+        let Blocks { events, deliveries, cube } = &batch.blocks;
+        let tables = [(CUBE, cube), (DELIVERIES, deliveries), (EVENTS, events)];
+        let inserts = tables.map(|(table, block)| async move {
+            let Some(block) = block else { return Ok(()) };
+            let token = format!("{}:{}-{}", self.ledger_name, batch.range.first, batch.range.last);
+            let mut insert = self
+                .clickhouse
+                .client()
+                .insert_native(table)
+                .with_setting("insert_deduplication_token", token)
+                .with_timeouts(Some(INSERT_TIMEOUT), Some(INSERT_TIMEOUT));
+            insert.write(block).await?;
+            insert.end().await
+        });
+        let [cube, deliveries, events] = inserts;
+        let (cube, deliveries, events) = tokio::join!(cube, deliveries, events);
+        cube?;
+        deliveries?;
+        events?;
+        Ok(())
+    }
+}
