@@ -56,7 +56,7 @@ fn folded<'a>(events: impl IntoIterator<Item = &'a (Event<'static>, EventId)>) -
 fn shown(delivery: &Delivery<'static>) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut cells = BTreeMap::new();
     contribution(delivery, |basis, bucket, measure, count| {
-        *cells.entry((basis, bucket, measure)).or_insert(0) += count
+        *cells.entry((basis, bucket, measure)).or_insert(0) += count;
     });
     let attributes = &delivery.attributes;
     let fields: Vec<_> = attributes.fields().collect();
