@@ -1,2 +1,25 @@
-//! Postlens.
-fn main() {}
+//! Postlens: events of sent mail in, exact reports out. This binary is the service and its command line.
+
+mod admission;
+mod auth;
+mod body;
+mod cli;
+mod config;
+mod connection;
+mod docs;
+mod extract;
+mod logging;
+mod metadata;
+mod openapi;
+mod problem;
+mod request;
+mod routes;
+mod secret;
+mod server;
+mod service;
+mod state;
+mod token;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

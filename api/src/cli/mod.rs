@@ -1,0 +1,120 @@
+//! The command line: one module per command, and the way an error ends the program.
+
+
+mod keys;
+mod openapi;
+mod serve;
+
+use std::{ffi::OsStr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError, Sources};
+
+const EXAMPLES: &str = "\
+Examples:
+  postlens serve                                          Serve on 127.0.0.1:8080 with the embedded engine
+  postlens keys create --account acme --role ingest       Make a key to report events with
+  POSTLENS_BOOTSTRAP_KEY=$(openssl rand -hex 32) postlens serve";
+
+/// Tells people who send email what became of it: events in, exact reports out.
+#[derive(Debug, Parser)]
+#[command(name = "postlens", version, after_help = EXAMPLES, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    Openapi(openapi::Openapi),
+}
+
+/// Why a command failed: an error with its sources.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The configuration file [default: postlens.toml in the working directory, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything is kept [default: postlens-data] [env: POSTLENS_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// The configuration, with further flags on top.
+    fn load(&self, mut flags: Vec<(&'static str, String)>) -> Result<Config, ConfigError> {
+        if let Some(dir) = &self.data_dir {
+            flags.push(("data_dir", dir.as_os_str().to_string_lossy().into_owned()));
+        }
+        config::load(&Sources { file: self.config.clone(), environment: std::env::vars_os().collect(), flags })
+    }
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(command) => command.run(),
+
+        Command::Keys(command) => command.run(),
+        Command::Openapi(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let name = std::env::args_os().next();
+            let name = name.as_deref().map(std::path::Path::new).and_then(std::path::Path::file_name);
+            eprintln!("{}: {}", name.unwrap_or(OsStr::new("postlens")).display(), chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with its sources, on one line. A source that the error before it repeats is left out.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for source in std::iter::successors(error.source(), |error| error.source()) {
+        let source = source.to_string();
+        if !text.contains(&source) {
+            text = format!("{text}: {source}");
+        }
+    }
+    text
+}
+
+/// Runs a command's asynchronous part.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_explains_itself_with_examples() {
+        let mut cli = Cli::command();
+        cli.build();
+        cli.clone().debug_assert();
+        for command in cli.get_subcommands().filter(|command| command.get_name() != "help") {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_sources() {
+        let error = ConfigError::File("x".into(), std::io::Error::other("disk on fire"));
+        assert_eq!(chain(&error), "cannot read the configuration file x: disk on fire");
+    }
+}

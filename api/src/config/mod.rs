@@ -1,0 +1,220 @@
+//! What an operator can set: one documented structure. Where its values come from is `load`'s business.
+//!
+//! `postlens.example.toml` at the repository's root explains every key to operators; a test holds it to this structure.
+
+mod load;
+mod units;
+
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+pub(crate) use load::{ConfigError, Sources, load};
+pub(crate) use units::{Size, Span};
+
+/// The example file, every key with its default and what it means.
+pub(crate) const EXAMPLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../postlens.example.toml"));
+
+/// The file that is read when `--config` is not given and it is there.
+pub(crate) const DEFAULT_FILE: &str = "postlens.toml";
+
+/// The configuration of the service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where HTTP is served. Port 0 takes a free one.
+    pub(crate) listen: SocketAddr,
+    /// Where everything is kept that the service writes.
+    pub(crate) data_dir: PathBuf,
+    /// An admin key of the account `default`, made at the first start.
+    pub(crate) bootstrap_key: Option<Sensitive>,
+    /// The installation's secret, 64 hexadecimal digits; kept in `DATA_DIR/secret` when absent.
+    pub(crate) secret: Option<Sensitive>,
+    /// The analytical store.
+    pub(crate) clickhouse: ClickHouse,
+    /// The embedded ClickHouse, used when `clickhouse.url` is absent.
+    pub(crate) engine: Engine,
+    /// The durable queue between the API and ClickHouse.
+    pub(crate) spool: Spool,
+    /// Limits of ingestion.
+    pub(crate) ingest: Ingest,
+    /// Limits of reports.
+    pub(crate) reports: Reports,
+    /// Accounts and keys.
+    pub(crate) metadata: Metadata,
+    /// Logs.
+    pub(crate) log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data_dir: PathBuf::from("postlens-data"),
+            bootstrap_key: None,
+            secret: None,
+            clickhouse: ClickHouse::default(),
+            engine: Engine::default(),
+            spool: Spool::default(),
+            ingest: Ingest::default(),
+            reports: Reports::default(),
+            metadata: Metadata::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// Where ClickHouse is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ClickHouse {
+    /// `http://host:8123`; the embedded engine when absent.
+    pub(crate) url: Option<String>,
+    /// The user.
+    pub(crate) user: Option<String>,
+    /// The user's password.
+    pub(crate) password: Option<Sensitive>,
+    /// The database; created when it is not there.
+    pub(crate) database: String,
+}
+
+impl Default for ClickHouse {
+    fn default() -> Self {
+        Self { url: None, user: None, password: None, database: "postlens".to_owned() }
+    }
+}
+
+/// The embedded engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Engine {
+    /// libchdb; searched for in the usual places when absent.
+    pub(crate) library: Option<PathBuf>,
+    /// The memory that all its queries together may take.
+    pub(crate) memory: Size,
+    /// How many queries run at once.
+    pub(crate) connections: usize,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { library: None, memory: Size::gib(4), connections: 4 }
+    }
+}
+
+/// The spool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Spool {
+    /// How much may wait on disk before clients are asked to come back later.
+    pub(crate) limit: Size,
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self { limit: Size::gib(10) }
+    }
+}
+
+/// Limits of ingestion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ingest {
+    /// Events older than this many days are refused.
+    pub(crate) retention_days: u32,
+    /// Decoded bytes of request bodies held in memory at once, over all clients.
+    pub(crate) max_in_flight: Size,
+    /// Requests of one account that are worked on at once.
+    pub(crate) max_requests: usize,
+    /// How long a client may take to send a body.
+    pub(crate) body_timeout: Span,
+}
+
+impl Default for Ingest {
+    fn default() -> Self {
+        Self {
+            retention_days: 1100,
+            max_in_flight: Size::mib(256),
+            max_requests: 64,
+            body_timeout: Span(Duration::from_secs(60)),
+        }
+    }
+}
+
+/// Limits of reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Reports {
+    /// How long a report may take.
+    pub(crate) timeout: Span,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self { timeout: Span(Duration::from_secs(30)) }
+    }
+}
+
+/// Where accounts and keys are kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Metadata {
+    /// `postgres://…`; SQLite in the data directory when absent.
+    pub(crate) url: Option<Sensitive>,
+}
+
+/// Logs, written to standard error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    /// For people or for machines.
+    pub(crate) format: LogFormat,
+    /// A level, or `tracing` directives such as `info,postlens=debug`.
+    pub(crate) level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A text that is never shown: not in logs, not in errors, not in a printed configuration.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Sensitive(String);
+
+impl Sensitive {
+    /// The text itself.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Sensitive {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"…\"")
+    }
+}
+
+impl Serialize for Sensitive {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("…")
+    }
+}

@@ -1,0 +1,100 @@
+//! The OpenAPI document: what stands in it beside the operations, which the routes bring along.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use utoipa::{
+    IntoResponses, Modify, OpenApi,
+    openapi::{
+        ContentBuilder, Ref, RefOr, ResponseBuilder,
+        response::Response,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+use crate::problem::{MEDIA_TYPE, ProblemDocument};
+
+/// What stands in the document beside the operations.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Postlens",
+        description = "Events of sent mail in, exact reports out.\n\nEvery error is an RFC 9457 problem document with a stable `type`. \
+                       Every answer carries `x-request-id`, the id under which the log speaks of the request.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        contact()
+    ),
+    servers((url = "/", description = "This service.")),
+    components(schemas(ProblemDocument)),
+    modifiers(&Bearer),
+    security(("key" = [])),
+    tags(
+        (name = "events", description = "Events in."),
+        (name = "reports", description = "Reports out."),
+        (name = "keys", description = "API keys of the account."),
+        (name = "service", description = "The service itself.")
+    )
+)]
+pub(crate) struct Base;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key, made by `postlens keys create` or `POST /v1/keys`."))
+            .build();
+        document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document, as YAML.
+pub(crate) fn yaml() -> String {
+    crate::server::document().to_yaml().expect("the document is plain data")
+}
+
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident = $($status:ident)+;)+) => { $(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                [$(StatusCode::$status,)+].into_iter().map(response).collect()
+            }
+        }
+    )+ };
+}
+
+problems! {
+    /// Listing keys.
+    KeyProblems = UNAUTHORIZED FORBIDDEN INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Making a key.
+    NewKeyProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN REQUEST_TIMEOUT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE
+        UNPROCESSABLE_ENTITY INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Revoking a key.
+    OldKeyProblems = UNAUTHORIZED FORBIDDEN NOT_FOUND INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+}
+
+/// A status and what it says, answered with a problem document.
+fn response(status: StatusCode) -> (String, RefOr<Response>) {
+    let description = match status {
+        StatusCode::BAD_REQUEST => "The request cannot be understood.",
+        StatusCode::UNAUTHORIZED => "No key, or none that is valid.",
+        StatusCode::FORBIDDEN => "The key's role does not allow this.",
+        StatusCode::NOT_FOUND => "There is no such thing.",
+        StatusCode::NOT_ACCEPTABLE => "No format that `Accept` allows.",
+        StatusCode::REQUEST_TIMEOUT => "The body did not come in time.",
+        StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body has a media type or encoding that is not read here.",
+        StatusCode::UNPROCESSABLE_ENTITY => "A parameter is wrong; `parameter` names it.",
+        StatusCode::TOO_MANY_REQUESTS => "Too many requests of this account at once. `Retry-After` tells when to try again.",
+        StatusCode::SERVICE_UNAVAILABLE => "A part of the service is busy or away. `Retry-After` tells when to try again.",
+        _ => "Something went wrong inside.",
+    };
+    let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build();
+    (status.as_str().to_owned(), RefOr::T(response))
+}

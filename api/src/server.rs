@@ -1,0 +1,72 @@
+//! The HTTP interface as a whole: one list of routes yields the router and its specification; around it stand the layers.
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, header},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    openapi::Base,
+    problem::{Kind, Problem},
+    request,
+    routes::{health, keys, specification},
+    state::AppState,
+};
+
+/// Every operation of the API.
+fn operations() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Base::openapi())
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(health::healthz))
+        .routes(routes!(specification::yaml))
+}
+
+/// The specification alone.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    operations().into_openapi()
+}
+
+/// The router, ready to serve.
+pub(crate) fn router(state: AppState) -> Router {
+    let (router, _) = operations().split_for_parts();
+    router
+        .merge(crate::docs::router())
+        .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this path; /openapi.yaml lists what there is") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Kind::MethodNotAllowed, "the header `Allow` lists the methods")
+        })
+        .with_state(state)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(harden))
+        .layer(middleware::from_fn(request::observe))
+}
+
+/// A panic is a defect of ours: the hook has logged where, the client learns no more than that.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::new(Kind::Internal, "the request could not be answered; its id helps to find out why").into_response()
+}
+
+/// Headers that every answer carries: it is what its media type says, it is not stored, and it is framed by nobody.
+async fn harden(request: Request, next: Next) -> Response {
+    let is_data = request.uri().path().starts_with("/v1/");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    if is_data {
+        set(header::CACHE_CONTROL, "no-store");
+    }
+    response
+}
