@@ -26,6 +26,8 @@ mod request;
 mod run;
 mod spec;
 mod sql;
+#[cfg(test)]
+mod testing;
 mod when;
 mod zone;
 

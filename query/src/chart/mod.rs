@@ -1,15 +1,48 @@
-//! The report as a picture (PNG).
+//! The report as a picture (PNG): horizontal bars for a split or a summary, lines for a series.
+//!
+//! First **model**: what is shown, as plain values (made by **bars** and **lines**, worded by **words** and **numbers**). Then
+//! **draw**: the same, laid out and painted on a **canvas**. At most 50 bars or 12 lines are drawn; the picture says how much
+//! it does not show.
 
+mod bars;
+mod canvas;
+mod draw;
+mod font;
+mod layout;
+mod lines;
+mod model;
+mod numbers;
 mod options;
+mod plot;
+mod theme;
+mod words;
 
 pub use options::{ChartError, ChartOptions, Theme};
 
-use crate::Report;
+use crate::{Kind, Report, report::Body};
 
-/// Draws the report.
+/// Draws the report. Takes some 10 to 200 ms of computing and up to 150 MB of memory, by the picture's size.
 ///
 /// # Errors
 /// When the picture cannot be encoded.
-pub fn png(_report: &Report, _options: &ChartOptions) -> Result<Vec<u8>, ChartError> {
-    Err(ChartError::Encode(png::EncodingError::IoError(std::io::Error::other("not drawn yet"))))
+pub fn png(report: &Report, options: &ChartOptions) -> Result<Vec<u8>, ChartError> {
+    let layout = layout::Layout::of(*options);
+    draw::picture(&model_of(report, &layout), &layout, *options)
 }
+
+/// What the picture of a report shows.
+fn model_of(report: &Report, layout: &layout::Layout) -> model::Chart {
+    match (&report.body, report.spec.kind) {
+        (Body::Split { rows, remainder }, _) => {
+            bars::split(report, rows, remainder.as_ref(), layout.rows(), layout.rate_columns())
+        }
+        (Body::Series { times, groups, remainder }, Kind::Series(interval)) => {
+            let cut = remainder.as_ref().map_or(0, |(groups, _)| *groups);
+            lines::series(report, interval, times, groups, cut, layout.two_parts())
+        }
+        _ => bars::summary(report, layout.rows()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

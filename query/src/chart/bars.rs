@@ -1,0 +1,187 @@
+//! From a split or a summary to bars.
+
+use schema::{Measure, Measures, Rate};
+
+use super::{
+    model::{Bar, Bars, Block, Chart, Entry, Ink, Panel, Threshold},
+    numbers::{count, percent},
+    words,
+};
+use crate::{
+    Kind, Report, SortKey,
+    report::{Remainder, Row},
+};
+
+/// The outcomes that every queued message has exactly one of, as the parts of a bar.
+const OUTCOMES: [(Measure, Ink); 3] =
+    [(Measure::Delivered, Ink::Series(0)), (Measure::Failed, Ink::Series(1)), (Measure::Pending, Ink::Neutral)];
+
+/// What a summary shows when nothing is named.
+const FUNNEL: [Measure; 9] = [
+    Measure::Queued,
+    Measure::Delivered,
+    Measure::Failed,
+    Measure::Pending,
+    Measure::Secured,
+    Measure::Opened,
+    Measure::Clicked,
+    Measure::Complained,
+    Measure::Unsubscribed,
+];
+
+/// The bars of a split: at most `most` rows, `panels` columns of rates.
+pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most: usize, panels: usize) -> Chart {
+    let spec = report.spec();
+    let measure = leading_measure(report);
+    let by = words::dimensions(spec.by());
+    let stacked = measure == Measure::Queued && OUTCOMES.iter().all(|(part, _)| spec.needed().contains(part));
+    let what = if stacked { "Deliveries".to_owned() } else { words::measure(measure) };
+    let mut chart = Chart {
+        title: format!("{what} by {by}"),
+        subtitle: words::subtitle(report),
+        legend: Vec::new(),
+        blocks: Vec::new(),
+        note: None,
+    };
+    if rows.is_empty() {
+        chart.blocks.push(Block::Empty("No deliveries in this range".to_owned()));
+        return chart;
+    }
+    if stacked {
+        chart.legend = OUTCOMES.map(|(part, ink)| Entry { label: words::measure(part), ink }).into();
+    }
+    let drawn = &rows[..rows.len().min(most)];
+    let measures: Vec<_> = drawn.iter().map(|row| row.measures).collect();
+    let mut columns = vec![counts(&what, measure, stacked, &measures)];
+    columns.extend(leading_rates(report, panels).into_iter().map(|rate| rates(rate, &measures)));
+    let labels = drawn.iter().map(|row| words::key(&row.key)).collect();
+    chart.blocks.push(Block::Bars(Bars { labels, panels: columns }));
+    let hidden = (rows.len() - drawn.len()) as u64 + cut.map_or(0, |cut| cut.groups);
+    if hidden > 0 {
+        let rest = report.total()[measure] - measures.iter().map(|measures| measures[measure]).sum::<i64>();
+        chart.note = Some(not_shown(hidden, rest, measure));
+    }
+    chart
+}
+
+/// The bars of a summary: the measures, then the rates.
+pub(crate) fn summary(report: &Report, most: usize) -> Chart {
+    let spec = report.spec();
+    let mut chart = Chart {
+        title: "Deliveries".to_owned(),
+        subtitle: words::subtitle(report),
+        legend: Vec::new(),
+        blocks: Vec::new(),
+        note: None,
+    };
+    if report.total().is_zero() {
+        chart.blocks.push(Block::Empty(nothing(report)));
+        return chart;
+    }
+    let measures: Vec<_> = spec.measures.named.clone().unwrap_or_else(|| FUNNEL.to_vec());
+    let rates = spec.rates();
+    let first = measures.len().min(most.saturating_sub(usize::from(!rates.is_empty())).max(1));
+    let second = rates.len().min(most.saturating_sub(first));
+    if first > 0 && !measures.is_empty() {
+        let bars: Vec<_> = measures[..first].iter().map(|measure| plain(report.total()[*measure])).collect();
+        let labels = measures[..first].iter().map(|measure| words::measure(*measure)).collect();
+        chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Messages", bars, 1.0)] }));
+    }
+    if second > 0 {
+        let bars: Vec<_> = rates[..second].iter().map(|rate| rate_bar(*rate, report.total())).collect();
+        let labels = rates[..second].iter().map(|rate| words::rate(*rate)).collect();
+        chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Rates", bars, 1.0)] }));
+    }
+    let hidden = measures.len() - first.min(measures.len()) + rates.len() - second;
+    if hidden > 0 {
+        chart.note = Some(format!("{hidden} more are not shown: make the picture higher"));
+    }
+    chart
+}
+
+/// Why there is nothing to draw: without `queued` we cannot say that there were no deliveries.
+pub(crate) fn nothing(report: &Report) -> String {
+    if report.spec().needed().contains(&Measure::Queued) {
+        "No deliveries in this range".to_owned()
+    } else {
+        "Nothing of this was counted in this range".to_owned()
+    }
+}
+
+/// The measure that bars are as long as: the one sorted by, else the first named, else `queued`.
+pub(crate) fn leading_measure(report: &Report) -> Measure {
+    let spec = report.spec();
+    let named = spec.measures.named.as_deref().and_then(|named| named.first().copied());
+    match (spec.sort.key, named) {
+        (SortKey::Measure(measure), _) if measure != Measure::Queued || spec.kind == Kind::Split && named.is_none() => {
+            measure
+        }
+        (_, Some(named)) => named,
+        _ if spec.needed().contains(&Measure::Queued) => Measure::Queued,
+        _ => spec.needed().first().copied().unwrap_or(Measure::Queued),
+    }
+}
+
+/// The rates that have a column: those named, in their order; else how much arrived, and the spam rate. The spam rate is never
+/// the one that is left out.
+pub(crate) fn leading_rates(report: &Report, most: usize) -> Vec<Rate> {
+    let spec = report.spec();
+    let mut rates = spec.rates.named.clone().unwrap_or_else(|| vec![Rate::DeliveryRate, Rate::SpamRate]);
+    if let SortKey::Rate(sorted) = spec.sort.key {
+        rates.retain(|rate| *rate != sorted);
+        rates.insert(0, sorted);
+    }
+    if rates.len() > most && most > 0 && spec.rates.named.is_some() {
+        if let Some(place) = rates.iter().position(|rate| *rate == Rate::SpamRate).filter(|place| *place >= most) {
+            rates.swap(most - 1, place);
+        }
+    }
+    rates.truncate(most);
+    rates
+}
+
+/// The line that is drawn for a rate.
+pub(crate) fn threshold(rate: Rate) -> Option<Threshold> {
+    (rate == Rate::SpamRate).then(|| Threshold { value: words::SPAM_LINE, label: percent(words::SPAM_LINE) })
+}
+
+fn not_shown(hidden: u64, rest: i64, measure: Measure) -> String {
+    let groups = if hidden == 1 { "group is" } else { "groups are" };
+    let hidden = count(i64::try_from(hidden).unwrap_or(i64::MAX));
+    format!("{hidden} more {groups} not shown: {} {}", count(rest), measure.name().replace('_', " "))
+}
+
+fn counts(title: &str, measure: Measure, stacked: bool, rows: &[Measures]) -> Panel {
+    let bar = |measures: &Measures| {
+        let whole = vec![(Ink::Series(0), measures[measure] as f64)];
+        let parts = if stacked { OUTCOMES.map(|(part, ink)| (ink, measures[part] as f64)).into() } else { whole };
+        Bar { parts, text: count(measures[measure]) }
+    };
+    panel(title, rows.iter().map(bar).collect(), 2.2)
+}
+
+fn rates(rate: Rate, rows: &[Measures]) -> Panel {
+    let mut panel = panel(&words::rate(rate), rows.iter().map(|measures| rate_bar(rate, measures)).collect(), 1.0);
+    panel.threshold = threshold(rate);
+    if let Some(threshold) = &panel.threshold {
+        panel.max = panel.max.max(threshold.value * 1.4);
+    }
+    panel
+}
+
+fn rate_bar(rate: Rate, measures: &Measures) -> Bar {
+    let Some(value) = rate.of(measures) else { return Bar { parts: Vec::new(), text: "–".to_owned() } };
+    let passed = threshold(rate).is_some_and(|threshold| value > threshold.value);
+    let ink = if passed { Ink::Alert } else { Ink::Rate };
+    Bar { parts: vec![(ink, value)], text: percent(value) }
+}
+
+fn plain(value: i64) -> Bar {
+    Bar { parts: vec![(Ink::Series(0), value as f64)], text: count(value) }
+}
+
+fn panel(title: &str, bars: Vec<Bar>, share: f32) -> Panel {
+    let length = |bar: &Bar| bar.parts.iter().map(|(_, value)| value).sum::<f64>();
+    let max = bars.iter().map(length).fold(0.0, f64::max);
+    Panel { title: title.to_owned(), max, share, bars, threshold: None }
+}

@@ -1,0 +1,187 @@
+//! From a series to lines.
+
+use schema::{Measure, Measures, Rate};
+
+use super::{
+    bars::{leading_measure, leading_rates, nothing, threshold},
+    model::{Block, Chart, Entry, Ink, LineOf, Lines},
+    numbers::{count_tick, percent_tick, ticks},
+    words,
+};
+use crate::{Interval, Report, report::Line};
+
+/// The most lines of one picture.
+const MOST: usize = 12;
+
+/// What a series without groups shows when nothing is named.
+const USUAL: [Measure; 4] = [Measure::Delivered, Measure::Failed, Measure::Opened, Measure::Clicked];
+
+/// The lines of a series: one part for counts, one for a rate, if `two` fit.
+pub(crate) fn series(
+    report: &Report,
+    interval: Interval,
+    times: &[i64],
+    groups: &[Line],
+    cut: u64,
+    two: bool,
+) -> Chart {
+    let spec = report.spec();
+    let mut chart = Chart {
+        title: String::new(),
+        subtitle: words::subtitle(report),
+        legend: Vec::new(),
+        blocks: Vec::new(),
+        note: None,
+    };
+    let every = every(interval);
+    let names: Vec<_> = times.iter().map(|time| words::time(report, interval, *time)).collect();
+    let show = Show { report, names, two };
+    if spec.by().is_empty() {
+        let measures = show.everything(&mut chart, groups);
+        chart.title = format!("{} {every}", if measures { "Deliveries" } else { "Rates" });
+    } else {
+        let what = show.each(&mut chart, groups, cut);
+        chart.title = format!("{what} by {} {every}", words::dimensions(spec.by()));
+    }
+    if report.total().is_zero() {
+        chart.blocks = vec![Block::Empty(nothing(report))];
+        chart.legend.clear();
+        chart.note = None;
+    }
+    chart
+}
+
+const fn every(interval: Interval) -> &'static str {
+    match interval {
+        Interval::Quarter => "per quarter of an hour",
+        Interval::Hour => "per hour",
+        Interval::Day => "per day",
+        Interval::Week => "per week",
+        Interval::Month => "per month",
+    }
+}
+
+struct Show<'a> {
+    report: &'a Report,
+    names: Vec<String>,
+    two: bool,
+}
+
+impl Show<'_> {
+    /// One line for each measure, and below one for each rate. Tells whether there are measures.
+    fn everything(&self, chart: &mut Chart, groups: &[Line]) -> bool {
+        let Some(all) = groups.first() else { return true };
+        let mut measures = self.measures();
+        let mut rates = self.rates();
+        let hidden = measures.len().saturating_sub(MOST);
+        measures.truncate(MOST);
+        if !measures.is_empty() && !rates.is_empty() && !self.two {
+            rates.clear();
+        }
+        let values = |measure: Measure| all.points.iter().map(|point| Some(point[measure] as f64)).collect();
+        let lines: Vec<_> = measures
+            .iter()
+            .enumerate()
+            .map(|(place, measure)| LineOf { ink: Ink::Series(place), values: values(*measure) })
+            .collect();
+        let entry = |place: usize, label: String| Entry { label, ink: Ink::Series(place) };
+        if !measures.is_empty() {
+            chart.legend = measures.iter().enumerate().map(|(place, one)| entry(place, words::measure(*one))).collect();
+            chart.blocks.push(Block::Lines(self.counts("", lines)));
+        }
+        let lone = measures.is_empty();
+        // Rates of different size would hide each other: each has a part of its own, unless they stand alone.
+        if lone {
+            chart.legend = rates.iter().enumerate().map(|(place, one)| entry(place, words::rate(*one))).collect();
+            let lines = rates
+                .iter()
+                .enumerate()
+                .map(|(place, rate)| rate_line(*rate, &all.points, Ink::Series(place)))
+                .collect();
+            let spam = rates.contains(&Rate::SpamRate).then_some(Rate::SpamRate);
+            chart.blocks.push(Block::Lines(self.percents("", lines, spam)));
+        } else {
+            for rate in rates.into_iter().take(1) {
+                let line = rate_line(rate, &all.points, Ink::Rate);
+                chart.blocks.push(Block::Lines(self.percents(&words::rate(rate), vec![line], Some(rate))));
+            }
+        }
+        if hidden > 0 {
+            chart.note = Some(format!("{hidden} more measures are not shown"));
+        }
+        !lone
+    }
+
+    /// One line for each group: a measure, and below a rate. Tells what is shown.
+    fn each(&self, chart: &mut Chart, groups: &[Line], cut: u64) -> String {
+        let spec = self.report.spec();
+        let drawn = &groups[..groups.len().min(MOST)];
+        chart.legend = drawn
+            .iter()
+            .enumerate()
+            .map(|(place, line)| Entry { label: words::key(&line.key), ink: Ink::Series(place) })
+            .collect();
+        let measure = leading_measure(self.report);
+        let rate = self.rates().first().copied();
+        let only_rate = spec.measures.named.is_none() && spec.rates.named.is_some() && rate.is_some();
+        let title = match rate {
+            Some(rate) if only_rate => words::rate(rate),
+            _ => words::measure(measure),
+        };
+        if !only_rate {
+            let line = |(place, line): (usize, &Line)| LineOf {
+                ink: Ink::Series(place),
+                values: line.points.iter().map(|point| Some(point[measure] as f64)).collect(),
+            };
+            chart.blocks.push(Block::Lines(self.counts("", drawn.iter().enumerate().map(line).collect())));
+        }
+        if let Some(rate) = rate.filter(|_| only_rate || self.two) {
+            let line = |(place, line): (usize, &Line)| rate_line(rate, &line.points, Ink::Series(place));
+            let heading = if only_rate { String::new() } else { words::rate(rate) };
+            let lines = drawn.iter().enumerate().map(line).collect();
+            chart.blocks.push(Block::Lines(self.percents(&heading, lines, Some(rate))));
+        }
+        let hidden = (groups.len() - drawn.len()) as u64 + cut;
+        if hidden > 0 {
+            let groups = if hidden == 1 { "group is" } else { "groups are" };
+            chart.note = Some(format!("{hidden} more {groups} not shown"));
+        }
+        title
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        let spec = self.report.spec();
+        match (&spec.measures.named, &spec.rates.named) {
+            (Some(named), _) => named.clone(),
+            (None, Some(rates)) if !rates.is_empty() => Vec::new(),
+            (None, _) => USUAL.to_vec(),
+        }
+    }
+
+    /// The rates named; else the spam rate, which is watched most.
+    fn rates(&self) -> Vec<Rate> {
+        let spec = self.report.spec();
+        let named = spec.rates.named.is_some();
+        if named { leading_rates(self.report, MOST) } else { vec![Rate::SpamRate] }
+    }
+
+    fn counts(&self, title: &str, lines: Vec<LineOf>) -> Lines {
+        let ticks = ticks(greatest(&lines), 4, true).into_iter().map(|tick| (tick, count_tick(tick))).collect();
+        Lines { title: title.to_owned(), ticks, times: self.names.clone(), lines, threshold: None }
+    }
+
+    fn percents(&self, title: &str, lines: Vec<LineOf>, rate: Option<Rate>) -> Lines {
+        let threshold = rate.and_then(threshold);
+        let least = threshold.as_ref().map_or(0.001, |threshold| threshold.value * 1.4);
+        let ticks = ticks(greatest(&lines).max(least), 4, false).into_iter().map(|tick| (tick, percent_tick(tick)));
+        Lines { title: title.to_owned(), ticks: ticks.collect(), times: self.names.clone(), lines, threshold }
+    }
+}
+
+fn rate_line(rate: Rate, points: &[Measures], ink: Ink) -> LineOf {
+    LineOf { ink, values: points.iter().map(|point| rate.of(point)).collect() }
+}
+
+fn greatest(lines: &[LineOf]) -> f64 {
+    lines.iter().flat_map(|line| line.values.iter().flatten()).copied().fold(0.0, f64::max)
+}

@@ -1,0 +1,93 @@
+//! What a picture shows, as plain values: texts, lengths and ticks, before a single pixel. Tests compare these.
+
+/// A picture.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Chart {
+    pub(crate) title: String,
+    pub(crate) subtitle: String,
+    pub(crate) legend: Vec<Entry>,
+    pub(crate) blocks: Vec<Block>,
+    /// What the picture does not show.
+    pub(crate) note: Option<String>,
+}
+
+/// An entry of the legend.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) label: String,
+    pub(crate) ink: Ink,
+}
+
+/// A colour by its meaning; the theme knows the colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ink {
+    /// One of the colours that tell lines and parts apart; from the ninth on, lines are dashed.
+    Series(usize),
+    /// What is neither good nor bad yet.
+    Neutral,
+    /// A rate.
+    Rate,
+    /// Beyond a line that should not be passed.
+    Alert,
+}
+
+/// A part of the picture; parts stand one below the other.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Block {
+    Bars(Bars),
+    Lines(Lines),
+    /// Nothing to draw, and why.
+    Empty(String),
+}
+
+/// Horizontal bars: a row for each label, a column for each panel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bars {
+    pub(crate) labels: Vec<String>,
+    pub(crate) panels: Vec<Panel>,
+}
+
+/// A column of bars.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Panel {
+    pub(crate) title: String,
+    /// The value that the whole width stands for.
+    pub(crate) max: f64,
+    /// How much of the width it takes, compared with the others.
+    pub(crate) share: f32,
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) threshold: Option<Threshold>,
+}
+
+/// A bar of one or more parts, and the text behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bar {
+    pub(crate) parts: Vec<(Ink, f64)>,
+    pub(crate) text: String,
+}
+
+/// A line that should not be passed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Threshold {
+    pub(crate) value: f64,
+    pub(crate) label: String,
+}
+
+/// Lines over time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Lines {
+    pub(crate) title: String,
+    /// The ticks of the value axis, ascending from zero; the last is the upper end.
+    pub(crate) ticks: Vec<(f64, String)>,
+    /// A text for each point of time.
+    pub(crate) times: Vec<String>,
+    pub(crate) lines: Vec<LineOf>,
+    pub(crate) threshold: Option<Threshold>,
+}
+
+/// A line; where there is no value it is interrupted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LineOf {
+    pub(crate) ink: Ink,
+    pub(crate) values: Vec<Option<f64>>,
+}

@@ -1,0 +1,204 @@
+//! Pictures, compared as values where they are values and as decoded pixels where they are pixels.
+
+use schema::Measures;
+
+use super::{ChartOptions, Theme, layout::Layout, model_of, png};
+use crate::{
+    Report,
+    testing::{series_report, split_report, summary_report, traffic},
+};
+
+const DOMAINS: [&[&str]; 14] = [
+    &["gmail.com"],
+    &["outlook.com"],
+    &["yahoo.com"],
+    &["icloud.com"],
+    &["a-rather-long-name-of-a-regional-hospital-network.example.org"],
+    &["comcast.net"],
+    &[""],
+    &["гмаил.рф"],
+    &["proton.me"],
+    &["aol.com"],
+    &["gmx.de"],
+    &["web.de"],
+    &["example.com"],
+    &["example.org"],
+];
+
+fn domains() -> Report {
+    split_report(&[], &DOMAINS, Some((1_204, traffic(31_000, 4))))
+}
+
+fn reports() -> Vec<(&'static str, Report)> {
+    let gmail: [&[&str]; 3] = [&["gmail"], &["microsoft"], &["yahoo"]];
+    let many: Vec<String> = (0..15).map(|number| format!("autumn-{number}")).collect();
+    let many: Vec<[&str; 1]> = many.iter().map(|name| [name.as_str()]).collect();
+    let many: Vec<&[&str]> = many.iter().map(|key| &key[..]).collect();
+    let hours = [("interval", "hour"), ("from", "2026-10-30"), ("to", "2026-11-03")];
+    vec![
+        ("split", domains()),
+        ("split-few", split_report(&[("by", "mailbox_provider")], &gmail, None)),
+        ("split-spam", split_report(&[("rates", "spam_rate,ctr"), ("sort", "-spam_rate")], &DOMAINS, None)),
+        (
+            "split-clicked",
+            split_report(
+                &[
+                    ("measures", "clicked"),
+                    ("rates", "ctr"),
+                    ("by", "campaign,recipient_domain"),
+                    ("filter", "sender:is:a@b.c"),
+                ],
+                &[&["autumn", "gmail.com"], &["", "yahoo.com"]],
+                None,
+            ),
+        ),
+        ("split-empty", split_report(&[], &[], None)),
+        ("summary", summary_report(&[], traffic(1_234_567, 3))),
+        ("summary-empty", summary_report(&[], Measures::default())),
+        ("series", series_report(&[], &[&[]], None, false)),
+        ("series-hours", series_report(&hours, &[&[]], None, false)),
+        ("series-rates", series_report(&[("rates", "open_rate,ctr,spam_rate")], &[&[]], None, false)),
+        ("series-spam", series_report(&[("rates", "spam_rate"), ("to", "2026-12-20")], &[&[]], None, false)),
+        ("series-by", series_report(&[("by", "mailbox_provider")], &gmail, Some(19), false)),
+        ("series-by-many", series_report(&[("by", "campaign"), ("rates", "spam_rate")], &many, Some(3), false)),
+        ("series-empty", series_report(&[], &[&[]], None, true)),
+        ("series-event", series_report(&[("basis", "event"), ("interval", "week")], &[&[]], None, false)),
+    ]
+}
+
+fn model(report: &Report, width: u32, height: u32) -> String {
+    let options = ChartOptions::new(width, height, Theme::Light).unwrap();
+    format!("{:#?}", model_of(report, &Layout::of(options)))
+}
+
+/// A decoded picture.
+struct Pixels {
+    width: u32,
+    height: u32,
+    rgb: Vec<u8>,
+}
+
+impl Pixels {
+    fn of(report: &Report, width: u32, height: u32, theme: Theme) -> Self {
+        let bytes = png(report, &ChartOptions::new(width, height, theme).unwrap()).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+        let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut rgb).unwrap();
+        assert_eq!(info.color_type, png::ColorType::Rgb);
+        Self { width: info.width, height: info.height, rgb }
+    }
+
+    fn count(&self, color: [u8; 3]) -> usize {
+        self.rgb.chunks_exact(3).filter(|pixel| *pixel == color).count()
+    }
+
+    /// The lengths of the runs of a colour, from top to bottom, in every row of pixels that has one.
+    fn runs(&self, color: [u8; 3]) -> Vec<usize> {
+        let rows = self.rgb.chunks_exact(3 * self.width as usize);
+        let counts = rows.map(|row| row.chunks_exact(3).filter(|pixel| *pixel == color).count());
+        counts.filter(|count| *count > 0).collect()
+    }
+}
+
+const BLUE: [u8; 3] = [0x00, 0x72, 0xB2];
+const RED: [u8; 3] = [0xB8, 0x32, 0x0B];
+
+#[test]
+fn a_split_shows_outcomes_with_counts_rates_and_what_is_not_shown() {
+    insta::assert_snapshot!(model(&split_report(&[], &DOMAINS[4..8], Some((1_204, traffic(31_000, 4)))), 1200, 675));
+}
+
+#[test]
+fn a_series_shows_days_with_the_spam_line_below() {
+    insta::assert_snapshot!(model(&series_report(&[], &[&[]], None, false), 1200, 675));
+}
+
+#[test]
+fn a_series_of_groups_has_a_line_for_each() {
+    let report =
+        series_report(&[("by", "mailbox_provider"), ("to", "2026-11-04")], &[&["gmail"], &[""]], Some(19), false);
+    insta::assert_snapshot!(model(&report, 1200, 675));
+}
+
+#[test]
+fn a_summary_shows_measures_and_rates() {
+    insta::assert_snapshot!(model(&summary_report(&[], traffic(1_234_567, 3)), 1200, 675));
+}
+
+#[test]
+fn a_picture_has_the_size_asked_for_and_draws_something_of_every_report() {
+    for (name, report) in reports() {
+        for (width, height, theme) in [
+            (320, 240, Theme::Light),
+            (1200, 675, Theme::Dark),
+            (300 + 20, 2000, Theme::Light),
+            (2000, 240, Theme::Dark),
+        ] {
+            let pixels = Pixels::of(&report, width, height, theme);
+            assert_eq!((pixels.width, pixels.height), (width, height), "{name}");
+            let ground = [pixels.rgb[0], pixels.rgb[1], pixels.rgb[2]];
+            let drawn = pixels.rgb.len() / 3 - pixels.count(ground);
+            assert!(drawn > 300, "{name} {width}x{height}: {drawn}");
+        }
+    }
+}
+
+#[test]
+fn bars_are_as_long_as_their_values() {
+    let report = split_report(&[("measures", "opens"), ("rates", "ctr")], &[&["a"], &["b"]], None);
+    let crate::Body::Split { mut rows, remainder } = report.body.clone() else { unreachable!("a split") };
+    rows[0].measures[schema::Measure::Opens] = 3_000;
+    rows[1].measures[schema::Measure::Opens] = 1_000;
+    let report = Report { body: crate::Body::Split { rows, remainder }, ..report };
+    let runs = Pixels::of(&report, 1200, 675, Theme::Light).runs(BLUE);
+    let (first, last) = (runs[runs.len() / 4], runs[runs.len() * 3 / 4]);
+    assert!(first.abs_diff(last * 3) <= 3, "{first} is three times {last}");
+}
+
+#[test]
+fn the_spam_line_is_drawn_where_the_spam_rate_is_shown_and_nowhere_else() {
+    let red = |rates: &str| {
+        let report = split_report(&[("rates", rates)], &[&["gmail.com"]], None);
+        Pixels::of(&report, 1200, 675, Theme::Light).count(RED)
+    };
+    assert!(red("spam_rate") > 20);
+    assert!(red("ctr,open_rate,ctor,delivery_rate,spam_rate") > 20);
+    assert_eq!(red("ctr"), 0);
+}
+
+#[test]
+fn nothing_is_shown_as_nothing() {
+    for report in
+        [split_report(&[], &[], None), series_report(&[], &[&[]], None, true), summary_report(&[], Measures::default())]
+    {
+        assert!(model(&report, 1200, 675).contains("No deliveries in this range"));
+        assert_eq!(Pixels::of(&report, 1200, 675, Theme::Light).count(BLUE), 0);
+    }
+    let report = summary_report(&[("measures", "complained"), ("rates", "")], Measures::default());
+    assert!(model(&report, 1200, 675).contains("Nothing of this was counted"));
+}
+
+#[test]
+fn no_more_than_fifty_bars_are_drawn() {
+    let keys: Vec<String> = (0..300).map(|number| format!("d{number}.example")).collect();
+    let keys: Vec<[&str; 1]> = keys.iter().map(|key| [key.as_str()]).collect();
+    let keys: Vec<&[&str]> = keys.iter().map(|key| &key[..]).collect();
+    let text = model(&split_report(&[], &keys, None), 1200, 4096);
+    assert!(text.contains("d49.example") && !text.contains("d50.example"));
+    assert!(text.contains("250 more groups are not shown"));
+}
+
+#[test]
+#[ignore = "writes pictures to look at into target/charts"]
+fn gallery() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/charts");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, report) in reports() {
+        for (width, height, theme) in
+            [(400, 300, Theme::Light), (1200, 675, Theme::Light), (1200, 675, Theme::Dark), (2000, 1125, Theme::Light)]
+        {
+            let bytes = png(&report, &ChartOptions::new(width, height, theme).unwrap()).unwrap();
+            std::fs::write(folder.join(format!("{name}-{width}-{theme:?}.png")), bytes).unwrap();
+        }
+    }
+}

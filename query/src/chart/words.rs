@@ -1,0 +1,89 @@
+//! The words of a picture: title, subtitle, names of measures, rates and times.
+
+use chrono::DateTime;
+use schema::{Basis, Dimension, Measure, Rate};
+
+use crate::{Filter, Interval, Report, Test, report::shown};
+
+/// The line that mailbox providers draw (METRICS.md, "Rates").
+pub(crate) const SPAM_LINE: f64 = 0.003;
+
+/// The name of a measure, for a reader.
+pub(crate) fn measure(measure: Measure) -> String {
+    capital(&measure.name().replace('_', " "))
+}
+
+/// The name of a rate, for a reader.
+pub(crate) fn rate(rate: Rate) -> String {
+    match rate {
+        Rate::Ctr => "CTR".to_owned(),
+        Rate::Ctor => "CTOR".to_owned(),
+        other => capital(&other.name().replace('_', " ")),
+    }
+}
+
+/// `recipient domain and campaign`.
+pub(crate) fn dimensions(by: &[Dimension]) -> String {
+    let name = |dimension: &Dimension| match dimension {
+        Dimension::Field(field) => field.as_str().to_owned(),
+        fixed => fixed.column().replace('_', " "),
+    };
+    by.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// A key as one text.
+pub(crate) fn key(key: &[String]) -> String {
+    key.iter().map(|value| shown(value)).collect::<Vec<_>>().join(" · ")
+}
+
+/// The range, the zone, the clock, and what is filtered.
+pub(crate) fn subtitle(report: &Report) -> String {
+    let spec = report.spec();
+    let range = spec.range();
+    let local =
+        |seconds: u32| DateTime::from_timestamp(seconds.into(), 0).unwrap_or_default().with_timezone(&spec.tz());
+    let (from, to) = (local(range.from), local(range.to));
+    let last = local(range.to - 1);
+    let midnight = |time: &DateTime<chrono_tz::Tz>| time.time() == chrono::NaiveTime::MIN;
+    let days = if !(midnight(&from) && midnight(&to)) {
+        format!("{} to {}", from.format("%Y-%m-%d %H:%M"), to.format("%Y-%m-%d %H:%M"))
+    } else if from.date_naive() == last.date_naive() {
+        from.format("%Y-%m-%d").to_string()
+    } else {
+        format!("{} to {}", from.format("%Y-%m-%d"), last.format("%Y-%m-%d"))
+    };
+    let clock = match spec.basis() {
+        Basis::Sent => "by time sent",
+        Basis::Event => "by time of each event: rates can exceed 100 %",
+    };
+    let mut parts = vec![days, spec.tz().name().to_owned(), clock.to_owned()];
+    parts.extend(spec.filters.iter().map(filter));
+    parts.join("  ·  ")
+}
+
+fn filter(filter: &Filter) -> String {
+    let name = dimensions(std::slice::from_ref(&filter.dimension));
+    match &filter.test {
+        Test::Is(text) => format!("{name} is {}", shown(text)),
+        Test::IsNot(text) => format!("{name} is not {}", shown(text)),
+        Test::In(texts) => format!("{name} in {}", texts.iter().map(|text| shown(text)).collect::<Vec<_>>().join(", ")),
+        Test::Contains(text) => format!("{name} contains {text}"),
+        Test::StartsWith(text) => format!("{name} starts with {text}"),
+    }
+}
+
+/// A point of time at an axis.
+pub(crate) fn time(report: &Report, interval: Interval, seconds: i64) -> String {
+    let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default().with_timezone(&report.spec().tz());
+    let form = match interval {
+        Interval::Quarter | Interval::Hour => "%b %-d %H:%M",
+        Interval::Day | Interval::Week => "%b %-d",
+        Interval::Month => "%b %Y",
+    };
+    time.format(form).to_string()
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
