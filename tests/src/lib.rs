@@ -1,1 +1,10 @@
-//! Harness of the end-to-end tests.
+//! What the end-to-end tests stand on: a count written straight from METRICS.md ([`oracle`]), the real service with a client
+//! for it ([`harness`]), and the comparison of the two ([`check`]).
+//!
+//! Nothing here fails softly: what goes wrong panics with a reason, for that is how a test fails.
+
+#![expect(clippy::missing_panics_doc, reason = "everything here panics with a reason when a test is to fail")]
+
+pub mod check;
+pub mod harness;
+pub mod oracle;
