@@ -1,5 +1,7 @@
 //! The engine as a program of its own, which the tests start.
 
+use std::{error::Error as _, process::ExitCode};
+
 use clap::Parser;
 
 /// The embedded ClickHouse.
@@ -9,10 +11,14 @@ struct Command {
     options: engine::Options,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    match engine::run(&Command::parse().options) {
-        Ok(never) => match never {},
-        Err(error) => Err(error.into()),
+    let Err(error) = engine::run(&Command::parse().options);
+    eprintln!("{error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  {cause}");
+        source = cause.source();
     }
+    ExitCode::FAILURE
 }

@@ -17,8 +17,8 @@ use crate::{
     pool::Pool,
     request::Asked,
     response::{Content, Ending, Label, ResultBody, failed, plain, result},
-    statement::analyse,
-    ticket::Ticket,
+    statement::{DECORATING, analyse},
+    ticket::{CancelOnDrop, Ticket},
 };
 
 /// The format of a result when nobody names one, as over ClickHouse's HTTP interface.
@@ -105,7 +105,8 @@ async fn run(pool: &Pool, asked: Asked, body: &mut Body, label: &Label) -> Resul
     let default_format = asked.default_format.as_deref().unwrap_or(DEFAULT_FORMAT);
     match input {
         Input::Statement(sql) => {
-            let statement = analyse(&sql)?;
+            let mut statement = analyse(&sql)?;
+            statement.decorated |= asked.settings.iter().any(|(name, _)| DECORATING.contains(&name.as_str()));
             let format = statement.format.clone().unwrap_or_else(|| default_format.to_owned());
             let framing = if asked.wait_end_of_query { Framing::Whole } else { framing(&format, &statement) };
             let task = Task::Query { sql, format: default_format.to_owned(), framing, select: statement.select };
@@ -118,7 +119,7 @@ async fn run(pool: &Pool, asked: Asked, body: &mut Body, label: &Label) -> Resul
             // A client that is slow to send its first byte does not hold a connection yet.
             let first = if first.is_empty() { body.next().await? } else { Some(first) };
             let answer_format = default_format.to_owned();
-            let (gzip, task) = (asked.gzip, Task::Insert { sql, format, data });
+            let (gzip, task) = (asked.gzip(), Task::Insert { sql, format, data });
             let (events, guard) = submit(pool, asked, task).await?;
             let (sent, answer) =
                 tokio::join!(send(first, body, sender), respond(pool, label, &answer_format, (events.0, gzip), guard));
@@ -129,10 +130,10 @@ async fn run(pool: &Pool, asked: Asked, body: &mut Body, label: &Label) -> Resul
 
 type Events = (mpsc::Receiver<Event>, bool);
 
-async fn submit(pool: &Pool, asked: Asked, task: Task) -> Result<(Events, crate::ticket::CancelOnDrop), Exception> {
+async fn submit(pool: &Pool, asked: Asked, task: Task) -> Result<(Events, CancelOnDrop), Exception> {
     let permit = pool.acquire().await?;
     let (sender, events) = mpsc::channel(IN_FLIGHT);
-    let gzip = asked.gzip;
+    let gzip = asked.gzip();
     let preparation = asked.preparation();
     let job = Job { preparation, params: asked.params, task, gzip, events: sender, ticket: Ticket::new(), permit };
     let guard = pool.submit(job)?;
@@ -159,7 +160,7 @@ async fn respond(
     label: &Label,
     format: &str,
     (mut events, gzip): Events,
-    guard: crate::ticket::CancelOnDrop,
+    guard: CancelOnDrop,
 ) -> Result<Response<Content>, Exception> {
     match events.recv().await {
         Some(Event::Started(stats, elapsed)) => {

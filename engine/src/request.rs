@@ -29,11 +29,18 @@ pub(crate) struct Asked {
     pub(crate) read_only: bool,
     /// Answer when all is known, not when the first rows are.
     pub(crate) wait_end_of_query: bool,
-    /// Compress the answer.
-    pub(crate) gzip: bool,
+    gzip: Gzip,
     user: Option<String>,
     password: Option<String>,
-    http_compression: bool,
+}
+
+/// Whether the answer is compressed: the client has to accept it and to switch it on.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Gzip {
+    #[default]
+    NotAccepted,
+    Accepted,
+    SwitchedOn,
 }
 
 impl Asked {
@@ -45,13 +52,14 @@ impl Asked {
         asked.default_format = header("x-clickhouse-format");
         asked.user = header("x-clickhouse-user");
         asked.password = header("x-clickhouse-key");
+        let accepts = |item: &str| item.trim_start().starts_with("gzip");
+        if header("accept-encoding").is_some_and(|list| list.split(',').any(accepts)) {
+            asked.gzip = Gzip::Accepted;
+        }
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             asked.add(text(decoded(name))?, decoded(value))?;
         }
-        let accepts_gzip = header("accept-encoding")
-            .is_some_and(|list| list.split(',').any(|item| item.trim_start().starts_with("gzip")));
-        asked.gzip = asked.http_compression && accepts_gzip;
         Ok(asked)
     }
 
@@ -69,7 +77,7 @@ impl Asked {
             "user" => self.user = Some(text(value)?),
             "password" => self.password = Some(text(value)?),
             "wait_end_of_query" => self.wait_end_of_query = is_true(&value),
-            "enable_http_compression" => self.http_compression = is_true(&value),
+            "enable_http_compression" if self.gzip == Gzip::Accepted && is_true(&value) => self.gzip = Gzip::SwitchedOn,
             "compress" | "decompress" if is_true(&value) => {
                 return Err(unsupported(
                     "ClickHouse's block compression (compress, decompress); use Content-Encoding: gzip and enable_http_compression=1",
@@ -82,6 +90,7 @@ impl Asked {
             | "decompress"
             | "buffer_size"
             | "quota_key"
+            | "enable_http_compression"
             | "session_check"
             | "session_timeout"
             | "stacktrace"
@@ -91,6 +100,11 @@ impl Asked {
             _ => self.settings.push((setting_name(name)?, value)),
         }
         Ok(())
+    }
+
+    /// Whether to compress the answer.
+    pub(crate) fn gzip(&self) -> bool {
+        self.gzip == Gzip::SwitchedOn
     }
 
     /// There is one user, `default`, without a password: who can open the socket may use it.

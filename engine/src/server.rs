@@ -53,14 +53,15 @@ pub(crate) async fn serve(
             () = &mut told => break,
             accepted = accept => accepted,
         };
-        match stream {
+        // Nobody aborts a single client.
+        let _handle = match stream {
             Stream::Unix(stream) => {
-                drop(tasks.spawn(client(Arc::clone(pool), Listener::Unix, stream, permit, stopped.clone())))
+                tasks.spawn(client(Arc::clone(pool), Listener::Unix, stream, permit, stopped.clone()))
             }
             Stream::Tcp(stream) => {
-                drop(tasks.spawn(client(Arc::clone(pool), Listener::Tcp, stream, permit, stopped.clone())))
+                tasks.spawn(client(Arc::clone(pool), Listener::Tcp, stream, permit, stopped.clone()))
             }
-        }
+        };
     }
     drop((socket, tcp));
     let _overdue = tokio::time::timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;

@@ -17,6 +17,9 @@ pub(crate) enum Head {
     Other,
 }
 
+/// Settings by which a result is more than its rows, or rows become a document.
+pub(crate) const DECORATING: [&str; 2] = ["extremes", "output_format_json_array_of_rows"];
+
 /// A statement of which the whole text is known.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Statement {
@@ -24,7 +27,7 @@ pub(crate) struct Statement {
     pub(crate) format: Option<String>,
     /// A SELECT, whose result the engine can stream.
     pub(crate) select: bool,
-    /// Mentions totals, extremes or a setting by which a row format becomes a document.
+    /// Mentions totals or one of the `DECORATING` settings.
     pub(crate) decorated: bool,
 }
 
@@ -113,8 +116,7 @@ pub(crate) fn analyse(sql: &[u8]) -> Result<Statement, Exception> {
             Kind::Word => {
                 first.get_or_insert(*token);
                 refuse_files(token, next)?;
-                statement.decorated |=
-                    token.is("TOTALS") || token.is("extremes") || token.is("output_format_json_array_of_rows");
+                statement.decorated |= token.is("TOTALS") || DECORATING.iter().any(|setting| token.is(setting));
                 if depth == 0
                     && token.is("FORMAT")
                     && let Some(name) = next.filter(|next| next.kind == Kind::Word)
