@@ -1,9 +1,7 @@
 //! Computes what a batch of records changes: reads the states before, folds the distinct events in, and takes the difference.
 
-use std::collections::hash_map::Entry;
-
 use indexmap::IndexSet;
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use schema::{AccountId, Basis, Bucket, DeliveryKey, Event, EventId, Identifier, Measures, Millis, RecipientHash};
 
 use crate::{
@@ -49,8 +47,8 @@ pub(crate) struct Fact<'s> {
     pub(crate) delivery: DeliveryKey,
 }
 
-/// The attributes that a cell is keyed by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The attributes that a cell is keyed by, in the order of the cube's key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Dimensions<'s> {
     pub(crate) account: &'s AccountId,
     pub(crate) campaign: &'s str,
@@ -80,6 +78,8 @@ pub(crate) struct Touched<'s> {
     pub(crate) message_id: &'s str,
     pub(crate) recipient: &'s str,
     pub(crate) recipient_hash: RecipientHash,
+    /// How many of the batch's facts are its own.
+    pub(crate) facts: usize,
     /// When it counted as sent before the batch, if it was known.
     pub(crate) sent_before: Option<Millis>,
     pub(crate) delivery: Delivery<'s>,
@@ -109,108 +109,101 @@ pub(crate) struct Batch<'s> {
     pub(crate) cube: CubeChange<'s>,
 }
 
-/// The distinct events of the records that the ledger has not seen, in order, and how many repeated another.
+/// The distinct events of the records that the ledger has not seen, delivery by delivery, and how many repeated another.
+///
+/// Of two events of one identity the first one accepted stands. The ledger is asked in the order of its keys: neighbours share blocks.
 pub(crate) fn distinct<'s>(
     records: &'s Records<'s>,
     ledger: View<'_>,
     identifier: &Identifier,
 ) -> Result<(Vec<Fact<'s>>, u64), BatchError> {
-    let events = records.0.iter().map(|(head, _)| head.events as usize).sum();
-    let mut facts = Vec::with_capacity(events);
-    let mut ids = FxHashSet::with_capacity_and_hasher(events, FxBuildHasher);
+    let mut facts = facts(records, identifier)?;
+    let mut ids: Vec<(EventId, usize)> = facts.iter().zip(0..).map(|(fact, place)| (fact.id, place)).collect();
+    ids.sort_unstable();
+    let mut fresh = vec![false; facts.len()];
+    let mut before = None;
+    for (id, place) in ids {
+        fresh[place] = before != Some(id) && !ledger.has_seen(id)?;
+        before = Some(id);
+    }
+    let all = facts.len();
+    let mut is_fresh = fresh.into_iter();
+    facts.retain(|_| is_fresh.next().unwrap_or(false));
+    let duplicates = (all - facts.len()) as u64;
+    facts.sort_by_cached_key(|fact| (fact.account, fact.delivery, fact.event.time, fact.id));
+    Ok((facts, duplicates))
+}
+
+fn facts<'s>(records: &'s Records<'s>, identifier: &Identifier) -> Result<Vec<Fact<'s>>, RecordError> {
+    let mut facts = Vec::with_capacity(records.0.iter().map(|(head, _)| head.events as usize).sum());
     for (head, bytes) in &records.0 {
         let account = &head.account;
         record::each_event(head, bytes, |event| {
             let id = identifier.event(account, &event);
-            if ids.insert(id) {
-                let delivery = identifier.delivery(account, event.message_id, event.recipient);
-                facts.push(Fact { event, account, accepted_at: head.accepted_at, id, delivery });
-            }
+            let delivery = identifier.delivery(account, event.message_id, event.recipient);
+            facts.push(Fact { event, account, accepted_at: head.accepted_at, id, delivery });
         })?;
     }
-    let mut failed = None;
-    facts.retain(|fact| match ledger.has_seen(fact.id) {
-        Ok(seen) => !seen,
-        Err(error) => {
-            failed.get_or_insert(error);
-            false
-        }
-    });
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    let duplicates = (events - facts.len()) as u64;
-    Ok((facts, duplicates))
+    Ok(facts)
 }
 
-/// The ledger's states of the deliveries that the facts speak of, in the facts' order of first mention.
-pub(crate) fn states(facts: &[Fact<'_>], ledger: View<'_>) -> Result<Vec<(DeliveryKey, Option<State>)>, BatchError> {
-    let mut known = FxHashSet::with_capacity_and_hasher(facts.len(), FxBuildHasher);
-    let mut states = Vec::new();
-    for fact in facts {
-        if known.insert(fact.delivery) {
-            states.push((fact.delivery, ledger.state(fact.delivery)?));
-        }
-    }
-    Ok(states)
+/// The ledger's states of the deliveries that the facts speak of, in the facts' order.
+pub(crate) fn states(facts: &[Fact<'_>], ledger: View<'_>) -> Result<Vec<Option<State>>, BatchError> {
+    let deliveries = facts.chunk_by(|one, next| one.delivery == next.delivery);
+    Ok(deliveries.map(|facts| ledger.state(facts[0].delivery)).collect::<Result<_, _>>()?)
 }
 
 /// Folds the facts into the states and takes the difference of what the deliveries contribute before and after.
 pub(crate) fn fold<'s>(
     facts: Vec<Fact<'s>>,
     duplicates: u64,
-    states: &'s [(DeliveryKey, Option<State>)],
+    states: &'s [Option<State>],
     identifier: &Identifier,
 ) -> Result<Batch<'s>, BatchError> {
-    let by_delivery = group(&facts);
     let mut touched = Vec::with_capacity(states.len());
     let mut cube = CubeChange::default();
-    for (key, state) in states {
-        let mut delivery: Delivery<'s> = match state {
+    for (facts, state) in facts.chunk_by(|one, next| one.delivery == next.delivery).zip(states) {
+        let delivery = match state {
             Some(bytes) => postcard::from_bytes(bytes).map_err(LedgerError::from)?,
             None => Delivery::default(),
         };
-        let places = &by_delivery[key];
-        let first = &facts[places[0]];
-        let (account, recipient) = (first.account, first.event.recipient);
-        let sent_before = delivery.sent_at();
-        let before = sent_before.map(|_| Dimensions::of(account, recipient, &delivery));
-        let mut cells = Cells::default();
-        cells.add(&delivery, -1);
-        for place in places {
-            delivery.fold(&facts[*place].event, facts[*place].id);
-        }
-        let after = Dimensions::of(account, recipient, &delivery);
-        if let Some(before) = before.filter(|before| *before != after) {
-            cube.add(before, &mut cells);
-        }
-        cells.add(&delivery, 1);
-        cube.add(after, &mut cells);
-        touched.push(Touched {
-            key: *key,
-            account,
-            message_id: first.event.message_id,
-            recipient,
-            recipient_hash: identifier.recipient(account, recipient),
-            sent_before,
-            delivery,
-        });
+        touched.push(touch(facts, delivery, &mut cube, identifier));
     }
     cube.cells.retain(|_, measures| !measures.is_zero());
     Ok(Batch { facts, duplicates, touched, cube })
 }
 
-fn group(facts: &[Fact<'_>]) -> FxHashMap<DeliveryKey, Vec<usize>> {
-    let mut groups: FxHashMap<DeliveryKey, Vec<usize>> = FxHashMap::default();
-    for (place, fact) in facts.iter().enumerate() {
-        match groups.entry(fact.delivery) {
-            Entry::Occupied(mut group) => group.get_mut().push(place),
-            Entry::Vacant(group) => {
-                group.insert(vec![place]);
-            }
-        }
+/// Folds the facts of one delivery.
+fn touch<'s>(
+    facts: &[Fact<'s>],
+    mut delivery: Delivery<'s>,
+    cube: &mut CubeChange<'s>,
+    identifier: &Identifier,
+) -> Touched<'s> {
+    let Fact { account, delivery: key, ref event, .. } = facts[0];
+    let sent_before = delivery.sent_at();
+    let before = sent_before.map(|_| Dimensions::of(account, event.recipient, &delivery));
+    let mut cells = Cells::default();
+    cells.add(&delivery, -1);
+    for fact in facts {
+        delivery.fold(&fact.event, fact.id);
     }
-    groups
+    let after = Dimensions::of(account, event.recipient, &delivery);
+    if let Some(before) = before.filter(|before| *before != after) {
+        cube.add(before, &mut cells);
+    }
+    cells.add(&delivery, 1);
+    cube.add(after, &mut cells);
+    Touched {
+        key,
+        account,
+        message_id: event.message_id,
+        recipient: event.recipient,
+        recipient_hash: identifier.recipient(account, event.recipient),
+        facts: facts.len(),
+        sent_before,
+        delivery,
+    }
 }
 
 impl Batch<'_> {

@@ -104,10 +104,15 @@ impl Ledger {
     /// Makes a batch's changes permanent, and the spool applied up to its end.
     pub(crate) fn commit(&self, changes: &Changes, range: Range) -> Result<(), LedgerError> {
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
-        for (key, state) in &changes.states {
+        // In the order of their keys, so that the memory table's neighbours are found in the processor's cache.
+        let mut states: Vec<_> = changes.states.iter().collect();
+        states.sort_unstable_by_key(|(key, _)| **key);
+        for (key, state) in states {
             batch.insert(&self.deliveries, key.0.to_be_bytes(), state.clone());
         }
-        for id in &changes.seen {
+        let mut seen: Vec<_> = changes.seen.iter().collect();
+        seen.sort_unstable();
+        for id in seen {
             batch.insert(&self.seen, id.0.to_be_bytes(), []);
         }
         batch.insert(&self.meta, "cursor", range.last.to_le_bytes());

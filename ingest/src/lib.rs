@@ -66,7 +66,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { dir: "postlens-data".into(), spool_limit: 4 << 30, retention_days: 1826, batch_events: 65_536 }
+        Self { dir: "postlens-data".into(), spool_limit: 4 << 30, retention_days: 1826, batch_events: 131_072 }
     }
 }
 

@@ -1,4 +1,7 @@
-//! A batch as columnar blocks for the three tables, in ClickHouse's Native format.
+//! A batch as columnar blocks for the three tables, in ClickHouse's Native format; rows come in the order of the tables' keys, so
+//! that ClickHouse has nothing to sort.
+
+use std::iter::repeat_n;
 
 use clickhouse::native::{
     Block, DataTypeNode,
@@ -56,8 +59,8 @@ fn events(batch: &Batch<'_>) -> Result<Block> {
     column!(builder, "source_id", &str, facts().map(|fact| fact.event.event_id));
     column!(builder, "message_id", &str, facts().map(|fact| fact.event.message_id));
     column!(builder, "recipient", &str, facts().map(|fact| fact.event.recipient));
-    let hashes = hashes(batch);
-    column!(builder, "recipient_hash", u128, facts().map(|fact| hashes[&fact.delivery]));
+    let hashes = batch.touched.iter().flat_map(|touched| repeat_n(touched.recipient_hash.0, touched.facts));
+    column!(builder, "recipient_hash", u128, hashes);
     column!(builder, "recipient_domain", &str, facts().map(|fact| schema::domain_of(fact.event.recipient)));
     column!(builder, "sender", &str, facts().map(|fact| fact.event.sender));
     column!(builder, "subject", &str, facts().map(|fact| fact.event.subject));
@@ -69,10 +72,6 @@ fn events(batch: &Batch<'_>) -> Result<Block> {
     column!(builder, "url", &str, facts().map(|fact| fact.event.url));
     column!(builder, "reason", &str, facts().map(|fact| fact.event.reason));
     Ok(builder.build()?)
-}
-
-fn hashes(batch: &Batch<'_>) -> rustc_hash::FxHashMap<schema::DeliveryKey, u128> {
-    batch.touched.iter().map(|touched| (touched.key, touched.recipient_hash.0)).collect()
 }
 
 /// A row of `deliveries`: the state after the batch, or the tombstone of a state that moved to another day.
@@ -91,6 +90,7 @@ fn delivery_rows<'t, 's>(batch: &'t Batch<'s>) -> Vec<DeliveryRow<'t, 's>> {
         }
         rows.push(DeliveryRow { touched, sent_day, deleted: false });
     }
+    rows.sort_by_cached_key(|row| (row.touched.account, row.sent_day, row.touched.key));
     rows
 }
 
@@ -121,14 +121,14 @@ fn deliveries(batch: &Batch<'_>, version: u64) -> Result<Block> {
     column!(builder, "class", &str, outcomes.iter().map(|outcome| outcome.class));
     column!(builder, "sent_at", Time, state().map(|delivery| Time(delivery.sent_at().unwrap_or_default())));
     column!(builder, "last_event_at", Time, state().map(|delivery| Time(delivery.last_event_at().unwrap_or_default())));
-    column!(builder, "delivered_at", Option<Time>, outcomes.iter().map(|outcome| outcome.delivered_at.map(Time)));
-    column!(builder, "failed_at", Option<Time>, outcomes.iter().map(|outcome| outcome.failed_at.map(Time)));
-    column!(builder, "secured_at", Option<Time>, state().map(|delivery| delivery.secured().map(Time)));
-    column!(builder, "opened_at", Option<Time>, state().map(|delivery| delivery.opened().map(Time)));
-    column!(builder, "machine_opened_at", Option<Time>, state().map(|delivery| delivery.machine_opened().map(Time)));
-    column!(builder, "clicked_at", Option<Time>, state().map(|delivery| delivery.clicked().map(Time)));
-    column!(builder, "complained_at", Option<Time>, state().map(|delivery| delivery.complained().map(Time)));
-    column!(builder, "unsubscribed_at", Option<Time>, state().map(|delivery| delivery.unsubscribed().map(Time)));
+    column!(builder, "delivered_at", Time, outcomes.iter().map(|outcome| Time::or_never(outcome.delivered_at)));
+    column!(builder, "failed_at", Time, outcomes.iter().map(|outcome| Time::or_never(outcome.failed_at)));
+    column!(builder, "secured_at", Time, state().map(|delivery| Time::or_never(delivery.secured())));
+    column!(builder, "opened_at", Time, state().map(|delivery| Time::or_never(delivery.opened())));
+    column!(builder, "machine_opened_at", Time, state().map(|delivery| Time::or_never(delivery.machine_opened())));
+    column!(builder, "clicked_at", Time, state().map(|delivery| Time::or_never(delivery.clicked())));
+    column!(builder, "complained_at", Time, state().map(|delivery| Time::or_never(delivery.complained())));
+    column!(builder, "unsubscribed_at", Time, state().map(|delivery| Time::or_never(delivery.unsubscribed())));
     Ok(builder.build()?)
 }
 
@@ -152,7 +152,10 @@ impl Outcomes {
 }
 
 fn cube(batch: &Batch<'_>) -> Result<Block> {
-    let cells: Vec<_> = batch.cube.cells.iter().collect();
+    let mut cells: Vec<_> = batch.cube.cells.iter().collect();
+    let key = |place: usize| &batch.cube.dimensions[place];
+    cells.sort_unstable_by(|((one, ..), _), ((other, ..), _)| key(*one).cmp(key(*other)));
+    cells.sort_by_key(|((place, basis, bucket), _)| (key(*place).account, *basis, *bucket));
     let dimensions = || cells.iter().map(|((place, ..), _)| &batch.cube.dimensions[*place]);
     let mut builder = BlockBuilder::new();
     column!(builder, "account", &str, dimensions().map(|key| key.account.as_str()));
@@ -176,6 +179,13 @@ fn cube(batch: &Batch<'_>) -> Result<Block> {
 /// `DateTime64(3, 'UTC')`.
 #[derive(Clone, Copy)]
 struct Time(Millis);
+
+impl Time {
+    /// 1970 stands for never: a column of nulls would cost another column.
+    fn or_never(time: Option<Millis>) -> Self {
+        Self(time.unwrap_or_default())
+    }
+}
 
 impl Encode for Time {
     fn produces() -> DataTypeNode {
@@ -201,7 +211,7 @@ impl Encode for Bucket {
 }
 
 /// `Date`: days since 1970 in UTC.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Day(u16);
 
 impl Day {

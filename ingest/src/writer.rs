@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// At most so many bytes of records are applied at once, whatever the number of their events.
-const BATCH_BYTES: u64 = 64 << 20;
+const BATCH_BYTES: u64 = 128 << 20;
 /// Waits between tries while ClickHouse is away: from the first to the second, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// An insert that takes longer has lost its answer; it is repeated, and dropped as a duplicate where it had arrived.

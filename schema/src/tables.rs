@@ -52,6 +52,7 @@ SETTINGS {SETTINGS}"
     )
 }
 
+/// Times of what never happened are 1970-01-01.
 fn deliveries() -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS {DELIVERIES} (
@@ -74,14 +75,14 @@ fn deliveries() -> String {
     class LowCardinality(String),
     sent_at DateTime64(3, 'UTC'),
     last_event_at DateTime64(3, 'UTC'),
-    delivered_at Nullable(DateTime64(3, 'UTC')),
-    failed_at Nullable(DateTime64(3, 'UTC')),
-    secured_at Nullable(DateTime64(3, 'UTC')),
-    opened_at Nullable(DateTime64(3, 'UTC')),
-    machine_opened_at Nullable(DateTime64(3, 'UTC')),
-    clicked_at Nullable(DateTime64(3, 'UTC')),
-    complained_at Nullable(DateTime64(3, 'UTC')),
-    unsubscribed_at Nullable(DateTime64(3, 'UTC'))
+    delivered_at DateTime64(3, 'UTC'),
+    failed_at DateTime64(3, 'UTC'),
+    secured_at DateTime64(3, 'UTC'),
+    opened_at DateTime64(3, 'UTC'),
+    machine_opened_at DateTime64(3, 'UTC'),
+    clicked_at DateTime64(3, 'UTC'),
+    complained_at DateTime64(3, 'UTC'),
+    unsubscribed_at DateTime64(3, 'UTC')
 ) ENGINE = ReplacingMergeTree(version, deleted)
 PARTITION BY toYYYYMM(sent_day)
 ORDER BY (account, sent_day, delivery)
