@@ -172,7 +172,10 @@ async fn collect(
 }
 
 fn too_large(limits: BodyLimits) -> Problem {
-    Problem::new(Kind::TooLarge, format!("a body has at most {} bytes, compressed and decoded; send parts", limits.bytes))
+    Problem::new(
+        Kind::TooLarge,
+        format!("a body has at most {} bytes, compressed and decoded; send parts", limits.bytes),
+    )
 }
 
 /// Reads on for a while and throws away. A client that waits for leave to send (`Expect`) has sent nothing.
@@ -233,7 +236,10 @@ mod tests {
             (&["gzip"], gzip(&plain)),
             (&["GZIP"], [gzip(&plain[..100]), gzip(&plain[100..])].concat()),
             (&["zstd"], zstd.clone()),
-            (&["zstd"], [zstd::encode_all(&plain[..7], 1).unwrap(), zstd::encode_all(&plain[7..], 1).unwrap()].concat()),
+            (
+                &["zstd"],
+                [zstd::encode_all(&plain[..7], 1).unwrap(), zstd::encode_all(&plain[7..], 1).unwrap()].concat(),
+            ),
         ] {
             let chunks: Vec<_> = sent.chunks(977).map(|c| Ok::<_, Infallible>(Bytes::copy_from_slice(c))).collect();
             let read = read_all(encoding, Body::from_stream(stream::iter(chunks))).await.unwrap();
@@ -286,11 +292,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_encoded_as_announced_is_malformed() {
         let cut = gzip(b"hello, hello, hello");
-        for (encoding, sent) in [
-            ("gzip", b"hello".to_vec()),
-            ("zstd", b"hello".to_vec()),
-            ("gzip", cut[..cut.len() - 5].to_vec()),
-        ] {
+        for (encoding, sent) in
+            [("gzip", b"hello".to_vec()), ("zstd", b"hello".to_vec()), ("gzip", cut[..cut.len() - 5].to_vec())]
+        {
             assert_eq!(read_all(&[encoding], sent).await.unwrap_err().kind(), Kind::Malformed, "{encoding}");
         }
     }
@@ -313,7 +317,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_in_time_is_given_up() {
-        let problem = read_all(&[], Body::from_stream(stream::pending::<Result<Bytes, Infallible>>())).await.unwrap_err();
+        let problem =
+            read_all(&[], Body::from_stream(stream::pending::<Result<Bytes, Infallible>>())).await.unwrap_err();
         assert_eq!(problem.kind(), Kind::BodyTimeout);
     }
 }

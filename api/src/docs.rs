@@ -1,6 +1,12 @@
 //! `/docs`: Swagger UI, which is part of the binary; its page reads `/openapi.yaml` and nothing else.
 
-use axum::{Router, extract::Request, http::{HeaderValue, header}, middleware::{self, Next}, response::Response};
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::Response,
+};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// Scripts and pictures of our own alone; the page's styles are written into it.
@@ -9,7 +15,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 /// The page and its files.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let config = Config::from("/openapi.yaml").try_it_out_enabled(true).persist_authorization(false);
+    let config =
+        Config::from("/openapi.yaml").try_it_out_enabled(true).persist_authorization(false).validator_url("none");
     Router::from(SwaggerUi::new("/docs").config(config)).layer(middleware::from_fn(policy))
 }
 

@@ -10,6 +10,7 @@ mod docs;
 mod extract;
 mod logging;
 mod metadata;
+mod negotiate;
 mod openapi;
 mod problem;
 mod request;
@@ -18,6 +19,7 @@ mod secret;
 mod server;
 mod service;
 mod state;
+mod supervisor;
 mod token;
 
 fn main() -> std::process::ExitCode {

@@ -12,7 +12,10 @@ use utoipa::{
     },
 };
 
-use crate::problem::{MEDIA_TYPE, ProblemDocument};
+use crate::{
+    problem::{MEDIA_TYPE, ProblemDocument},
+    routes::events::EventError,
+};
 
 /// What stands in the document beside the operations.
 #[derive(OpenApi)]
@@ -25,7 +28,7 @@ use crate::problem::{MEDIA_TYPE, ProblemDocument};
         contact()
     ),
     servers((url = "/", description = "This service.")),
-    components(schemas(ProblemDocument)),
+    components(schemas(ProblemDocument, EventError)),
     modifiers(&Bearer),
     security(("key" = [])),
     tags(
@@ -68,6 +71,19 @@ macro_rules! problems {
 }
 
 problems! {
+    /// Reporting events.
+    EventProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN REQUEST_TIMEOUT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE
+        UNPROCESSABLE_ENTITY TOO_MANY_REQUESTS INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// The state of ingestion.
+    StatusProblems = UNAUTHORIZED FORBIDDEN INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// A report asked by parameters.
+    ReportProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN NOT_ACCEPTABLE UNPROCESSABLE_ENTITY TOO_MANY_REQUESTS
+        INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// A report asked by a document.
+    PostedReportProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN NOT_ACCEPTABLE REQUEST_TIMEOUT PAYLOAD_TOO_LARGE
+        UNSUPPORTED_MEDIA_TYPE UNPROCESSABLE_ENTITY TOO_MANY_REQUESTS INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Readiness.
+    ReadyProblems = INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
     /// Listing keys.
     KeyProblems = UNAUTHORIZED FORBIDDEN INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
     /// Making a key.
@@ -89,8 +105,12 @@ fn response(status: StatusCode) -> (String, RefOr<Response>) {
         StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body has a media type or encoding that is not read here.",
         StatusCode::UNPROCESSABLE_ENTITY => "A parameter is wrong; `parameter` names it.",
-        StatusCode::TOO_MANY_REQUESTS => "Too many requests of this account at once. `Retry-After` tells when to try again.",
-        StatusCode::SERVICE_UNAVAILABLE => "A part of the service is busy or away. `Retry-After` tells when to try again.",
+        StatusCode::TOO_MANY_REQUESTS => {
+            "Too many requests of this account at once. `Retry-After` tells when to try again."
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            "A part of the service is busy or away. `Retry-After` tells when to try again."
+        }
         _ => "Something went wrong inside.",
     };
     let schema = RefOr::Ref(Ref::from_schema_name("Problem"));

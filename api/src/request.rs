@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
@@ -53,7 +53,7 @@ impl Owner {
 pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request.headers().get(ID_HEADER).and_then(sane).unwrap_or_else(new_id);
-    let method = request.method().clone();
+    let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let owner = Owner::default();
     request.extensions_mut().insert(owner.clone());
@@ -63,19 +63,33 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     let route = route.as_deref().unwrap_or("(none)");
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let account = owner.0.get().map_or("", AccountId::as_str);
+    let account = owner.0.get().map(AccountId::as_str);
     let logged = response.extensions().get::<Logged>();
-    let problem = logged.map_or("", |logged| logged.problem);
-    let cause = logged.and_then(|logged| logged.cause.as_deref()).unwrap_or("");
-    if status >= 500 {
-        tracing::error!(%method, route, status, ms, request = %id, account, problem, cause, "request failed");
+    let problem = logged.map(|logged| logged.problem);
+    let cause = logged.and_then(|logged| logged.cause.as_deref());
+    if cause.is_some() {
+        tracing::error!(method, route, status, ms, request = %id, account, problem, cause, "request failed");
     } else {
-        tracing::info!(%method, route, status, ms, request = %id, account, problem, "request");
+        tracing::info!(method, route, status, ms, request = %id, account, problem, "request");
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(ID_HEADER, value);
     }
     response
+}
+
+/// A method of a client's own making is not repeated.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
 }
 
 /// An id that a client chose is taken over when it is short and plain.

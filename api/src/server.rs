@@ -15,16 +15,22 @@ use crate::{
     openapi::Base,
     problem::{Kind, Problem},
     request,
-    routes::{health, keys, specification},
+    routes::{events, health, keys, reports, specification, status},
     state::AppState,
 };
 
 /// Every operation of the API.
 fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Base::openapi())
+        .routes(routes!(events::post))
+        .routes(routes!(status::get))
+        .routes(routes!(reports::get_split, reports::post_split))
+        .routes(routes!(reports::get_summary, reports::post_summary))
+        .routes(routes!(reports::get_series, reports::post_series))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
         .routes(routes!(specification::yaml))
 }
 
@@ -38,7 +44,9 @@ pub(crate) fn router(state: AppState) -> Router {
     let (router, _) = operations().split_for_parts();
     router
         .merge(crate::docs::router())
-        .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this path; /openapi.yaml lists what there is") })
+        .fallback(|| async {
+            Problem::new(Kind::NotFound, "there is nothing at this path; /openapi.yaml lists what there is")
+        })
         .method_not_allowed_fallback(|| async {
             Problem::new(Kind::MethodNotAllowed, "the header `Allow` lists the methods")
         })
@@ -70,3 +78,6 @@ async fn harden(request: Request, next: Next) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

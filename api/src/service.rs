@@ -1,11 +1,13 @@
 //! The service's life: its parts are opened in order, it serves, and the parts are closed in the opposite order.
 
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{ffi::OsString, io::Write as _, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use schema::{AccountId, Clock, Millis, SystemClock};
+use ingest::Ingest;
+use schema::{AccountId, ClickHouse, Clock, Endpoint, Identifier, Millis, SystemClock};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::Semaphore,
 };
 
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
     metadata::{Metadata, NewKey, Role},
     secret, server,
     state::{AppState, Limits},
+    supervisor::{Launch, Patience, Place, Supervisor},
     token::{SHORTEST, Token},
 };
 
@@ -28,31 +31,112 @@ const BOOTSTRAP_ACCOUNT: &str = "default";
 
 /// Runs the service until it is told to stop.
 ///
+/// It serves before ClickHouse answers: events are accepted and wait on disk.
+///
 /// # Errors
 /// When a part cannot be opened.
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
+    log_panics();
     let stop = stop_signal()?;
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let listener = listen(&config).await?;
     secret::make_private_dir(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let url = config.metadata.url.as_ref().map(Sensitive::expose);
-    let metadata = Metadata::open(url, &config.data_dir).await?;
-    if let Some(key) = &config.bootstrap_key {
-        bootstrap(&metadata, key, clock.now()).await?;
-    }
+    let metadata = open_metadata(&config, clock.now()).await?;
+    let (place, endpoint) = endpoint(&config)?;
+    let clickhouse = ClickHouse::new(&endpoint, &config.clickhouse.database);
+    // Locks the data directory, so it comes before the engine, which works on it too.
+    let ingest = open_ingest(&config, clickhouse.clone(), Arc::clone(&clock)).await?;
+    let supervisor = place.as_ref().map(|place| launch(&config, place)).transpose()?.map(Supervisor::start);
+
     let state = AppState {
         keys: Keys::new(metadata.clone(), Arc::clone(&clock)),
+        ingest: ingest.clone(),
+        clickhouse,
         admission: Admission::new(config.ingest.max_in_flight.0, config.ingest.max_requests),
-        limits: Limits { body_timeout: config.ingest.body_timeout.0, report_timeout: config.reports.timeout.0 },
+        drawing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, NonZeroUsize::get))),
+        limits: Limits {
+            body_timeout: config.ingest.body_timeout.0,
+            report: query::Limits { time: config.reports.timeout.0, ..query::Limits::default() },
+        },
         clock,
     };
     let address = listener.local_addr()?;
     writeln!(std::io::stdout(), "listening on http://{address}")?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     connection::serve(listener, server::router(state), stop, PATIENCE).await;
+
+    // In the opposite order: what was accepted is applied while the engine still runs.
+    ingest.close().await;
+    if let Some(supervisor) = supervisor {
+        supervisor.stop().await;
+    }
     metadata.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(config.listen).await;
+    listener.map_err(|error| format!("cannot listen on {}: {error}", config.listen).into())
+}
+
+async fn open_metadata(config: &Config, now: Millis) -> Result<Metadata, Failure> {
+    let url = config.metadata.url.as_ref().map(Sensitive::expose);
+    let metadata = Metadata::open(url, &config.data_dir).await?;
+    if let Some(key) = &config.bootstrap_key {
+        bootstrap(&metadata, key, now).await?;
+    }
+    Ok(metadata)
+}
+
+async fn open_ingest(config: &Config, clickhouse: ClickHouse, clock: Arc<dyn Clock>) -> Result<Ingest, Failure> {
+    let secret = secret::load(config.secret.as_ref(), &config.data_dir)?;
+    let options = ingest::Options {
+        dir: config.data_dir.clone(),
+        spool_limit: config.spool.limit.0,
+        retention_days: config.ingest.retention_days,
+        ..ingest::Options::default()
+    };
+    Ok(Ingest::open(options, Identifier::new(&secret), clickhouse, clock).await?)
+}
+
+/// Where ClickHouse is; for the embedded one, with the place of its socket.
+fn endpoint(config: &Config) -> Result<(Option<Place>, Endpoint), Failure> {
+    if let Some(url) = &config.clickhouse.url {
+        let password = config.clickhouse.password.as_ref().map(|password| password.expose().to_owned());
+        return Ok((None, Endpoint::Server { url: url.clone(), user: config.clickhouse.user.clone(), password }));
+    }
+    let place = Place::choose(&config.data_dir)?;
+    let endpoint = Endpoint::Socket(place.socket().to_owned());
+    Ok((Some(place), endpoint))
+}
+
+/// This program as the embedded engine.
+fn launch(config: &Config, place: &Place) -> Result<Launch, Failure> {
+    let mut arguments: Vec<OsString> = vec!["engine".into(), "--exit-with-stdin".into()];
+    let mut flag = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+    flag("--path", std::path::absolute(&config.data_dir)?.join("engine").into());
+    flag("--socket", place.socket().into());
+    flag("--memory-limit", config.engine.memory.0.to_string().into());
+    flag("--connections", config.engine.connections.to_string().into());
+    flag("--log-level", config.log.level.clone().into());
+    if let Some(library) = &config.engine.library {
+        flag("--library", library.into());
+    }
+    Ok(Launch {
+        program: std::env::current_exe()?,
+        arguments,
+        socket: place.socket().to_owned(),
+        patience: Patience::default(),
+    })
+}
+
+/// A panic is logged by its place alone: its message may hold what must not be logged.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a panic: this is a defect");
+    }));
 }
 
 /// Over when the process is asked to stop.
@@ -69,7 +153,9 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 /// Makes the configured key an admin key, unless it was one before: a revoked key stays revoked.
 async fn bootstrap(metadata: &Metadata, key: &Sensitive, now: Millis) -> Result<(), Failure> {
     if key.expose().len() < SHORTEST || !key.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-        let wrong = format!("the setting `bootstrap_key` must have at least {SHORTEST} visible ASCII characters, and no spaces");
+        let wrong = format!(
+            "the setting `bootstrap_key` must have at least {SHORTEST} visible ASCII characters, and no spaces"
+        );
         return Err(wrong.into());
     }
     let account: AccountId = BOOTSTRAP_ACCOUNT.parse()?;

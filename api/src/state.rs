@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use schema::Clock;
+use schema::{ClickHouse, Clock};
+use tokio::sync::Semaphore;
 
 use crate::{admission::Admission, auth::Keys};
 
@@ -11,8 +12,14 @@ use crate::{admission::Admission, auth::Keys};
 pub(crate) struct AppState {
     /// Checks keys.
     pub(crate) keys: Keys,
+    /// The way in for events.
+    pub(crate) ingest: ingest::Ingest,
+    /// The store that reports read.
+    pub(crate) clickhouse: ClickHouse,
     /// How much may be held at once.
     pub(crate) admission: Admission,
+    /// How many pictures may be drawn at once.
+    pub(crate) drawing: Arc<Semaphore>,
     /// Limits of requests.
     pub(crate) limits: Limits,
     /// Tells the time.
@@ -24,6 +31,6 @@ pub(crate) struct AppState {
 pub(crate) struct Limits {
     /// How long a client may take to send a body.
     pub(crate) body_timeout: Duration,
-    /// How long a report may take.
-    pub(crate) report_timeout: Duration,
+    /// What a report may cost.
+    pub(crate) report: query::Limits,
 }

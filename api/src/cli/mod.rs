@@ -1,20 +1,29 @@
 //! The command line: one module per command, and the way an error ends the program.
 
-
+mod client;
+mod engine;
+mod format;
+mod import;
 mod keys;
 mod openapi;
+mod report;
 mod serve;
 
 use std::{ffi::OsStr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Config, ConfigError, Sources};
+use crate::{
+    config::{self, Config, ConfigError, Sources},
+    problem::chain,
+};
 
 const EXAMPLES: &str = "\
 Examples:
   postlens serve                                          Serve on 127.0.0.1:8080 with the embedded engine
   postlens keys create --account acme --role ingest       Make a key to report events with
+  postlens import events.ndjson.gz                        Send events to a running service
+  postlens report split --by recipient_domain             Ask it for a report
   POSTLENS_BOOTSTRAP_KEY=$(openssl rand -hex 32) postlens serve";
 
 /// Tells people who send email what became of it: events in, exact reports out.
@@ -28,7 +37,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
-
+    Import(import::Import),
+    #[command(subcommand)]
+    Report(Box<report::Report>),
+    Engine(engine::Engine),
     #[command(subcommand)]
     Keys(keys::Keys),
     Openapi(openapi::Openapi),
@@ -62,7 +74,10 @@ impl ConfigArgs {
 pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(command) => command.run(),
-
+        // It tells more by its status than that it failed.
+        Command::Import(command) => return command.run(),
+        Command::Report(command) => command.run(),
+        Command::Engine(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Openapi(command) => command.run(),
     };
@@ -75,18 +90,6 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error with its sources, on one line. A source that the error before it repeats is left out.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    for source in std::iter::successors(error.source(), |error| error.source()) {
-        let source = source.to_string();
-        if !text.contains(&source) {
-            text = format!("{text}: {source}");
-        }
-    }
-    text
 }
 
 /// Runs a command's asynchronous part.

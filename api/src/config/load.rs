@@ -16,8 +16,8 @@ use super::{Config, DEFAULT_FILE};
 
 const PREFIX: &str = "POSTLENS_";
 
-/// Variables with our prefix that the client commands read.
-const CLIENT_VARIABLES: [&str; 2] = ["POSTLENS_URL", "POSTLENS_KEY"];
+/// Variables with our prefix that are no settings of the service: the client commands and the search for libchdb read them.
+const OTHER_VARIABLES: [&str; 4] = ["POSTLENS_URL", "POSTLENS_KEY", "POSTLENS_CACHE", "POSTLENS_LIBCHDB"];
 
 /// What the configuration is made of.
 #[derive(Debug, Default)]
@@ -148,7 +148,7 @@ fn read_environment(
     let mut settings = Vec::new();
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
-        if value.is_empty() || CLIENT_VARIABLES.contains(&name) {
+        if value.is_empty() || OTHER_VARIABLES.contains(&name) {
             continue;
         }
         let origin = Origin::Environment(name.to_owned());
@@ -248,7 +248,11 @@ mod tests {
         *,
     };
 
-    fn sources(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> (tempfile::TempDir, Sources) {
+    fn sources(
+        file: &str,
+        environment: &[(&str, &str)],
+        flags: &[(&'static str, &str)],
+    ) -> (tempfile::TempDir, Sources) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("c.toml");
         fs::write(&path, file).unwrap();

@@ -5,7 +5,7 @@
 mod load;
 mod units;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -93,12 +93,12 @@ pub(crate) struct Engine {
     /// The memory that all its queries together may take.
     pub(crate) memory: Size,
     /// How many queries run at once.
-    pub(crate) connections: usize,
+    pub(crate) connections: NonZeroUsize,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { library: None, memory: Size::gib(4), connections: 4 }
+        Self { library: None, memory: Size::gib(4), connections: NonZeroUsize::MIN.saturating_add(7) }
     }
 }
 
@@ -112,7 +112,7 @@ pub(crate) struct Spool {
 
 impl Default for Spool {
     fn default() -> Self {
-        Self { limit: Size::gib(10) }
+        Self { limit: Size(ingest::Options::default().spool_limit) }
     }
 }
 
@@ -133,7 +133,7 @@ pub(crate) struct Ingest {
 impl Default for Ingest {
     fn default() -> Self {
         Self {
-            retention_days: 1100,
+            retention_days: ingest::Options::default().retention_days,
             max_in_flight: Size::mib(256),
             max_requests: 64,
             body_timeout: Span(Duration::from_secs(60)),

@@ -140,7 +140,8 @@ impl Metadata {
         account: Option<&AccountId>,
         now: Millis,
     ) -> Result<bool, MetadataError> {
-        let statement = "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2 AND ($3 = '' OR account = $3)";
+        let statement =
+            "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2 AND ($3 = '' OR account = $3)";
         let account = account.map_or("", AccountId::as_str);
         let result = sqlx::query(statement).bind(now.0).bind(id.as_str()).bind(account).execute(&self.pool).await?;
         Ok(result.rows_affected() == 1)

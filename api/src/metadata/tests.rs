@@ -74,7 +74,10 @@ on_both! {
 async fn a_key_is_found_as_it_was_stored(store: Store) {
     let key = store.key("acme", "mail server", 1_700_000_000_123).await;
     let found = store.metadata.find_key(&key.id).await.unwrap().unwrap();
-    assert_eq!((&found.id, &found.account, found.role, found.name.as_str()), (&key.id, &key.account, key.role, "mail server"));
+    assert_eq!(
+        (&found.id, &found.account, found.role, found.name.as_str()),
+        (&key.id, &key.account, key.role, "mail server")
+    );
     assert_eq!((found.created_at, found.revoked_at), (Millis(1_700_000_000_123), None));
     assert!(found.digest.matches(&key.digest));
     assert!(store.metadata.find_key(&Token::generate().id()).await.unwrap().is_none());

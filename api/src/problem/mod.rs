@@ -3,7 +3,9 @@
 //! A problem has two messages: `detail` for the client, and `cause` for the log alone. What a crate's error becomes is decided
 //! in `map`, in one place.
 
-mod map;
+pub(crate) mod map;
+
+use std::error::Error;
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -114,9 +116,14 @@ impl Problem {
     }
 
     /// Adds what the log gets and the client does not: the error and its sources.
-    pub(crate) fn caused_by(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
-        let chain = std::iter::successors(Some(error), |error| error.source());
-        self.cause = Some(chain.map(ToString::to_string).collect::<Vec<_>>().join(": "));
+    pub(crate) fn caused_by(self, error: &(dyn Error + 'static)) -> Self {
+        let chain = chain(error);
+        self.cause(chain)
+    }
+
+    /// Adds what the log gets and the client does not, in words that are fit for it.
+    pub(crate) fn cause(mut self, cause: String) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -145,18 +152,30 @@ impl Problem {
         self.kind
     }
 
-    fn document(&self) -> Map<String, Value> {
-        let mut document = Map::new();
-        document.insert("type".to_owned(), format!("urn:postlens:problem:{}", self.kind.slug()).into());
-        document.insert("title".to_owned(), self.kind.title().into());
-        document.insert("status".to_owned(), self.kind.status().as_u16().into());
-        document.insert("detail".to_owned(), self.detail.as_str().into());
-        if let Some(id) = request::id() {
-            document.insert("instance".to_owned(), id.into());
+    fn document(self) -> ProblemDocument {
+        ProblemDocument {
+            r#type: format!("urn:postlens:problem:{}", self.kind.slug()),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: self.detail,
+            instance: request::id(),
+            members: self.members,
         }
-        document.extend(self.members.clone());
-        document
     }
+}
+
+/// An error with its sources, on one line. A source that the error before it repeats is left out.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    text
 }
 
 /// What the log is told about an error answer; travels with the response.
@@ -169,45 +188,48 @@ pub(crate) struct Logged {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let body = Value::Object(self.document()).to_string();
-        let mut response = (self.kind.status(), [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
-        if let Some(seconds) = self.retry_after {
+    fn into_response(mut self) -> Response {
+        let (status, retry_after, header) = (self.kind.status(), self.retry_after, self.header.take());
+        let logged = Logged { problem: self.kind.slug(), cause: self.cause.take() };
+        let body = serde_json::to_vec(&self.document()).expect("problem documents are plain data");
+        let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = header {
             response.headers_mut().insert(name, value);
         }
-        response.extensions_mut().insert(Logged { problem: self.kind.slug(), cause: self.cause });
+        response.extensions_mut().insert(logged);
         response
     }
 }
 
 /// An error, as RFC 9457 has it.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem, example = json!({
     "type": "urn:postlens:problem:invalid-parameter",
     "title": "A parameter is wrong",
     "status": 422,
-    "detail": "`from` must lie on a quarter of an hour",
+    "detail": "`from` must be on a quarter of an hour: the nearest is 2026-11-01T10:15:00Z",
     "instance": "5f0c2d9a1b7e4c38",
     "parameter": "from"
 }))]
-#[expect(dead_code, reason = "only its schema is used: documents are built member by member")]
 pub(crate) struct ProblemDocument {
     /// Which problem it is: `urn:postlens:problem:…`, stable.
     r#type: String,
     /// The kind of problem, in words.
-    title: String,
+    title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What is wrong with this request.
+    /// What is wrong with this request, and what to change.
     detail: String,
     /// The id of the request, as in the header `x-request-id` and in the log.
-    instance: String,
-    /// The parameter that is wrong, where it is one.
-    #[schema(required = false)]
-    parameter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+    /// Further members, by kind: `parameter` names the parameter that is wrong; `accepted`, `rejected` and `errors` tell of a batch.
+    #[serde(flatten)]
+    #[schema(value_type = HashMap<String, Value>)]
+    members: Map<String, Value>,
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! `/v1/keys`: an account's admins manage its keys.
 
 use axum::{Json as Answer, extract::State, http::StatusCode};
-use schema::Millis;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::rfc3339;
 use crate::{
     auth::{Caller, Manage},
     extract::{Json, Name},
@@ -77,10 +77,7 @@ pub(crate) struct KeyList {
     tag = "keys",
     responses((status = 200, description = "The keys, revoked ones too.", body = KeyList), KeyProblems)
 )]
-pub(crate) async fn list(
-    caller: Caller<Manage>,
-    State(state): State<AppState>,
-) -> Result<Answer<KeyList>, Problem> {
+pub(crate) async fn list(caller: Caller<Manage>, State(state): State<AppState>) -> Result<Answer<KeyList>, Problem> {
     let keys = state.keys.metadata().list_keys(Some(caller.account())).await?;
     Ok(Answer(KeyList { keys: keys.into_iter().map(KeyInfo::from).collect() }))
 }
@@ -158,8 +155,4 @@ impl From<KeyRecord> for KeyInfo {
             revoked_at: key.revoked_at.map(rfc3339),
         }
     }
-}
-
-fn rfc3339(time: Millis) -> String {
-    time.to_datetime().map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }

@@ -1,0 +1,202 @@
+//! `/v1/reports/…`: reports out. What is asked is `query`'s to judge; here it is asked for the caller's account and answered in the
+//! format that the caller likes.
+
+mod answer;
+mod schema;
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use query::{Presentation, ReportSpec, SeriesRequest, SpecError, SplitRequest, SummaryRequest, from_json, from_pairs};
+
+use self::schema::{SeriesReport, SplitReport, SummaryReport};
+use crate::{
+    auth::{Caller, Read},
+    extract::{Document, Pairs},
+    negotiate,
+    openapi::{PostedReportProblems, ReportProblems},
+    problem::Problem,
+    state::AppState,
+};
+
+/// One row for each group of messages.
+///
+/// The rows, the remainder and the total add up, measure by measure. METRICS.md says what every number means.
+#[utoipa::path(
+    get,
+    path = "/v1/reports/split",
+    operation_id = "get_split",
+    tag = "reports",
+    params(SplitRequest),
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        ReportProblems
+    )
+)]
+pub(crate) async fn get_split(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Pairs(pairs): Pairs,
+) -> Result<Response, Problem> {
+    let asked = Asked::split(from_pairs(pairs)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// One row for each group of messages, asked by a document.
+#[utoipa::path(
+    post,
+    path = "/v1/reports/split",
+    operation_id = "post_split",
+    tag = "reports",
+    request_body = SplitRequest,
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        PostedReportProblems
+    )
+)]
+pub(crate) async fn post_split(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Document(document): Document,
+) -> Result<Response, Problem> {
+    let asked = Asked::split(from_json(&document)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// The total alone.
+#[utoipa::path(
+    get,
+    path = "/v1/reports/summary",
+    operation_id = "get_summary",
+    tag = "reports",
+    params(SummaryRequest),
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        ReportProblems
+    )
+)]
+pub(crate) async fn get_summary(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Pairs(pairs): Pairs,
+) -> Result<Response, Problem> {
+    let asked = Asked::summary(from_pairs(pairs)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// The total alone, asked by a document.
+#[utoipa::path(
+    post,
+    path = "/v1/reports/summary",
+    operation_id = "post_summary",
+    tag = "reports",
+    request_body = SummaryRequest,
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        PostedReportProblems
+    )
+)]
+pub(crate) async fn post_summary(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Document(document): Document,
+) -> Result<Response, Problem> {
+    let asked = Asked::summary(from_json(&document)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// One row for each interval of local time, of everything or of each of the top groups.
+///
+/// Intervals without messages are there, with zeros; days and hours are right across changes of daylight-saving time.
+#[utoipa::path(
+    get,
+    path = "/v1/reports/series",
+    operation_id = "get_series",
+    tag = "reports",
+    params(SeriesRequest),
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        ReportProblems
+    )
+)]
+pub(crate) async fn get_series(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Pairs(pairs): Pairs,
+) -> Result<Response, Problem> {
+    let asked = Asked::series(from_pairs(pairs)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// One row for each interval of local time, asked by a document.
+#[utoipa::path(
+    post,
+    path = "/v1/reports/series",
+    operation_id = "post_series",
+    tag = "reports",
+    request_body = SeriesRequest,
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        PostedReportProblems
+    )
+)]
+pub(crate) async fn post_series(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Document(document): Document,
+) -> Result<Response, Problem> {
+    let asked = Asked::series(from_json(&document)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// What is asked, judged: the report, and how it is to be shown.
+struct Asked {
+    spec: ReportSpec,
+    presentation: Presentation,
+}
+
+impl Asked {
+    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
+    fn split(request: SplitRequest) -> Result<Self, SpecError> {
+        Ok(Self { spec: ReportSpec::split(&request)?, presentation: request.presentation()? })
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
+    fn summary(request: SummaryRequest) -> Result<Self, SpecError> {
+        Ok(Self { spec: ReportSpec::summary(&request)?, presentation: request.presentation()? })
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
+    fn series(request: SeriesRequest) -> Result<Self, SpecError> {
+        Ok(Self { spec: ReportSpec::series(&request)?, presentation: request.presentation()? })
+    }
+}
+
+async fn report(
+    caller: &Caller<Read>,
+    state: &AppState,
+    headers: &HeaderMap,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let format = negotiate::format(asked.presentation.format, headers)?;
+    let _entered = state.admission.enter(caller.account())?;
+    let as_of = state.ingest.as_of();
+    let report = query::run(&state.clickhouse, caller.account(), &asked.spec, as_of, &state.limits.report).await?;
+    answer::of(report, format, &asked.presentation, &state.drawing).await
+}

@@ -1,0 +1,135 @@
+//! What reports look like as JSON, for the specification: `query::Report` writes itself.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Measures and rates of a group of messages.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Numbers {
+    /// Whole numbers by name: `queued`, `delivered`, …
+    measures: BTreeMap<String, i64>,
+    /// Fractions by name (0.003 is 0.3 %): `ctr`, `spam_rate`, …; null when the denominator is 0.
+    rates: BTreeMap<String, Option<f64>>,
+}
+
+/// A group of messages.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SplitRow {
+    /// The group: a value for each dimension of `by`; `(none)` is the empty value.
+    key: BTreeMap<String, String>,
+    #[serde(flatten)]
+    numbers: Numbers,
+}
+
+/// What `limit` cut.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SplitRemainder {
+    /// How many groups.
+    groups: u64,
+    #[serde(flatten)]
+    numbers: Numbers,
+}
+
+/// A group of messages, or all, in one interval.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SeriesRow {
+    /// Where the interval begins, in local time.
+    #[schema(format = DateTime)]
+    time: String,
+    /// The group; absent without `by`.
+    #[schema(required = false)]
+    key: Option<BTreeMap<String, String>>,
+    #[serde(flatten)]
+    numbers: Numbers,
+}
+
+/// What `limit` cut.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SeriesRemainder {
+    /// How many groups.
+    groups: u64,
+    /// The same by interval.
+    rows: Vec<SeriesRow>,
+    #[serde(flatten)]
+    numbers: Numbers,
+}
+
+/// What every report tells.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Frame {
+    /// Where the report begins.
+    #[schema(format = DateTime)]
+    from: String,
+    /// Where it ends, exclusive.
+    #[schema(format = DateTime)]
+    to: String,
+    /// The time zone.
+    tz: String,
+    /// The clock that measures are dated by: `sent` or `event`.
+    basis: String,
+    /// Every event that was acknowledged before this moment is counted.
+    #[schema(format = DateTime)]
+    as_of: String,
+    /// What to bear in mind; absent when there is nothing.
+    #[schema(required = false)]
+    notes: Option<Vec<String>>,
+    /// All messages in the range.
+    total: Numbers,
+}
+
+/// A split.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "by": ["recipient_domain"], "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent",
+    "as_of": "2026-11-20T14:03:07.123Z",
+    "rows": [{"key": {"recipient_domain": "example.com"}, "measures": {"queued": 10, "delivered": 9, "clicked": 1}, "rates": {"ctr": 0.1111}}],
+    "remainder": {"groups": 1, "measures": {"queued": 2, "delivered": 2, "clicked": 0}, "rates": {"ctr": 0.0}},
+    "total": {"measures": {"queued": 12, "delivered": 11, "clicked": 1}, "rates": {"ctr": 0.0909}}
+}))]
+pub(crate) struct SplitReport {
+    /// The dimensions.
+    by: Vec<String>,
+    /// The groups, in the order asked for.
+    rows: Vec<SplitRow>,
+    /// What `limit` cut; null when nothing was cut.
+    #[schema(required)]
+    remainder: Option<SplitRemainder>,
+    #[serde(flatten)]
+    frame: Frame,
+}
+
+/// A summary.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent", "as_of": "2026-11-20T14:03:07.123Z",
+    "total": {"measures": {"queued": 12, "delivered": 11, "clicked": 1}, "rates": {"ctr": 0.0909}}
+}))]
+pub(crate) struct SummaryReport {
+    #[serde(flatten)]
+    frame: Frame,
+}
+
+/// A series.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "interval": "day", "by": [], "from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "tz": "UTC", "basis": "sent",
+    "as_of": "2026-11-20T14:03:07.123Z",
+    "rows": [{"time": "2026-11-01T00:00:00Z", "measures": {"queued": 12, "delivered": 11, "clicked": 1}, "rates": {"ctr": 0.0909}}],
+    "remainder": null,
+    "total": {"measures": {"queued": 12, "delivered": 11, "clicked": 1}, "rates": {"ctr": 0.0909}}
+}))]
+pub(crate) struct SeriesReport {
+    /// The length of a row.
+    interval: String,
+    /// The dimensions.
+    by: Vec<String>,
+    /// Group by group, each in the order of time.
+    rows: Vec<SeriesRow>,
+    /// What `limit` cut; null when nothing was cut.
+    #[schema(required)]
+    remainder: Option<SeriesRemainder>,
+    #[serde(flatten)]
+    frame: Frame,
+}

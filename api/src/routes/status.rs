@@ -1,0 +1,93 @@
+//! `GET /v1/ingest/status`: how far the reports are behind.
+
+use axum::{Json as Answer, extract::State};
+use ingest::LastBatch;
+use schema::Millis;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::rfc3339;
+use crate::{
+    auth::{Caller, Read},
+    openapi::StatusProblems,
+    problem::Problem,
+    state::AppState,
+};
+
+/// The state of ingestion.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "spool_bytes": 1_048_576, "spool_limit": 4_294_967_296_u64, "events_waiting": 5213, "oldest_waiting_ms": 840,
+    "last_batch": {"at": "2026-11-20T14:03:07.123Z", "events": 65000, "duplicates": 536, "deliveries": 31000, "cells": 4100, "ms": 210},
+    "error": null
+}))]
+pub(crate) struct IngestStatus {
+    /// Bytes on disk that wait for the reports.
+    spool_bytes: u64,
+    /// Bytes that may wait before new events are answered 503.
+    spool_limit: u64,
+    /// Events that are on disk and not in the reports yet.
+    events_waiting: u64,
+    /// How long ago the oldest of them was accepted, in milliseconds; null when none waits.
+    #[schema(required)]
+    oldest_waiting_ms: Option<u64>,
+    /// The batch that was applied last since the service started; null when there was none.
+    #[schema(required)]
+    last_batch: Option<Batch>,
+    /// What keeps events from the reports; null when nothing does.
+    #[schema(required)]
+    error: Option<String>,
+}
+
+/// A batch of events that was applied.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Batch {
+    /// When.
+    #[schema(format = DateTime)]
+    at: String,
+    /// Distinct events that it brought.
+    events: u64,
+    /// Events that repeated another.
+    duplicates: u64,
+    /// Deliveries that it touched.
+    deliveries: u64,
+    /// Cells of the reports that it changed.
+    cells: u64,
+    /// How long it took to write, in milliseconds.
+    ms: i64,
+}
+
+impl From<LastBatch> for Batch {
+    fn from(batch: LastBatch) -> Self {
+        let LastBatch { at, events, duplicates, deliveries, cells, millis } = batch;
+        Self { at: rfc3339(at), events, duplicates, deliveries, cells, ms: millis }
+    }
+}
+
+impl IngestStatus {
+    fn new(status: ingest::Status, now: Millis) -> Self {
+        let age = |since: Millis| u64::try_from(now.0 - since.0).unwrap_or(0);
+        Self {
+            spool_bytes: status.spool_bytes,
+            spool_limit: status.spool_limit,
+            events_waiting: status.events_waiting,
+            oldest_waiting_ms: status.oldest_waiting.map(age),
+            last_batch: status.last_batch.map(Batch::from),
+            error: status.error,
+        }
+    }
+}
+
+/// How far the reports are behind.
+///
+/// Of the whole service, not of one account.
+#[utoipa::path(
+    get,
+    path = "/v1/ingest/status",
+    operation_id = "ingest_status",
+    tag = "events",
+    responses((status = 200, description = "The state of ingestion.", body = IngestStatus), StatusProblems)
+)]
+pub(crate) async fn get(_: Caller<Read>, State(state): State<AppState>) -> Result<Answer<IngestStatus>, Problem> {
+    Ok(Answer(IngestStatus::new(state.ingest.status(), state.clock.now())))
+}
