@@ -152,10 +152,15 @@ impl Outcomes {
 }
 
 fn cube(batch: &Batch<'_>) -> Result<Block> {
+    let mut order: Vec<usize> = (0..batch.cube.dimensions.len()).collect();
+    order.sort_unstable_by_key(|place| &batch.cube.dimensions[*place]);
+    let mut ranks = vec![0; order.len()];
+    for (rank, place) in order.into_iter().enumerate() {
+        ranks[place] = rank;
+    }
+    let account = |place: usize| batch.cube.dimensions[place].account;
     let mut cells: Vec<_> = batch.cube.cells.iter().collect();
-    let key = |place: usize| &batch.cube.dimensions[place];
-    cells.sort_unstable_by(|((one, ..), _), ((other, ..), _)| key(*one).cmp(key(*other)));
-    cells.sort_by_key(|((place, basis, bucket), _)| (key(*place).account, *basis, *bucket));
+    cells.sort_by_cached_key(|((place, basis, bucket), _)| (account(*place), *basis, *bucket, ranks[*place]));
     let dimensions = || cells.iter().map(|((place, ..), _)| &batch.cube.dimensions[*place]);
     let mut builder = BlockBuilder::new();
     column!(builder, "account", &str, dimensions().map(|key| key.account.as_str()));
