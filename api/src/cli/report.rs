@@ -1,0 +1,206 @@
+//! `postlens report`: reports over the HTTP API, as tables for people or as the service's own CSV, PNG and JSON.
+
+mod answer;
+mod output;
+mod table;
+
+use chrono::{Days, Utc};
+use chrono_tz::Tz;
+use clap::{Args, Subcommand};
+
+use self::{answer::Answer, output::Output};
+use super::{
+    Failure, block_on,
+    client::{ClientError, ServiceArgs},
+};
+
+/// Without `--from` and `--to`, this many days, today among them.
+const DAYS: u64 = 30;
+/// What a table shows unless something else is asked for: what fits a terminal.
+const MEASURES: &str = "queued,delivered,failed,secured,opened,clicked,complained";
+/// … and its rates.
+const RATES: &str = "delivery_rate,open_rate,ctr,spam_rate";
+
+const EXAMPLES: &str = "\
+Examples:
+  postlens report split --by recipient_domain
+  postlens report split --by campaign,mailbox_provider --from 2026-11-01 --to 2026-11-15 --tz America/New_York
+  postlens report split --by subject --filter campaign:is:autumn --sort -spam_rate --limit 20 -o subjects.csv
+  postlens report split --by field:payer --rates open_rate,ctr --format png > payers.png
+  postlens report series --interval day --by mailbox_provider -o days.png
+  postlens report summary --format json
+
+METRICS.md says what every number means.";
+
+/// Show how many messages were delivered, opened, clicked, failed and secured, and at what rates
+#[derive(Debug, Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub(super) enum Report {
+    /// One row for each group of messages
+    #[command(after_help = EXAMPLES)]
+    Split(Split),
+    /// The total alone
+    #[command(after_help = EXAMPLES)]
+    Summary(Summary),
+    /// One row for each interval of local time
+    #[command(after_help = EXAMPLES)]
+    Series(Series),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Split {
+    /// What to split by, at most 3, separated by commas: `subject`, `sender`, `sender_domain`, `recipient_domain`,
+    /// `mailbox_provider`, `campaign` or `field:NAME`
+    #[arg(long, value_name = "DIM[,DIM]")]
+    by: String,
+    #[command(flatten)]
+    rows: Rows,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Summary {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Series {
+    /// The length of a row: 15m, hour, day, week or month
+    #[arg(long, default_value = "day")]
+    interval: String,
+    /// Also split by these, for the top groups [default: one series of everything]
+    #[arg(long, value_name = "DIM[,DIM]")]
+    by: Option<String>,
+    #[command(flatten)]
+    rows: Rows,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Which groups, in which order.
+#[derive(Debug, Args)]
+struct Rows {
+    /// A measure, a rate or a dimension to sort by, `-` before it for descending [default: -queued]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// The most groups to show; the others are summed up [default: 50, for a series 10]
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+}
+
+/// What every report takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// The first day, or a time on a quarter of an hour like 2026-11-01T00:15:00Z [default: 30 days, today among them]
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// The day or time after the last [default: tomorrow]
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    /// The time zone that days are meant in, an IANA name [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    tz: Option<String>,
+    /// Which clock counts: sent, when a message was sent, or event, when the thing happened [default: sent]
+    #[arg(long)]
+    basis: Option<String>,
+    /// The measures to show, separated by commas [default: for a table those most asked for, else all]
+    #[arg(long, value_name = "NAMES")]
+    measures: Option<String>,
+    /// The rates to show, separated by commas [default: as for measures]
+    #[arg(long, value_name = "NAMES")]
+    rates: Option<String>,
+    /// Only these messages: `DIM:OP:VALUE`, OP being `is`, `is_not`, `in`, `contains` or `starts_with`; repeatable, all must hold
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
+    /// End a CSV document with the total; the other formats show it anyway
+    #[arg(long)]
+    total: bool,
+    /// PNG: pixels across
+    #[arg(long)]
+    width: Option<u32>,
+    /// PNG: pixels down
+    #[arg(long)]
+    height: Option<u32>,
+    /// PNG: light or dark
+    #[arg(long)]
+    theme: Option<String>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+/// The parameters of a request.
+type Query = Vec<(&'static str, String)>;
+
+impl Report {
+    /// Asks the service and writes what it answers.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let mut query = Query::new();
+        let (path, common) = match self {
+            Self::Split(split) => {
+                query.push(("by", split.by.clone()));
+                split.rows.add_to(&mut query);
+                ("/v1/reports/split", &split.common)
+            }
+            Self::Summary(summary) => ("/v1/reports/summary", &summary.common),
+            Self::Series(series) => {
+                query.push(("interval", series.interval.clone()));
+                query.extend(series.by.clone().map(|by| ("by", by)));
+                series.rows.add_to(&mut query);
+                ("/v1/reports/series", &series.common)
+            }
+        };
+        let format = common.output.format()?;
+        let is_table = format == output::Format::Table;
+        common.add_to(&mut query, is_table && !matches!(self, Self::Summary(_)));
+        query.push(("format", format.in_the_api().to_owned()));
+        block_on(async {
+            let client = common.service.client()?;
+            let response = client.send(client.get(path).query(&query)).await?;
+            if is_table {
+                let answer = response.bytes().await.map_err(|error| client.unreachable(&error))?;
+                let answer: Answer =
+                    serde_json::from_slice(&answer).map_err(|error| ClientError::Unreadable(error.to_string()))?;
+                return common.output.write(table::render(&answer).as_bytes());
+            }
+            common.output.copy(&client, response).await
+        })
+    }
+}
+
+impl Rows {
+    fn add_to(&self, query: &mut Query) {
+        query.extend(self.sort.clone().map(|sort| ("sort", sort)));
+        query.extend(self.limit.map(|limit| ("limit", limit.to_string())));
+    }
+}
+
+impl Common {
+    /// `fits_a_terminal` leaves out what would make a table too wide, unless it is asked for.
+    fn add_to(&self, query: &mut Query, fits_a_terminal: bool) {
+        // A zone that is none is for the service to refuse.
+        let zone: Tz = self.tz.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC);
+        let today = Utc::now().with_timezone(&zone).date_naive();
+        let from = self.from.clone().unwrap_or_else(|| (today - Days::new(DAYS - 1)).to_string());
+        let to = self.to.clone().unwrap_or_else(|| (today + Days::new(1)).to_string());
+        query.extend([("from", from), ("to", to)]);
+        let usual =
+            |names: &Option<String>, usual: &str| names.clone().or_else(|| fits_a_terminal.then(|| usual.to_owned()));
+        for (name, value) in [
+            ("tz", self.tz.clone()),
+            ("basis", self.basis.clone()),
+            ("measures", usual(&self.measures, MEASURES)),
+            ("rates", usual(&self.rates, RATES)),
+            ("total", self.total.then(|| "true".to_owned())),
+            ("width", self.width.map(|pixels| pixels.to_string())),
+            ("height", self.height.map(|pixels| pixels.to_string())),
+            ("theme", self.theme.clone()),
+        ] {
+            query.extend(value.map(|value| (name, value)));
+        }
+        query.extend(self.filter.iter().map(|filter| ("filter", filter.clone())));
+    }
+}

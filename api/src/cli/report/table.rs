@@ -1,0 +1,202 @@
+//! A report as a table for a terminal: columns aligned, thousands separated, fractions as percentages.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, CellAlignment, LineStyle, Row as Line, Table, TableStyle};
+
+use super::answer::{Answer, Numbers, Row};
+use crate::cli::format::{grouped, percentage};
+
+/// Longer values of a dimension are cut.
+const KEY_WIDTH: usize = 44;
+/// The rate that has a line not to be passed.
+const SPAM: &str = "spam_rate";
+/// The spam rate that mailbox providers tolerate; strictly more passes it (METRICS.md, "Rates").
+const SPAM_LINE: f64 = 0.003;
+/// Marks a spam rate past the line.
+const MARK: &str = "▲";
+
+/// The table with a line above that says what it shows, and notes below.
+pub(super) fn render(answer: &Answer) -> String {
+    let (table, past) = match (&answer.interval, answer.by.is_empty()) {
+        (None, true) => summary(&answer.total),
+        _ => rows(answer),
+    };
+    let mut text =
+        format!("{} to {} ({}), basis {}, as of {}\n\n", answer.from, answer.to, answer.tz, answer.basis, answer.as_of);
+    for line in table.lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    if past {
+        writeln!(text, "\n{MARK} the spam rate passes 0.3 %").expect("a String takes all");
+    }
+    for note in &answer.notes {
+        writeln!(text, "\n{}", printable(note)).expect("a String takes all");
+    }
+    text
+}
+
+/// One line for each group, then what was cut and the total. Also whether a spam rate passes the line.
+fn rows(answer: &Answer) -> (Table, bool) {
+    let mut table = empty();
+    let time = answer.interval.is_some().then_some("time");
+    let names = answer.total.measures.names().chain(answer.total.rates.names());
+    let keys = time.into_iter().chain(answer.by.iter().map(String::as_str));
+    let tall = names.clone().any(|name| name.contains('_'));
+    let header = keys.map(|name| Cell::new(heading(tall, &printable(name))));
+    let header = header.chain(names.map(|name| right(&heading(tall, &name.replacen('_', "\n", 1)))));
+    table.set_header(Line::from(header.collect::<Vec<_>>()));
+
+    let columns = usize::from(time.is_some()) + answer.by.len();
+    let mut past = false;
+    let mut add = |keys: Vec<String>, numbers: &Numbers| {
+        let keys = (0..columns).map(|place| Cell::new(keys.get(place).map_or("", String::as_str)));
+        table.add_row(Line::from(keys.chain(cells(numbers)).collect::<Vec<_>>()));
+        past |= passes(numbers);
+    };
+    for row in &answer.rows {
+        add(labels(answer, row), &row.numbers);
+    }
+    if let Some(remainder) = &answer.remainder {
+        let label = format!("({} groups more)", grouped(remainder.groups));
+        for row in &remainder.rows {
+            add(time_of(answer, row).into_iter().chain([label.clone()]).collect(), &row.numbers);
+        }
+        if remainder.rows.is_empty() {
+            add(vec![label], &remainder.numbers);
+        }
+    }
+    add(vec!["total".to_owned()], &answer.total);
+    (table, past)
+}
+
+/// One line for each number.
+fn summary(total: &Numbers) -> (Table, bool) {
+    let mut table = empty();
+    let past = passes(total);
+    for (name, count) in &total.measures.0 {
+        table.add_row(Line::from(vec![Cell::new(name), right(&grouped(count))]));
+    }
+    for (name, rate) in &total.rates.0 {
+        let mark = if past && name == SPAM { MARK } else { "" };
+        table.add_row(Line::from(vec![Cell::new(name), right(&percentage(*rate)), Cell::new(mark)]));
+    }
+    (table, past)
+}
+
+fn empty() -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
+    table
+}
+
+fn labels(answer: &Answer, row: &Row) -> Vec<String> {
+    let keys = answer.by.iter().map(|name| cut(row.key.get(name).map_or("", String::as_str)));
+    time_of(answer, row).into_iter().chain(keys).collect()
+}
+
+/// The time of a series' row, without what an interval of days makes superfluous.
+fn time_of(answer: &Answer, row: &Row) -> Option<String> {
+    let whole_days = matches!(answer.interval.as_deref()?, "day" | "week" | "month");
+    let time = row.time.as_deref().unwrap_or_default();
+    Some(if whole_days { time.split('T').next().unwrap_or(time).to_owned() } else { time.to_owned() })
+}
+
+fn cells(numbers: &Numbers) -> impl Iterator<Item = Cell> {
+    let measures = numbers.measures.0.iter().map(|(_, count)| right(&grouped(count)));
+    let rates = numbers.rates.0.iter().map(|(name, rate)| {
+        // Numbers stay aligned, marked or not.
+        if name != SPAM {
+            return right(&percentage(*rate));
+        }
+        let mark = if rate.is_some_and(|rate| rate > SPAM_LINE) { MARK } else { " " };
+        right(&format!("{} {mark}", percentage(*rate)))
+    });
+    measures.chain(rates)
+}
+
+fn passes(numbers: &Numbers) -> bool {
+    numbers.rates.get(SPAM).copied().flatten().is_some_and(|rate| rate > SPAM_LINE)
+}
+
+/// A heading that stands on the lower of two lines, unless it takes both or there is one.
+fn heading(tall: bool, name: &str) -> String {
+    if tall && !name.contains('\n') { format!("\n{name}") } else { name.to_owned() }
+}
+
+fn right(text: &str) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+/// A text that a terminal shows and does not obey.
+fn printable(text: &str) -> String {
+    let hidden = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|letter| if hidden(letter) { '\u{fffd}' } else { letter }).collect()
+}
+
+fn cut(text: &str) -> String {
+    let text = printable(text);
+    if text.chars().count() <= KEY_WIDTH {
+        return text;
+    }
+    text.chars().take(KEY_WIDTH - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(document: &str) -> String {
+        render(&serde_json::from_str(document).unwrap())
+    }
+
+    #[test]
+    fn a_split_shows_groups_what_was_cut_and_the_total() {
+        let text = rendered(
+            r#"{"by":["recipient_domain"],"from":"2026-11-01T00:00:00Z","to":"2026-11-15T00:00:00Z","tz":"UTC","basis":"sent",
+                "as_of":"2026-11-23T06:00:00.000Z",
+                "rows":[{"key":{"recipient_domain":"gmail.com"},"measures":{"queued":1234567,"clicked":10},
+                         "rates":{"ctr":0.1,"spam_rate":0.0031}},
+                        {"key":{"recipient_domain":"(none)"},"measures":{"queued":5,"clicked":0},
+                         "rates":{"ctr":null,"spam_rate":0.003}}],
+                "remainder":{"groups":1037,"measures":{"queued":95,"clicked":1},"rates":{"ctr":0.5,"spam_rate":null}},
+                "total":{"measures":{"queued":1234667,"clicked":11},"rates":{"ctr":0.25,"spam_rate":0.0001}}}"#,
+        );
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_series_shows_the_time_of_each_row_and_of_what_was_cut() {
+        let text = rendered(
+            r#"{"interval":"day","by":["mailbox_provider"],"from":"2026-11-01T00:00:00-04:00","to":"2026-11-03T00:00:00-05:00",
+                "tz":"America/New_York","basis":"event","as_of":"2026-11-23T06:00:00.000Z","notes":["A rate can exceed 100 %."],
+                "rows":[{"time":"2026-11-01T00:00:00-04:00","key":{"mailbox_provider":"gmail"},"measures":{"opened":3},"rates":{}},
+                        {"time":"2026-11-02T00:00:00-05:00","key":{"mailbox_provider":"gmail"},"measures":{"opened":0},"rates":{}}],
+                "remainder":{"groups":4,"measures":{"opened":2},"rates":{},
+                    "rows":[{"time":"2026-11-01T00:00:00-04:00","measures":{"opened":2},"rates":{}},
+                            {"time":"2026-11-02T00:00:00-05:00","measures":{"opened":0},"rates":{}}]},
+                "total":{"measures":{"opened":5},"rates":{}}}"#,
+        );
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_summary_shows_one_number_a_line() {
+        let text = rendered(
+            r#"{"from":"2026-11-01T00:00:00Z","to":"2026-11-02T00:00:00Z","tz":"UTC","basis":"sent","as_of":"2026-11-23T06:00:00.000Z",
+                "total":{"measures":{"queued":20000,"failed_hard":7},"rates":{"spam_rate":0.0044,"ctr":null}}}"#,
+        );
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_value_cannot_steer_the_terminal_or_push_the_columns_away() {
+        assert_eq!(cut("a\u{1b}[2Jb\u{202e}"), "a\u{fffd}[2Jb\u{fffd}");
+        let long = cut(&"ä".repeat(100));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (KEY_WIDTH, true));
+    }
+}
