@@ -1,4 +1,4 @@
-//! What ClickHouse answers in its format `JSONCompact`: rows of texts and whole numbers, totals, and how many rows a limit saw.
+//! What ClickHouse answers in its format `JSONCompact`: rows of texts and whole numbers.
 
 use serde::Deserialize;
 
@@ -11,9 +11,6 @@ pub(crate) struct Malformed(String);
 #[derive(Debug, Deserialize)]
 pub(crate) struct Answer {
     data: Vec<Vec<Cell>>,
-    totals: Option<Vec<Cell>>,
-    #[serde(default)]
-    rows_before_limit_at_least: u64,
 }
 
 /// A value; truth values are 0 and 1.
@@ -37,15 +34,6 @@ impl Answer {
     pub(crate) fn rows(&self) -> impl Iterator<Item = Cells<'_>> {
         self.data.iter().map(|row| Cells(row))
     }
-
-    pub(crate) fn totals(&self) -> Option<Cells<'_>> {
-        self.totals.as_deref().map(Cells)
-    }
-
-    /// How many rows there were before the limit, or 0 when it cut none and the engine kept silent.
-    pub(crate) const fn rows_before_limit(&self) -> u64 {
-        self.rows_before_limit_at_least
-    }
 }
 
 impl Cells<'_> {
@@ -54,9 +42,10 @@ impl Cells<'_> {
         self.0.get(column).ok_or_else(missing).and_then(number)
     }
 
-    /// The numbers from a column on.
-    pub(crate) fn numbers(self, from: usize) -> Result<Vec<i64>, Malformed> {
-        self.0.get(from..).ok_or_else(missing)?.iter().map(number).collect()
+    /// The numbers of `count` columns.
+    pub(crate) fn numbers(self, from: usize, count: usize) -> Result<impl Iterator<Item = i64>, Malformed> {
+        let cells = self.0.get(from..from + count).ok_or_else(missing)?;
+        Ok(cells.iter().map(number).collect::<Result<Vec<_>, _>>()?.into_iter())
     }
 
     /// The texts of `count` columns.

@@ -51,31 +51,18 @@ impl<R: Borrow<Report>> Sheet<R> {
     fn chunk(&mut self) -> Option<String> {
         let mut writer =
             WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::with_capacity(CHUNK + 1024));
-        loop {
-            let report = self.report.borrow();
-            match self.place {
-                Place::Header => record(&mut writer, header(report)),
-                Place::Row(group, time) => match row(report, group, time) {
-                    Some(cells) => record(&mut writer, cells),
-                    None => {
-                        self.place = Place::Remainder(0);
-                        continue;
-                    }
-                },
-                Place::Remainder(time) => match remainder(report, time) {
-                    Some(cells) => record(&mut writer, cells),
-                    None => {
-                        self.place = Place::Total;
-                        continue;
-                    }
-                },
-                Place::Total if self.total || report.spec.kind == Kind::Summary => record(&mut writer, total(report)),
-                Place::Total => {}
+        let report = self.report.borrow();
+        while writer.get_ref().len() < CHUNK {
+            let cells = match self.place {
+                Place::Header => Some(header(report)),
+                Place::Row(group, time) => row(report, group, time),
+                Place::Remainder(time) => remainder(report, time),
+                Place::Total => (self.total || report.spec.kind == Kind::Summary).then(|| total(report)),
                 Place::End => break,
-            }
-            self.place = after(report, self.place);
-            if writer.get_ref().len() >= CHUNK {
-                break;
+            };
+            self.place = after(report, self.place, cells.is_some());
+            if let Some(cells) = cells {
+                record(&mut writer, cells);
             }
         }
         let bytes = writer.into_inner().unwrap_or_default();
@@ -83,15 +70,17 @@ impl<R: Borrow<Report>> Sheet<R> {
     }
 }
 
-/// The place after one that was written.
-fn after(report: &Report, place: Place) -> Place {
+/// The place after one; when nothing was `found` there, the kind of row is at its end.
+fn after(report: &Report, place: Place, found: bool) -> Place {
     match place {
         Place::Header => Place::Row(0, 0),
-        Place::Row(group, time) => match &report.body {
+        Place::Row(group, time) if found => match &report.body {
             Body::Series { times, .. } if time + 1 < times.len() => Place::Row(group, time + 1),
             _ => Place::Row(group + 1, 0),
         },
-        Place::Remainder(time) => Place::Remainder(time + 1),
+        Place::Row(..) => Place::Remainder(0),
+        Place::Remainder(time) if found => Place::Remainder(time + 1),
+        Place::Remainder(_) => Place::Total,
         Place::Total | Place::End => Place::End,
     }
 }
@@ -121,7 +110,10 @@ fn row(report: &Report, group: usize, time: usize) -> Option<Vec<String>> {
 }
 
 fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
-    let label = |groups: u64| labels(report.spec.by.len(), &format!("(other: {groups} groups)"));
+    let label = |groups: u64| {
+        let noun = if groups == 1 { "group" } else { "groups" };
+        labels(report.spec.by.len(), &format!("(other: {groups} {noun})"))
+    };
     match &report.body {
         Body::Split { remainder: Some(cut), .. } if time == 0 => Some(cells(report, label(cut.groups), &cut.measures)),
         Body::Series { times, remainder: Some((groups, line)), .. } if time < times.len() => {

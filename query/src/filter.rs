@@ -47,7 +47,7 @@ impl Filter {
         let (op, value) = rest.split_once(':').ok_or_else(shape)?;
         let dimension: Dimension =
             name.parse().map_err(|error| format!("has the dimension `{}`: {error}", excerpt(name)))?;
-        let test = match op {
+        let check = match op {
             "is" => Test::Is(normal(&dimension, shown(value))),
             "is_not" => Test::IsNot(normal(&dimension, shown(value))),
             "in" => Test::In(values(&dimension, value)?),
@@ -58,7 +58,7 @@ impl Filter {
                 return Err(format!("has the operator `{}`: {known}", excerpt(other)));
             }
         };
-        Ok(Self { dimension, test })
+        Ok(Self { dimension, test: check })
     }
 }
 

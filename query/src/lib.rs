@@ -28,6 +28,8 @@ mod spec;
 mod sql;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod when;
 mod zone;
 

@@ -204,6 +204,10 @@ where
 /// # Errors
 /// When it is no JSON object, or a member is unknown or has the wrong type.
 pub fn from_json<T: DeserializeOwned>(document: &[u8]) -> Result<T, SpecError> {
+    // A list would pass for the members in their order.
+    if document.trim_ascii_start().first() != Some(&b'{') {
+        return Err(SpecError::Request { detail: "it must be a JSON object".to_owned() });
+    }
     serde_json::from_slice(document).map_err(|error| SpecError::Request { detail: error.to_string() })
 }
 

@@ -87,27 +87,28 @@ impl Store<'_> {
         }
         let answer = self.ask(&sql::total(self.account, spec)).await?;
         let row = answer.rows().next().ok_or_else(|| malformed("no row"))?;
-        measures(&needed, row.numbers(0)?)
+        Ok(measures(&needed, row.numbers(0, needed.len())?))
     }
 
     async fn groups(&self, spec: &ReportSpec) -> Result<Groups, QueryError> {
         let (keys, needed) = (spec.by.len(), spec.needed());
         let answer = self.ask(&sql::groups(self.account, spec)).await?;
-        let mut rows = Vec::new();
+        let mut groups = Groups { rows: Vec::new(), count: 0, total: Measures::default() };
         for row in answer.rows() {
-            rows.push(Row { key: row.texts(0, keys)?, measures: measures(&needed, row.numbers(keys)?)? });
+            if groups.rows.is_empty() {
+                let after = keys + needed.len();
+                groups.count = row.number(after)?.unsigned_abs();
+                groups.total = measures(&needed, row.numbers(after + 1, needed.len())?);
+            }
+            let measures = measures(&needed, row.numbers(keys, needed.len())?);
+            groups.rows.push(Row { key: row.texts(0, keys)?, measures });
         }
-        let total = match answer.totals() {
-            Some(row) => measures(&needed, row.numbers(keys)?)?,
-            None => Measures::default(),
-        };
-        let count = answer.rows_before_limit().max(rows.len() as u64);
-        Ok(Groups { rows, count, total })
+        Ok(groups)
     }
 
     async fn split(&self, spec: &ReportSpec) -> Result<(Measures, Body), QueryError> {
         let Groups { rows, count, total } = self.groups(spec).await?;
-        let cut = count - rows.len() as u64;
+        let cut = count.saturating_sub(rows.len() as u64);
         let remainder = (cut > 0).then(|| {
             let mut measures = total;
             for row in &rows {
@@ -130,7 +131,7 @@ impl Store<'_> {
         let answer = self.ask(&sql::steps(self.account, spec, interval, &top)).await?;
 
         let places: HashMap<Vec<String>, usize> = top.iter().cloned().zip(0..).collect();
-        let cut = count - top.len() as u64;
+        let cut = count.saturating_sub(top.len() as u64);
         let mut groups: Vec<_> = top.into_iter().map(|key| Line::empty(key, times.len())).collect();
         let mut rest = Line::empty(Vec::new(), times.len());
         let mut total = Measures::default();
@@ -140,7 +141,7 @@ impl Store<'_> {
             let shown = keys == 0 || row.number(0)? != 0;
             let quarter = row.number(named)?;
             let place = times.partition_point(|time| *time <= quarter).saturating_sub(1);
-            let measures = measures(&needed, row.numbers(named + 1)?)?;
+            let measures = measures(&needed, row.numbers(named + 1, needed.len())?);
             total += &measures;
             match places.get(&key).filter(|_| shown) {
                 Some(group) => groups[*group].add(place, &measures),
@@ -169,7 +170,7 @@ impl Store<'_> {
 }
 
 /// The settings of every query: its limits, and the form of the answer.
-fn settings(limits: &Limits) -> [(&'static str, String); 9] {
+fn settings(limits: &Limits) -> [(&'static str, String); 7] {
     [
         ("max_execution_time", limits.time.as_secs().max(1).to_string()),
         ("max_memory_usage", limits.memory.to_string()),
@@ -177,22 +178,17 @@ fn settings(limits: &Limits) -> [(&'static str, String); 9] {
         ("max_bytes_before_external_group_by", (limits.memory / 2).to_string()),
         ("max_result_rows", limits.rows.to_string()),
         ("result_overflow_mode", "throw".to_owned()),
-        ("totals_mode", "before_having".to_owned()),
-        ("exact_rows_before_limit", "1".to_owned()),
         ("output_format_json_quote_64bit_integers", "0".to_owned()),
         ("output_format_json_validate_utf8", "1".to_owned()),
     ]
 }
 
-fn measures(needed: &[Measure], values: Vec<i64>) -> Result<Measures, QueryError> {
-    if values.len() < needed.len() {
-        return Err(malformed("too few columns"));
-    }
+fn measures(needed: &[Measure], values: impl Iterator<Item = i64>) -> Measures {
     let mut measures = Measures::default();
     for (measure, value) in needed.iter().zip(values) {
         measures[*measure] = value;
     }
-    Ok(measures)
+    measures
 }
 
 fn malformed(what: &str) -> QueryError {

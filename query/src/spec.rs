@@ -216,18 +216,18 @@ fn shown<T: Copy + PartialEq>(
     name_of: fn(T) -> &'static str,
 ) -> Result<Shown<T>, SpecError> {
     let Some(names) = names else { return Ok(Shown { all: all.to_vec(), named: None }) };
-    let mut named = Vec::new();
+    let mut wanted = Vec::new();
     for name in names {
         let found = all.iter().copied().find(|one| name_of(*one) == name).ok_or_else(|| {
             let known: Vec<_> = all.iter().map(|one| name_of(*one)).collect();
             SpecError::value(parameter, name, format!("use {}", known.join(", ")))
         })?;
-        if !named.contains(&found) {
-            named.push(found);
+        if !wanted.contains(&found) {
+            wanted.push(found);
         }
     }
-    let all = all.iter().copied().filter(|one| named.contains(one)).collect();
-    Ok(Shown { all, named: Some(named) })
+    let all = all.iter().copied().filter(|one| wanted.contains(one)).collect();
+    Ok(Shown { all, named: Some(wanted) })
 }
 
 fn dimensions(names: &[String]) -> Result<Vec<Dimension>, SpecError> {

@@ -49,18 +49,26 @@ pub(crate) fn total(account: &AccountId, spec: &ReportSpec) -> Sql {
     query.done(format!("SELECT\n    {}\nFROM {CUBE}\nWHERE {conditions}", or_one(sums).join(",\n    ")))
 }
 
-/// The first groups in their order: keys, then measures. As totals: the sums over all groups, for `before_having` counts every
-/// row; as the rows before the limit: the number of groups.
+/// The first groups in their order: keys, measures, then the number of all groups and the sums over all of them, which every row
+/// repeats. Without any group there is no row, and every sum is zero. (`WITH TOTALS` would say the same, but the embedded engine
+/// writes it wrongly when there is no group, and it is no faster.)
 pub(crate) fn groups(account: &AccountId, spec: &ReportSpec) -> Sql {
     let mut query = Builder::default();
-    let (mut columns, keys) = query.keys(&spec.by);
-    columns.extend(sums(&spec.needed()));
-    let conditions = query.conditions(account, spec);
+    let needed = spec.needed();
+    let (mut inner, keys) = query.keys(&spec.by);
+    inner.extend(sums(&needed));
+    let mut outer = keys.clone();
+    outer.extend(needed.iter().map(|measure| format!("sum_{}", measure.name())));
+    outer.push("count() OVER () AS groups".to_owned());
+    outer
+        .extend(needed.iter().map(|measure| format!("sum(sum_{name}) OVER () AS total_{name}", name = measure.name())));
+    let conditions = query.conditions(account, spec).replace('\n', "\n    ");
     let order = order(spec.sort, &keys);
     let limit = query.bind("limit", "UInt32", Param::Number(spec.limit.into()));
     query.done(format!(
-        "SELECT\n    {columns}\nFROM {CUBE}\nWHERE {conditions}\nGROUP BY {keys} WITH TOTALS\nHAVING sum({WEIGHT}) > 0\nORDER BY {order}\nLIMIT {limit}",
-        columns = columns.join(",\n    "),
+        "SELECT\n    {outer}\nFROM (\n    SELECT\n        {inner}\n    FROM {CUBE}\n    WHERE {conditions}\n    GROUP BY {keys}\n    HAVING sum({WEIGHT}) > 0\n)\nORDER BY {order}\nLIMIT {limit}",
+        outer = outer.join(",\n    "),
+        inner = inner.join(",\n        "),
         keys = keys.join(", "),
     ))
 }

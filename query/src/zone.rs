@@ -37,19 +37,19 @@ impl Zone {
         while known < end {
             let probe = known + PROBE;
             let found = offset(tz, probe);
-            if found != current {
-                // Between `before` (still the old offset) and `after` (no longer) lies the change.
-                let (mut before, mut after) = (known, probe);
-                while after - before > QUARTER {
-                    let middle = before + (after - before) / QUARTER / 2 * QUARTER;
-                    if offset(tz, middle) == current { before = middle } else { after = middle }
-                }
-                current = offset(tz, after);
-                segments.push(Segment { start: after, offset: current });
-                known = after;
-            } else {
+            if found == current {
                 known = probe;
+                continue;
             }
+            // Between `before` (still the old offset) and `after` (no longer) lies the change.
+            let (mut before, mut after) = (known, probe);
+            while after - before > QUARTER {
+                let middle = before + (after - before) / QUARTER / 2 * QUARTER;
+                if offset(tz, middle) == current { before = middle } else { after = middle }
+            }
+            current = offset(tz, after);
+            segments.push(Segment { start: after, offset: current });
+            known = after;
         }
         Self { segments }
     }

@@ -79,20 +79,21 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
         return chart;
     }
     let measures: Vec<_> = spec.measures.named.clone().unwrap_or_else(|| FUNNEL.to_vec());
-    let rates = spec.rates();
-    let first = measures.len().min(most.saturating_sub(usize::from(!rates.is_empty())).max(1));
+    let mut rates = spec.rates.named.clone().unwrap_or_else(|| spec.rates().to_vec());
+    let first = measures.len().min(most.saturating_sub(rates.len()).max(most.div_ceil(2)));
     let second = rates.len().min(most.saturating_sub(first));
-    if first > 0 && !measures.is_empty() {
+    keep_spam_rate(&mut rates, second);
+    if first > 0 {
         let bars: Vec<_> = measures[..first].iter().map(|measure| plain(report.total()[*measure])).collect();
         let labels = measures[..first].iter().map(|measure| words::measure(*measure)).collect();
         chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Messages", bars, 1.0)] }));
     }
     if second > 0 {
-        let bars: Vec<_> = rates[..second].iter().map(|rate| rate_bar(*rate, report.total())).collect();
+        let bars: Vec<_> = rates[..second].iter().map(|rate| marked(*rate, report.total())).collect();
         let labels = rates[..second].iter().map(|rate| words::rate(*rate)).collect();
         chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Rates", bars, 1.0)] }));
     }
-    let hidden = measures.len() - first.min(measures.len()) + rates.len() - second;
+    let hidden = measures.len() - first + rates.len() - second;
     if hidden > 0 {
         chart.note = Some(format!("{hidden} more are not shown: make the picture higher"));
     }
@@ -131,13 +132,19 @@ pub(crate) fn leading_rates(report: &Report, most: usize) -> Vec<Rate> {
         rates.retain(|rate| *rate != sorted);
         rates.insert(0, sorted);
     }
-    if rates.len() > most && most > 0 && spec.rates.named.is_some() {
-        if let Some(place) = rates.iter().position(|rate| *rate == Rate::SpamRate).filter(|place| *place >= most) {
-            rates.swap(most - 1, place);
-        }
+    if spec.rates.named.is_some() {
+        keep_spam_rate(&mut rates, most);
     }
     rates.truncate(most);
     rates
+}
+
+/// Moves the spam rate to the last place that is shown if it would be cut.
+fn keep_spam_rate(rates: &mut [Rate], most: usize) {
+    let place = rates.iter().position(|rate| *rate == Rate::SpamRate);
+    if let Some(place) = place.filter(|place| *place >= most && most > 0) {
+        rates[most - 1..=place].rotate_right(1);
+    }
 }
 
 /// The line that is drawn for a rate.
@@ -155,7 +162,7 @@ fn counts(title: &str, measure: Measure, stacked: bool, rows: &[Measures]) -> Pa
     let bar = |measures: &Measures| {
         let whole = vec![(Ink::Series(0), measures[measure] as f64)];
         let parts = if stacked { OUTCOMES.map(|(part, ink)| (ink, measures[part] as f64)).into() } else { whole };
-        Bar { parts, text: count(measures[measure]) }
+        Bar { parts, text: count(measures[measure]), mark: None }
     };
     panel(title, rows.iter().map(bar).collect(), 2.2)
 }
@@ -170,14 +177,24 @@ fn rates(rate: Rate, rows: &[Measures]) -> Panel {
 }
 
 fn rate_bar(rate: Rate, measures: &Measures) -> Bar {
-    let Some(value) = rate.of(measures) else { return Bar { parts: Vec::new(), text: "–".to_owned() } };
+    let Some(value) = rate.of(measures) else { return Bar { parts: Vec::new(), text: "–".to_owned(), mark: None } };
     let passed = threshold(rate).is_some_and(|threshold| value > threshold.value);
     let ink = if passed { Ink::Alert } else { Ink::Rate };
-    Bar { parts: vec![(ink, value)], text: percent(value) }
+    Bar { parts: vec![(ink, value)], text: percent(value), mark: None }
+}
+
+/// A bar among bars of other rates: the line belongs to it alone and is named behind it.
+fn marked(rate: Rate, measures: &Measures) -> Bar {
+    let mut bar = rate_bar(rate, measures);
+    if let Some(threshold) = threshold(rate) {
+        bar.text = format!("{}  (the line is at {})", bar.text, threshold.label);
+        bar.mark = Some(threshold.value);
+    }
+    bar
 }
 
 fn plain(value: i64) -> Bar {
-    Bar { parts: vec![(Ink::Series(0), value as f64)], text: count(value) }
+    Bar { parts: vec![(Ink::Series(0), value as f64)], text: count(value), mark: None }
 }
 
 fn panel(title: &str, bars: Vec<Bar>, share: f32) -> Panel {

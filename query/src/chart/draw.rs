@@ -1,9 +1,9 @@
 //! Lays a chart out and paints it: title, subtitle, legend, parts, note.
 
 use super::{
-    canvas::{Align, Canvas},
+    canvas::{Align, Canvas, Pen},
     layout::Layout,
-    model::{Bar, Bars, Block, Chart, Panel, Threshold},
+    model::{Bar, Bars, Block, Chart, Ink, Panel, Threshold},
     options::{ChartError, ChartOptions},
     plot,
     theme::Colors,
@@ -54,7 +54,7 @@ impl Painter {
         if !chart.legend.is_empty() {
             y = self.legend(chart, y + layout.px(14.0));
         }
-        y += layout.px(8.0);
+        y += layout.px(12.0);
         Area { x: margin, y, width, height: layout.height - y - margin }
     }
 
@@ -110,12 +110,15 @@ impl Painter {
         };
         let whole: f32 = blocks.iter().map(weight).sum();
         let height = area.height - gap * (blocks.len().saturating_sub(1)) as f32;
+        // Parts that stand below each other begin and end at the same places.
+        let sides = plot::Sides::of(blocks, &self.layout);
+        let labels = blocks.iter().map(|block| self.label_width(block)).fold(0.0, f32::max);
         let mut y = area.y;
         for block in blocks {
             let part = Area { y, height: (height * weight(block) / whole).floor(), ..area };
             match block {
-                Block::Bars(bars) => self.bars(bars, part),
-                Block::Lines(lines) => plot::lines(self, lines, part),
+                Block::Bars(bars) => self.bars(bars, part, labels),
+                Block::Lines(lines) => plot::lines(self, lines, part, sides),
                 Block::Empty(text) => self.empty(text, part),
             }
             y += part.height + gap;
@@ -131,15 +134,23 @@ impl Painter {
         self.canvas.text(&kind.fit(text, area.width), middle, Align::Center, kind, self.colors.muted);
     }
 
-    fn bars(&mut self, bars: &Bars, area: Area) {
+    /// How wide the labels of bars are in full size.
+    fn label_width(&self, block: &Block) -> f32 {
+        let kind = self.layout.text();
+        match block {
+            Block::Bars(bars) => bars.labels.iter().map(|label| kind.width(label)).fold(0.0, f32::max).ceil(),
+            Block::Lines(_) | Block::Empty(_) => 0.0,
+        }
+    }
+
+    fn bars(&mut self, bars: &Bars, area: Area, widest: f32) {
         let layout = self.layout;
         let heading = layout.px(24.0);
         let room = (area.height - heading) / bars.labels.len().max(1) as f32;
-        let row = room.min(layout.px(46.0));
-        let size = (row * 0.62).min(layout.px(14.5)).max(7.0);
+        let row = room.min(layout.px(64.0));
+        let size = (row * 0.62).min(14.5 * layout.scale).max(7.0);
         let kind = super::font::Type { bold: false, size };
-        let widest = bars.labels.iter().map(|label| kind.width(label)).fold(0.0, f32::max).ceil();
-        let labels = (widest + layout.px(14.0)).min(area.width * 0.32);
+        let labels = (widest * size / layout.text().size + layout.px(14.0)).min(area.width * 0.32);
         let baseline = |place: usize| area.y + heading + row * (place as f32 + 0.5) + size * 0.36;
         for (place, label) in bars.labels.iter().enumerate() {
             let text = kind.fit(label, labels - layout.px(12.0));
@@ -169,9 +180,15 @@ impl Painter {
         self.canvas.fill(area.x, area.y + heading, layout.px(1.0).max(1.0), rows, self.colors.grid);
         let title = head.fit(&panel.title, title_width).into_owned();
         self.canvas.text(&title, title_at, Align::Left, head, self.colors.muted);
+        // Texts stand behind their bars, or below each other where a line would run through them.
+        let column = panel.threshold.as_ref().map(|_| area.x + length + space);
         for (place, bar) in panel.bars.iter().enumerate() {
             let top = area.y + heading + row * place as f32;
-            self.bar(bar, (area.x, top), row, per_unit, kind);
+            let end = self.bar(bar, (area.x, top), row, per_unit);
+            let at = (column.unwrap_or(end + space), top + row * 0.5 + kind.size * 0.36);
+            let alert = bar.parts.iter().any(|(ink, _)| *ink == Ink::Alert);
+            let color = if alert { self.colors.alert } else { self.colors.text };
+            self.canvas.text(&bar.text, at, Align::Left, kind, color);
         }
         if let Some(threshold) = &panel.threshold {
             let after_title = area.x + head.width(&title) + space;
@@ -179,8 +196,9 @@ impl Painter {
         }
     }
 
-    fn bar(&mut self, bar: &Bar, (left, top): (f32, f32), row: f32, per_unit: f64, kind: super::font::Type) {
-        let thickness = (row * 0.64).min(self.layout.px(24.0)).round().max(2.0);
+    /// A bar; where it ends.
+    fn bar(&mut self, bar: &Bar, (left, top): (f32, f32), row: f32, per_unit: f64) -> f32 {
+        let thickness = (row * 0.64).min(self.layout.px(36.0)).round().max(2.0);
         let y = (top + (row - thickness) / 2.0).round();
         let mut sum = 0.0;
         let at = |value: f64| {
@@ -196,10 +214,10 @@ impl Painter {
             self.canvas.fill(start, y, width, thickness, color);
             sum += value;
         }
-        let x = at(sum) + self.layout.px(7.0);
-        let alert = bar.parts.iter().any(|(ink, _)| *ink == super::model::Ink::Alert);
-        let color = if alert { self.colors.alert } else { self.colors.text };
-        self.canvas.text(&bar.text, (x, top + row * 0.5 + kind.size * 0.36), Align::Left, kind, color);
+        let Some(mark) = bar.mark else { return at(sum) };
+        let pen = Pen { dashed: false, ..plot::threshold_pen(self) };
+        self.canvas.line(&[(at(mark), top + 1.0), (at(mark), top + row - 1.0)], pen);
+        at(sum.max(mark))
     }
 
     /// The line that should not be passed, upright through the rows, its value above it.

@@ -4,7 +4,7 @@ use schema::{Measure, Measures, Rate};
 
 use super::{
     bars::{leading_measure, leading_rates, nothing, threshold},
-    model::{Block, Chart, Entry, Ink, LineOf, Lines},
+    model::{Block, Chart, Entry, Ink, LineOf, Lines, Time},
     numbers::{count_tick, percent_tick, ticks},
     words,
 };
@@ -34,8 +34,8 @@ pub(crate) fn series(
         note: None,
     };
     let every = every(interval);
-    let names: Vec<_> = times.iter().map(|time| words::time(report, interval, *time)).collect();
-    let show = Show { report, names, two };
+    let named = times.iter().enumerate().map(|(place, time)| words::time(report, interval, place, *time)).collect();
+    let show = Show { report, times: named, steps: words::steps(interval), two };
     if spec.by().is_empty() {
         let measures = show.everything(&mut chart, groups);
         chart.title = format!("{} {every}", if measures { "Deliveries" } else { "Rates" });
@@ -43,12 +43,32 @@ pub(crate) fn series(
         let what = show.each(&mut chart, groups, cut);
         chart.title = format!("{what} by {} {every}", words::dimensions(spec.by()));
     }
+    if let Some(partly) = partly(report, interval, times) {
+        chart.note = Some(chart.note.map_or_else(|| partly.clone(), |note| format!("{note}. {partly}")));
+    }
     if report.total().is_zero() {
         chart.blocks = vec![Block::Empty(nothing(report))];
         chart.legend.clear();
         chart.note = None;
     }
     chart
+}
+
+/// Says so when the first or the last interval reaches beyond the range: less happened in it because less of it is counted.
+fn partly(report: &Report, interval: Interval, times: &[i64]) -> Option<String> {
+    let spec = report.spec();
+    let (from, to) = (i64::from(spec.range().from), i64::from(spec.range().to));
+    let first = times.first().is_some_and(|time| *time < from);
+    let last = interval.starts(spec.tz(), to, to + 1).first().is_some_and(|time| *time < to);
+    let which = match (first, last) {
+        (true, _) | (_, true) if times.len() == 1 => "The",
+        (true, true) => "The first and the last",
+        (true, false) => "The first",
+        (false, true) => "The last",
+        (false, false) => return None,
+    };
+    let (noun, verb) = (interval.name(), if first && last && times.len() > 1 { "are" } else { "is" });
+    Some(format!("{which} {noun} {verb} only partly in the range"))
 }
 
 const fn every(interval: Interval) -> &'static str {
@@ -63,7 +83,8 @@ const fn every(interval: Interval) -> &'static str {
 
 struct Show<'a> {
     report: &'a Report,
-    names: Vec<String>,
+    times: Vec<Time>,
+    steps: &'static [i64],
     two: bool,
 }
 
@@ -89,27 +110,27 @@ impl Show<'_> {
             chart.legend = measures.iter().enumerate().map(|(place, one)| entry(place, words::measure(*one))).collect();
             chart.blocks.push(Block::Lines(self.counts("", lines)));
         }
-        let lone = measures.is_empty();
-        // Rates of different size would hide each other: each has a part of its own, unless they stand alone.
-        if lone {
+        let no_measures = measures.is_empty();
+        // The spam rate is so much smaller than the others that it needs a part of its own, as any rate does below counts.
+        let apart = match rates.iter().position(|rate| *rate == Rate::SpamRate) {
+            Some(place) if no_measures && rates.len() > 1 && self.two => Some(rates.remove(place)),
+            _ if no_measures => None,
+            _ => rates.first().copied(),
+        };
+        if no_measures {
             chart.legend = rates.iter().enumerate().map(|(place, one)| entry(place, words::rate(*one))).collect();
-            let lines = rates
-                .iter()
-                .enumerate()
-                .map(|(place, rate)| rate_line(*rate, &all.points, Ink::Series(place)))
-                .collect();
+            let line = |(place, rate): (usize, &Rate)| rate_line(*rate, &all.points, Ink::Series(place));
             let spam = rates.contains(&Rate::SpamRate).then_some(Rate::SpamRate);
-            chart.blocks.push(Block::Lines(self.percents("", lines, spam)));
-        } else {
-            for rate in rates.into_iter().take(1) {
-                let line = rate_line(rate, &all.points, Ink::Rate);
-                chart.blocks.push(Block::Lines(self.percents(&words::rate(rate), vec![line], Some(rate))));
-            }
+            chart.blocks.push(Block::Lines(self.percents("", rates.iter().enumerate().map(line).collect(), spam)));
+        }
+        if let Some(rate) = apart {
+            let line = rate_line(rate, &all.points, Ink::Rate);
+            chart.blocks.push(Block::Lines(self.percents(&words::rate(rate), vec![line], Some(rate))));
         }
         if hidden > 0 {
             chart.note = Some(format!("{hidden} more measures are not shown"));
         }
-        !lone
+        !no_measures
     }
 
     /// One line for each group: a measure, and below a rate. Tells what is shown.
@@ -167,14 +188,28 @@ impl Show<'_> {
 
     fn counts(&self, title: &str, lines: Vec<LineOf>) -> Lines {
         let ticks = ticks(greatest(&lines), 4, true).into_iter().map(|tick| (tick, count_tick(tick))).collect();
-        Lines { title: title.to_owned(), ticks, times: self.names.clone(), lines, threshold: None }
+        Lines {
+            title: title.to_owned(),
+            ticks,
+            times: self.times.clone(),
+            steps: self.steps,
+            curves: lines,
+            threshold: None,
+        }
     }
 
     fn percents(&self, title: &str, lines: Vec<LineOf>, rate: Option<Rate>) -> Lines {
         let threshold = rate.and_then(threshold);
         let least = threshold.as_ref().map_or(0.001, |threshold| threshold.value * 1.4);
         let ticks = ticks(greatest(&lines).max(least), 4, false).into_iter().map(|tick| (tick, percent_tick(tick)));
-        Lines { title: title.to_owned(), ticks: ticks.collect(), times: self.names.clone(), lines, threshold }
+        Lines {
+            title: title.to_owned(),
+            ticks: ticks.collect(),
+            times: self.times.clone(),
+            steps: self.steps,
+            curves: lines,
+            threshold,
+        }
     }
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct Panel {
 pub(crate) struct Bar {
     pub(crate) parts: Vec<(Ink, f64)>,
     pub(crate) text: String,
+    /// A line that this bar alone should not pass; a panel's threshold is for all of its bars.
+    pub(crate) mark: Option<f64>,
 }
 
 /// A line that should not be passed.
@@ -79,9 +81,11 @@ pub(crate) struct Lines {
     pub(crate) title: String,
     /// The ticks of the value axis, ascending from zero; the last is the upper end.
     pub(crate) ticks: Vec<(f64, String)>,
-    /// A text for each point of time.
-    pub(crate) times: Vec<String>,
-    pub(crate) lines: Vec<LineOf>,
+    /// The points of time.
+    pub(crate) times: Vec<Time>,
+    /// How far apart texts may stand on the time axis, in steps of `Time::grid`, from the closest on.
+    pub(crate) steps: &'static [i64],
+    pub(crate) curves: Vec<LineOf>,
     pub(crate) threshold: Option<Threshold>,
 }
 
@@ -90,4 +94,12 @@ pub(crate) struct Lines {
 pub(crate) struct LineOf {
     pub(crate) ink: Ink,
     pub(crate) values: Vec<Option<f64>>,
+}
+
+/// A point of the time axis.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Time {
+    pub(crate) text: String,
+    /// Its number on the local clock or calendar: texts stand at multiples of a step, so at full hours or midnights.
+    pub(crate) grid: i64,
 }

@@ -8,7 +8,7 @@ pub(crate) fn count(value: i64) -> String {
         text.push('-');
     }
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -32,7 +32,7 @@ pub(crate) fn percent(fraction: f64) -> String {
     if value < 0.0005 {
         return "<0.001 %".to_owned();
     }
-    if value < 100.0 && value >= 99.95 {
+    if (99.95..100.0).contains(&value) {
         return ">99.9 %".to_owned();
     }
     let text = format!("{value:.decimals$}");

@@ -4,14 +4,36 @@ use super::{
     canvas::{Align, Pen},
     draw::{Area, Painter},
     font::Type,
-    model::{LineOf, Lines, Threshold},
+    layout::Layout,
+    model::{Block, LineOf, Lines, Threshold},
 };
 
 /// Dots mark the values as long as there are no more points than this.
 const DOTS: usize = 45;
 
+/// The room left and right of the lines, for the texts of the value axis and of the line not to be passed.
+#[derive(Clone, Copy)]
+pub(crate) struct Sides {
+    left: f32,
+    right: f32,
+}
+
+impl Sides {
+    pub(crate) fn of(blocks: &[Block], layout: &Layout) -> Self {
+        let kind = layout.small();
+        let (mut left, mut right) = (0.0f32, 0.0f32);
+        for block in blocks {
+            if let Block::Lines(lines) = block {
+                left = lines.ticks.iter().map(|(_, text)| kind.width(text)).fold(left, f32::max);
+                right = lines.threshold.iter().map(|threshold| kind.width(&threshold.label)).fold(right, f32::max);
+            }
+        }
+        Self { left: left.ceil() + layout.px(10.0), right: right.ceil() + layout.px(6.0) }
+    }
+}
+
 /// Paints lines with their axes.
-pub(crate) fn lines(painter: &mut Painter, lines: &Lines, area: Area) {
+pub(crate) fn lines(painter: &mut Painter, lines: &Lines, area: Area, sides: Sides) {
     let layout = painter.layout;
     let mut area = area;
     if !lines.title.is_empty() {
@@ -21,12 +43,10 @@ pub(crate) fn lines(painter: &mut Painter, lines: &Lines, area: Area) {
         area.height -= layout.px(24.0);
     }
     let kind = layout.small();
-    let widest = lines.ticks.iter().map(|(_, text)| kind.width(text)).fold(0.0, f32::max).ceil();
-    let left = area.x + widest + layout.px(10.0);
     let plot = Area {
-        x: left.round(),
+        x: (area.x + sides.left).round(),
         y: (area.y + kind.size * 0.5).round(),
-        width: (area.x + area.width - left - layout.px(6.0)).floor(),
+        width: (area.width - sides.left - sides.right).floor(),
         height: (area.height - kind.size * 2.2).floor(),
     };
     let scale = Scale::of(lines, plot);
@@ -35,7 +55,7 @@ pub(crate) fn lines(painter: &mut Painter, lines: &Lines, area: Area) {
     if let Some(threshold) = &lines.threshold {
         threshold_line(painter, threshold, &scale, kind);
     }
-    for line in &lines.lines {
+    for line in &lines.curves {
         draw(painter, line, &scale);
     }
 }
@@ -88,22 +108,32 @@ fn value_axis(painter: &mut Painter, lines: &Lines, scale: &Scale, kind: Type) {
     }
 }
 
-/// As many times as fit without touching, evenly apart, from the first on.
+/// As many times as fit without touching, at multiples of a step.
 fn time_axis(painter: &mut Painter, lines: &Lines, scale: &Scale, kind: Type) {
-    let widest = lines.times.iter().map(|time| kind.width(time)).fold(0.0, f32::max) + painter.layout.px(18.0);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
-    let fitting = ((scale.plot.width / widest) as usize).max(1);
-    let every = lines.times.len().div_ceil(fitting).max(1);
+    let gap = painter.layout.px(16.0);
+    let widest = lines.times.iter().map(|time| kind.width(&time.text)).fold(0.0, f32::max) + gap;
+    let chosen = |step: i64| lines.times.iter().filter(move |time| time.grid % step == 0).count();
+    let fits = |step: &i64| chosen(*step) as f32 * widest <= scale.plot.width;
+    let step = lines.steps.iter().copied().find(fits).or(lines.steps.last().copied()).unwrap_or(1);
+    // A range too short to hold a multiple names its first time.
+    let only_first = chosen(step) == 0;
     let y = scale.plot.y + scale.plot.height + kind.size * 1.55;
-    let (from, to) = (scale.plot.x, scale.plot.x + scale.plot.width + painter.layout.px(6.0));
-    for (place, time) in lines.times.iter().enumerate().step_by(every) {
-        let width = kind.width(time);
-        let middle = scale.x(place);
-        let left = (middle - width / 2.0).clamp(from.min(to - width), (to - width).max(from));
-        let thin = painter.layout.px(1.0).max(1.0);
+    let right = scale.plot.x + scale.plot.width + painter.layout.px(6.0);
+    let thin = painter.layout.px(1.0).max(1.0);
+    let mut free = f32::MIN;
+    for (place, time) in lines.times.iter().enumerate() {
+        if time.grid % step != 0 && !(only_first && place == 0) {
+            continue;
+        }
+        let (width, middle) = (kind.width(&time.text), scale.x(place));
+        let left = (middle - width / 2.0).min(right - width);
+        if left < free {
+            continue;
+        }
+        free = left + width + gap / 2.0;
         let tick = scale.plot.y + scale.plot.height;
         painter.canvas.fill(middle.round(), tick, thin, painter.layout.px(4.0), painter.colors.grid);
-        painter.canvas.text(time, (left, y), Align::Left, kind, painter.colors.muted);
+        painter.canvas.text(&time.text, (left, y), Align::Left, kind, painter.colors.muted);
     }
 }
 
@@ -111,8 +141,8 @@ fn threshold_line(painter: &mut Painter, threshold: &Threshold, scale: &Scale, k
     let y = scale.y(threshold.value).round() + 0.5;
     let pen = threshold_pen(painter);
     painter.canvas.line(&[(scale.plot.x, y), (scale.plot.x + scale.plot.width, y)], pen);
-    let at = (scale.plot.x + scale.plot.width, y - kind.size * 0.4);
-    painter.canvas.text(&threshold.label, at, Align::Right, kind, painter.colors.alert);
+    let at = (scale.plot.x + scale.plot.width + painter.layout.px(6.0), y + kind.size * 0.36);
+    painter.canvas.text(&threshold.label, at, Align::Left, kind, painter.colors.alert);
 }
 
 /// The line, part by part where values are missing. A value that stands alone is a dot.

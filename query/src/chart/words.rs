@@ -3,6 +3,7 @@
 use chrono::DateTime;
 use schema::{Basis, Dimension, Measure, Rate};
 
+use super::model::Time;
 use crate::{Filter, Interval, Report, Test, report::shown};
 
 /// The line that mailbox providers draw (METRICS.md, "Rates").
@@ -72,15 +73,32 @@ fn filter(filter: &Filter) -> String {
     }
 }
 
-/// A point of time at an axis.
-pub(crate) fn time(report: &Report, interval: Interval, seconds: i64) -> String {
+/// A point of the time axis: hours of the day, and the date at midnight.
+pub(crate) fn time(report: &Report, interval: Interval, place: usize, seconds: i64) -> Time {
     let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default().with_timezone(&report.spec().tz());
+    let midnight = time.time() == chrono::NaiveTime::MIN;
     let form = match interval {
-        Interval::Quarter | Interval::Hour => "%b %-d %H:%M",
+        Interval::Quarter | Interval::Hour if midnight => "%b %-d",
+        Interval::Quarter | Interval::Hour => "%H:%M",
         Interval::Day | Interval::Week => "%b %-d",
         Interval::Month => "%b %Y",
     };
-    time.format(form).to_string()
+    let grid = match interval {
+        Interval::Quarter | Interval::Hour => time.naive_local().and_utc().timestamp().div_euclid(interval.seconds()),
+        Interval::Day | Interval::Week | Interval::Month => i64::try_from(place).unwrap_or(i64::MAX),
+    };
+    Time { text: time.format(form).to_string(), grid }
+}
+
+/// How far apart texts may stand on the time axis.
+pub(crate) const fn steps(interval: Interval) -> &'static [i64] {
+    match interval {
+        Interval::Quarter => &[1, 2, 4, 8, 12, 24, 48, 96, 192, 672, 1_344, 2_688],
+        Interval::Hour => &[1, 2, 3, 6, 12, 24, 48, 168, 336, 672, 1_344, 2_688],
+        Interval::Day => &[1, 2, 7, 14, 28, 56, 112, 224, 448, 896],
+        Interval::Week => &[1, 2, 4, 8, 13, 26, 52, 104, 208],
+        Interval::Month => &[1, 2, 3, 6, 12, 24, 60],
+    }
 }
 
 fn capital(text: &str) -> String {

@@ -1,0 +1,109 @@
+//! The JSON and CSV of reports.
+
+use std::sync::Arc;
+
+use schema::Measures;
+
+use crate::{
+    Report, csv,
+    csv::CsvOptions,
+    testing::{series_report, split_report, summary_report, traffic},
+};
+
+const FEW: [(&str, &str); 2] = [("measures", "queued,delivered,complained"), ("rates", "spam_rate,delivery_rate")];
+
+fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    FEW.into_iter().chain(more.iter().copied()).collect()
+}
+
+fn json(report: &Report) -> String {
+    serde_json::to_string_pretty(report).unwrap()
+}
+
+fn sheet(report: &Report, total: bool) -> String {
+    csv::write(report, &CsvOptions { total }).collect()
+}
+
+fn by_two() -> Report {
+    split_report(
+        &with(&[("by", "recipient_domain,field:payer")]),
+        &[&["example.com", "p7"], &["", ""]],
+        Some((37, traffic(900, 3))),
+    )
+}
+
+fn days() -> Report {
+    let more = with(&[("by", "campaign"), ("to", "2026-11-03")]);
+    series_report(&more, &[&["autumn"], &[""]], Some(3), false)
+}
+
+#[test]
+fn a_split_is_written_as_documented() {
+    insta::assert_snapshot!(json(&by_two()));
+    insta::assert_snapshot!(sheet(&by_two(), true).replace("\r\n", "⏎\n"));
+}
+
+#[test]
+fn a_series_is_written_as_documented() {
+    insta::assert_snapshot!(json(&days()));
+    insta::assert_snapshot!(sheet(&days(), true).replace("\r\n", "⏎\n"));
+}
+
+#[test]
+fn a_summary_on_the_event_basis_says_that_rates_can_exceed_all() {
+    let report = summary_report(&with(&[("basis", "event")]), traffic(1_000, 2));
+    insta::assert_snapshot!(json(&report));
+    assert_eq!(sheet(&report, false), sheet(&report, true), "a summary is its total");
+}
+
+#[test]
+fn a_rate_without_a_denominator_is_null_and_an_empty_cell() {
+    let report = summary_report(&FEW, Measures::default());
+    assert!(json(&report).contains("\"spam_rate\": null"));
+    assert!(sheet(&report, false).ends_with("0,0,0,,\r\n"));
+}
+
+#[test]
+fn nothing_cut_is_a_null_remainder_and_no_row() {
+    let report = split_report(&FEW, &[&["a.example"]], None);
+    assert!(json(&report).contains("\"remainder\": null"));
+    assert_eq!(sheet(&report, false).lines().count(), 2);
+}
+
+#[test]
+fn a_spreadsheet_takes_no_value_for_a_formula() {
+    for value in
+        ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\u{a0}=1", "\u{200b}=1", "\t=1", "\tx", "\rx", "＝1", "−1", "=\"a\",b"]
+    {
+        let report = split_report(&FEW, &[&[value]], None);
+        let text = sheet(&report, false);
+        let mut rows = ::csv::Reader::from_reader(text.as_bytes());
+        let row = rows.records().next().unwrap().unwrap();
+        assert_eq!(&row[0], format!("'{value}"), "{value:?}");
+    }
+    let report = split_report(&FEW, &[&["a=1-2"]], None);
+    assert!(sheet(&report, false).contains("\r\na=1-2,40000,"));
+}
+
+#[test]
+fn any_value_survives_a_reader_of_csv() {
+    let values = ["a,b", "say \"hi\"", "two\r\nlines", "ünï🏥", "'quoted'", "(none)", "a;b"];
+    let keys: Vec<[&str; 1]> = values.iter().map(|value| [*value]).collect();
+    let keys: Vec<&[&str]> = keys.iter().map(|key| &key[..]).collect();
+    let text = sheet(&split_report(&FEW, &keys, None), false);
+    let read: Vec<String> =
+        ::csv::Reader::from_reader(text.as_bytes()).records().map(|row| row.unwrap()[0].to_owned()).collect();
+    assert_eq!(read, values);
+}
+
+#[test]
+fn a_long_sheet_comes_in_chunks_that_make_the_whole() {
+    let keys: Vec<String> = (0..5_000).map(|number| format!("d{number}.example")).collect();
+    let keys: Vec<[&str; 1]> = keys.iter().map(|key| [key.as_str()]).collect();
+    let keys: Vec<&[&str]> = keys.iter().map(|key| &key[..]).collect();
+    let report = Arc::new(split_report(&[], &keys, Some((9, traffic(100, 1)))));
+    let chunks: Vec<_> = csv::write(Arc::clone(&report), &CsvOptions { total: true }).collect();
+    assert!(chunks.len() > 10);
+    assert!(chunks.iter().all(|chunk| (1..20_000).contains(&chunk.len())));
+    assert_eq!(chunks.concat().lines().count(), 5_003);
+}

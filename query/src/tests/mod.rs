@@ -1,0 +1,5 @@
+//! Requests, SQL and documents as texts.
+
+mod documents;
+mod specs;
+mod statements;

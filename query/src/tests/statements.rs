@@ -1,0 +1,87 @@
+//! The SQL of specs: what is asked, and that no value is ever in the text.
+
+use schema::AccountId;
+
+use crate::{
+    Kind, ReportSpec,
+    sql::{self, Sql},
+    testing::{series_spec, split_spec, summary_spec},
+};
+
+fn account() -> AccountId {
+    "acme".parse().unwrap()
+}
+
+fn shown(sql: &Sql) -> String {
+    let params: Vec<_> = sql.params.iter().map(|(name, value)| format!("{name} = {value:?}")).collect();
+    format!("{}\n---\n{}", sql.text, params.join("\n"))
+}
+
+fn steps(spec: &ReportSpec, top: &[&[&str]]) -> Sql {
+    let Kind::Series(interval) = spec.kind else { unreachable!("a series") };
+    let top: Vec<Vec<String>> = top.iter().map(|key| key.iter().map(|value| (*value).to_owned()).collect()).collect();
+    sql::steps(&account(), spec, interval, &top)
+}
+
+#[test]
+fn a_summary_is_one_sum() {
+    let spec = summary_spec(&[("measures", "queued"), ("rates", "spam_rate")]);
+    insta::assert_snapshot!(shown(&sql::total(&account(), &spec)));
+}
+
+#[test]
+fn a_split_takes_only_the_measures_that_it_needs() {
+    let more = [("measures", "clicked"), ("rates", "spam_rate"), ("sort", "ctor"), ("limit", "5"), ("basis", "event")];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+}
+
+#[test]
+fn a_split_by_fields_with_every_filter_binds_every_value() {
+    let more = [
+        ("by", "field:payer,campaign,subject"),
+        ("measures", "queued"),
+        ("rates", ""),
+        ("sort", "campaign"),
+        ("filter", "field:clinic:is:no'rth"),
+        ("filter", "subject:is_not:(none)"),
+        ("filter", r"recipient_domain:in:A.example|b\|c"),
+        ("filter", "subject:contains:visit: 10:30"),
+        ("filter", "sender:starts_with:NEWS@"),
+    ];
+    let sql = sql::groups(&account(), &split_spec(&more));
+    insta::assert_snapshot!(shown(&sql));
+    for value in ["no'rth", "payer", "clinic", "a.example", "visit", "news@", "acme", "2026", "1793"] {
+        assert!(!sql.text.contains(value), "{value} is in the text");
+    }
+}
+
+#[test]
+fn a_series_groups_by_steps_of_local_time_across_a_change_of_the_clock() {
+    let spec = series_spec(&[("measures", "queued"), ("rates", "")]);
+    insta::assert_snapshot!(shown(&steps(&spec, &[&[]])));
+}
+
+#[test]
+fn a_series_by_groups_keeps_the_top_apart_from_the_rest() {
+    let more =
+        [("measures", "queued"), ("rates", ""), ("tz", "UTC"), ("interval", "15m"), ("by", "campaign,field:payer")];
+    insta::assert_snapshot!(shown(&steps(&series_spec(&more), &[&["autumn", "p1"], &["", "p2"]])));
+    let more = [("measures", "queued"), ("rates", ""), ("tz", "UTC"), ("by", "campaign")];
+    insta::assert_snapshot!(shown(&steps(&series_spec(&more), &[&["autumn"], &[""]])));
+}
+
+#[test]
+fn the_account_is_always_the_first_condition() {
+    let series = series_spec(&[("by", "campaign")]);
+    let statements = [
+        sql::total(&account(), &summary_spec(&[("filter", "subject:is:x")])),
+        sql::groups(&account(), &split_spec(&[("filter", "subject:is:x")])),
+        steps(&series, &[&["x"]]),
+        steps(&series_spec(&[]), &[&[]]),
+    ];
+    for sql in statements {
+        let (_, conditions) = sql.text.split_once("WHERE ").unwrap();
+        assert!(conditions.starts_with("account = {account:String}\n"), "{}", sql.text);
+        assert_eq!(sql.text.matches("FROM cube").count(), 1);
+    }
+}

@@ -1,0 +1,114 @@
+//! The same reports by brute force: every cell looked at, one by one, with none of the crate's own machinery.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Offset, TimeZone, Timelike};
+use chrono_tz::Tz;
+use schema::{Basis, Measure, Measures};
+
+use super::Cell;
+
+/// A filter as the test means it.
+#[derive(Clone, Debug)]
+pub(crate) enum Check {
+    Is(&'static str, String),
+    IsNot(&'static str, String),
+    In(&'static str, Vec<String>),
+    Contains(&'static str, String),
+    StartsWith(&'static str, String),
+}
+
+impl Check {
+    /// As the API takes it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Is(name, text) => format!("{name}:is:{text}"),
+            Self::IsNot(name, text) => format!("{name}:is_not:{text}"),
+            Self::In(name, texts) => {
+                let escaped: Vec<_> = texts.iter().map(|text| text.replace('\\', r"\\").replace('|', r"\|")).collect();
+                format!("{name}:in:{}", escaped.join("|"))
+            }
+            Self::Contains(name, text) => format!("{name}:contains:{text}"),
+            Self::StartsWith(name, text) => format!("{name}:starts_with:{text}"),
+        }
+    }
+
+    fn holds(&self, cell: &Cell) -> bool {
+        match self {
+            Self::Is(name, text) => value(cell, name) == text,
+            Self::IsNot(name, text) => value(cell, name) != text,
+            Self::In(name, texts) => texts.iter().any(|text| text == value(cell, name)),
+            Self::Contains(name, text) => value(cell, name).contains(text.as_str()),
+            Self::StartsWith(name, text) => value(cell, name).starts_with(text.as_str()),
+        }
+    }
+}
+
+/// The value of a dimension, by its name in the API.
+pub(crate) fn value<'a>(cell: &'a Cell, name: &str) -> &'a str {
+    match name {
+        "subject" => &cell.subject,
+        "sender" => &cell.sender,
+        "sender_domain" => cell.sender_domain(),
+        "recipient_domain" => &cell.domain,
+        "mailbox_provider" => cell.provider(),
+        "campaign" => &cell.campaign,
+        field => cell.field(field.strip_prefix("field:").expect("a field")),
+    }
+}
+
+/// Which cells count.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) account: String,
+    pub(crate) basis: Basis,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) by: Vec<&'static str>,
+}
+
+impl Question {
+    fn counts(&self, cell: &Cell) -> bool {
+        cell.account.as_str() == self.account
+            && cell.basis == self.basis
+            && (self.from..self.to).contains(&i64::from(cell.bucket))
+            && self.checks.iter().all(|check| check.holds(cell))
+    }
+
+    /// The measures of each group that has any.
+    pub(crate) fn groups(&self, cells: &[Cell]) -> BTreeMap<Vec<String>, Measures> {
+        let mut groups: BTreeMap<Vec<String>, Measures> = BTreeMap::new();
+        for cell in cells.iter().filter(|cell| self.counts(cell)) {
+            let key = self.by.iter().map(|name| value(cell, name).to_owned()).collect();
+            *groups.entry(key).or_default() += &cell.measures;
+        }
+        groups.retain(|_, measures| Measure::ALL.iter().any(|measure| measures[*measure] != 0));
+        groups
+    }
+
+    /// The measures by group and label of local time.
+    pub(crate) fn series(&self, cells: &[Cell], tz: Tz, interval: &str) -> BTreeMap<(Vec<String>, String), Measures> {
+        let mut points: BTreeMap<(Vec<String>, String), Measures> = BTreeMap::new();
+        for cell in cells.iter().filter(|cell| self.counts(cell)) {
+            let key = self.by.iter().map(|name| value(cell, name).to_owned()).collect();
+            *points.entry((key, label(tz, interval, cell.bucket.into()))).or_default() += &cell.measures;
+        }
+        points.retain(|_, measures| !measures.is_zero());
+        points
+    }
+}
+
+/// What names the interval of local time that a moment lies in; hours also by their offset.
+pub(crate) fn label(tz: Tz, interval: &str, seconds: i64) -> String {
+    let time = tz.timestamp_opt(seconds, 0).single().expect("a time");
+    let date = time.date_naive();
+    match interval {
+        "15m" => seconds.to_string(),
+        "hour" => format!("{date} {} {}", time.hour(), time.offset().fix()),
+        "day" => date.to_string(),
+        "week" => format!("{:?}", date.iso_week()),
+        "month" => format!("{}-{}", date.year(), date.month()),
+        other => panic!("no interval {other}"),
+    }
+}

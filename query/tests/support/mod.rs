@@ -1,0 +1,121 @@
+//! The embedded engine as a child of the test, and a cube of cells that the test also keeps to itself.
+
+pub(crate) mod brute;
+
+use std::{
+    fmt::Write as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use schema::{AccountId, Basis, CUBE, ClickHouse, Endpoint, Measure, Measures, WEIGHT};
+
+/// Where the engine keeps its data; its presence makes this program the engine.
+const ENGINE: &str = "QUERY_TEST_ENGINE";
+
+/// The child's side: serves the engine until its standard input ends. Call it from a test of its own.
+pub(crate) fn serve_if_asked() {
+    let Ok(folder) = std::env::var(ENGINE) else { return };
+    let folder = Path::new(&folder);
+    let mut options = engine::Options::new(folder.join("data"), folder.join("engine.sock"));
+    options.exit_with_stdin = true;
+    engine::run(&options).map(|never| match never {}).expect("the engine runs");
+}
+
+/// The running engine: one for all tests of this program. It ends when the program does, for its standard input does.
+struct Engine {
+    folder: tempfile::TempDir,
+    _child: Child,
+}
+
+/// A database of its own, brought to the current schema.
+pub(crate) async fn database(name: &str) -> ClickHouse {
+    static RUNNING: OnceLock<Engine> = OnceLock::new();
+    let engine = RUNNING.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "engine", "--ignored", "--nocapture"])
+            .env(ENGINE, folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the engine starts");
+        Engine { folder, _child: child }
+    });
+    let clickhouse = ClickHouse::new(&Endpoint::Socket(engine.folder.path().join("engine.sock")), name);
+    for _ in 0..600 {
+        match schema::migrate(&clickhouse).await {
+            Ok(()) => return clickhouse,
+            Err(error) if !engine.folder.path().join("engine.sock").exists() => drop(error),
+            Err(error) => panic!("the schema is refused: {error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the engine does not start (has `engine/fetch-libchdb` been run?)");
+}
+
+/// A row of the cube, as the writer would write it.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    pub(crate) account: AccountId,
+    pub(crate) basis: Basis,
+    pub(crate) bucket: u32,
+    pub(crate) campaign: String,
+    pub(crate) subject: String,
+    pub(crate) sender: String,
+    pub(crate) domain: String,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) measures: Measures,
+}
+
+impl Cell {
+    /// The domain of the sender: the test's senders are plain addresses.
+    pub(crate) fn sender_domain(&self) -> &str {
+        schema::domain_of(&self.sender)
+    }
+
+    pub(crate) fn provider(&self) -> &'static str {
+        schema::MailboxProvider::of_domain(&self.domain).name()
+    }
+
+    pub(crate) fn field(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+    }
+
+    fn values(&self) -> String {
+        let fields: Vec<_> = self.fields.iter().flat_map(|(name, value)| [quoted(name), quoted(value)]).collect();
+        let texts = [&self.campaign, &self.subject, &self.sender, self.sender_domain(), &self.domain, self.provider()];
+        let mut values = vec![quoted(self.account.as_str()), self.basis.code().to_string(), self.bucket.to_string()];
+        values.extend(texts.map(quoted));
+        values.push(format!("map({})", fields.join(", ")));
+        values.extend(Measure::ALL.iter().map(|measure| self.measures[*measure].to_string()));
+        values.push(self.measures.weight().to_string());
+        format!("({})", values.join(", "))
+    }
+}
+
+/// Writes cells as one insert.
+pub(crate) async fn insert(clickhouse: &ClickHouse, cells: &[Cell]) {
+    let measures: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).collect();
+    for cells in cells.chunks(500) {
+        let rows: Vec<_> = cells.iter().map(Cell::values).collect();
+        let sql = format!(
+            "INSERT INTO {CUBE} (account, basis, bucket, campaign, subject, sender, sender_domain, recipient_domain, mailbox_provider, fields, {}, {WEIGHT}) VALUES {}",
+            measures.join(", "),
+            rows.join(", ")
+        );
+        let query = clickhouse.client().query_raw(&sql).with_setting("insert_deduplicate", "0");
+        query.execute().await.expect("the cells are inserted");
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut hex = String::new();
+    for byte in text.bytes() {
+        write!(hex, "{byte:02X}").expect("writing to a String does not fail");
+    }
+    format!("unhex('{hex}')")
+}
