@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::{
     body::{Body, Input, read_form, read_statement},
     exception::{Code, Exception},
+    flush::Flushes,
     format::{Framing, framing},
     job::{Event, Job, Part, Task},
     pool::Pool,
@@ -33,9 +34,15 @@ pub(crate) enum Listener {
     Tcp,
 }
 
+/// The connection that a request came on.
+pub(crate) struct Client {
+    pub(crate) listener: Listener,
+    pub(crate) flushes: Arc<Flushes>,
+}
+
 /// Answers a request.
-pub(crate) async fn handle(pool: Arc<Pool>, listener: Listener, request: Request<Incoming>) -> Response<Content> {
-    if listener == Listener::Tcp && comes_from_a_browser(&request) {
+pub(crate) async fn handle(pool: &Pool, client: Client, request: Request<Incoming>) -> Response<Content> {
+    if client.listener == Listener::Tcp && comes_from_a_browser(&request) {
         return plain(StatusCode::FORBIDDEN, "The embedded engine does not serve web pages\n");
     }
     match (request.uri().path(), request.method()) {
@@ -43,7 +50,7 @@ pub(crate) async fn handle(pool: Arc<Pool>, listener: Listener, request: Request
         ("/", &Method::GET | &Method::HEAD) if request.uri().query().is_none_or(str::is_empty) => {
             plain(StatusCode::OK, "Ok.\n")
         }
-        ("/", &Method::GET | &Method::HEAD | &Method::POST) => query(&pool, request).await,
+        ("/", &Method::GET | &Method::HEAD | &Method::POST) => query(pool, client.flushes, request).await,
         ("/", _) => plain(StatusCode::METHOD_NOT_ALLOWED, "Use GET or POST\n"),
         _ => plain(StatusCode::NOT_FOUND, "There is no such handle. Use / for queries and /ping for health checks\n"),
     }
@@ -61,18 +68,18 @@ fn comes_from_a_browser(request: &Request<Incoming>) -> bool {
     request.headers().contains_key(ORIGIN) || !local
 }
 
-async fn query(pool: &Pool, request: Request<Incoming>) -> Response<Content> {
+async fn query(pool: &Pool, flushes: Arc<Flushes>, request: Request<Incoming>) -> Response<Content> {
     let (head, incoming) = request.into_parts();
     let mut asked = match Asked::new(&head.method, head.uri.query(), &head.headers) {
         Ok(asked) => asked,
-        Err(exception) => return failed(&Label::new(None), &exception, pool.version()),
+        Err(exception) => return failed(&Label::new(None, &flushes), &exception, pool.version()),
     };
     let sized = incoming.is_end_stream()
         || head.headers.contains_key(CONTENT_LENGTH)
         || head.headers.contains_key(TRANSFER_ENCODING);
     let mut body = match Body::new(&head.headers, incoming) {
         Ok(body) => body,
-        Err(exception) => return failed(&Label::new(None), &exception, pool.version()),
+        Err(exception) => return failed(&Label::new(None, &flushes), &exception, pool.version()),
     };
     let mut outcome = asked.authenticate(&head.headers);
     if head.method == Method::POST
@@ -86,7 +93,7 @@ async fn query(pool: &Pool, request: Request<Incoming>) -> Response<Content> {
     if outcome.is_ok() {
         outcome = read_form(&head.headers, &mut body, &mut asked).await;
     }
-    let label = Label::new(asked.query_id.as_deref());
+    let label = Label::new(asked.query_id.as_deref(), &flushes);
     let answer = match outcome {
         Ok(()) => run(pool, asked, &mut body, &label).await,
         Err(exception) => Err(exception),
@@ -165,7 +172,15 @@ async fn respond(
     match events.recv().await {
         Some(Event::Started(stats, elapsed)) => {
             let version = pool.version().to_owned();
-            let body = ResultBody { events, guard, version, gzip, tag: label.tag.clone(), ending: Ending::NotYet };
+            let body = ResultBody {
+                events,
+                guard,
+                version,
+                gzip,
+                tag: label.tag.clone(),
+                flushes: Arc::clone(&label.flushes),
+                ending: Ending::NotYet,
+            };
             Ok(result(label, format, (stats, elapsed), body))
         }
         Some(Event::Failed(exception)) => Err(exception),

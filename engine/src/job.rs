@@ -29,6 +29,9 @@ const PIECE: usize = 1 << 20;
 /// The most bytes, as columns in memory, of a result that cannot be streamed.
 const WHOLE_RESULT: u64 = 128 << 20;
 
+/// What the library says to a statement whose result it cannot stream.
+const NOT_STREAMED: &str = "Streaming query is not supported";
+
 /// What the engine tells about a request, in this order: `Started`, any number of `Data`, `Ended`; or `Failed` at any point.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -78,6 +81,8 @@ pub(crate) struct Job {
 enum Stop {
     Exception(Exception),
     ClientGone,
+    /// The statement begins like a SELECT and is none, such as WITH … INSERT; it has not run.
+    NotStreamed,
 }
 
 impl From<String> for Stop {
@@ -94,7 +99,10 @@ pub(crate) fn run(connection: &mut Connection, runtime: &Handle, job: &mut Job) 
             whole(connection, sql, format, &job.params, &mut output)
         }
         Task::Query { sql, format, framing, .. } => {
-            stream(connection, (sql, format, *framing), &job.params, &mut output)
+            match stream(connection, (sql, format, *framing), &job.params, &mut output) {
+                Err(Stop::NotStreamed) => whole(connection, sql, format, &job.params, &mut output),
+                outcome => outcome,
+            }
         }
         Task::Insert { sql, format, data } => {
             insert(connection, (sql, format), data, (&job.params, runtime)).map(|stats| output.stats = stats)
@@ -114,7 +122,7 @@ pub(crate) fn run(connection: &mut Connection, runtime: &Handle, job: &mut Job) 
             // The library can prepend what a failed statement had written so far to the next one's result.
             false
         }
-        Err(Stop::ClientGone) => false,
+        Err(Stop::ClientGone | Stop::NotStreamed) => false,
     }
 }
 
@@ -149,7 +157,9 @@ fn stream(
     output: &mut Output,
 ) -> Result<(), Stop> {
     let mut joiner = Joiner::new(framing);
-    let mut stream = connection.stream(sql, format, params)?;
+    let mut stream = connection
+        .stream(sql, format, params)
+        .map_err(|error| if error.contains(NOT_STREAMED) { Stop::NotStreamed } else { error.into() })?;
     while let Some(block) = stream.next()? {
         output.write(block.stats(), joiner.part(block.data()))?;
     }

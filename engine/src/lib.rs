@@ -7,6 +7,7 @@
 mod body;
 mod exception;
 mod ffi;
+mod flush;
 mod form;
 mod format;
 mod handler;

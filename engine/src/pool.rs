@@ -25,7 +25,7 @@ use crate::{
     exception::{Code, Exception},
     ffi::{Connection, Library, Params},
     job::{self, Event, Job},
-    ticket::{CancelOnDrop, Kill, Ticket, kill_loop},
+    ticket::{CancelOnDrop, Kill, TAG_SETTING, Ticket, kill_loop},
 };
 
 /// Opens connections with the engine's options, each with a tag that the engine shows for what runs on it.
@@ -40,7 +40,7 @@ impl Opener {
     fn open(&self) -> Option<(Connection, String)> {
         let tag = format!("engine-{}", self.count.fetch_add(1, Ordering::Relaxed));
         let mut arguments = self.arguments.to_vec();
-        arguments.push(format!("--log_comment={tag}"));
+        arguments.push(format!("--{TAG_SETTING}={tag}"));
         Some((Connection::open(self.library, &arguments)?, tag))
     }
 }

@@ -3,7 +3,8 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -15,7 +16,7 @@ use hyper::{
 };
 use tokio::sync::mpsc;
 
-use crate::{exception::Exception, ffi::Stats, format, job::Event, ticket::CancelOnDrop};
+use crate::{exception::Exception, ffi::Stats, flush::Flushes, format, job::Event, ticket::CancelOnDrop};
 
 const QUERY_ID: HeaderName = HeaderName::from_static("x-clickhouse-query-id");
 const SUMMARY: HeaderName = HeaderName::from_static("x-clickhouse-summary");
@@ -77,39 +78,46 @@ pub(crate) struct ResultBody {
     pub(crate) gzip: bool,
     /// Marks an error in the middle of the result, as the headers announced.
     pub(crate) tag: String,
+    pub(crate) flushes: Arc<Flushes>,
     pub(crate) ending: Ending,
 }
 
 /// How far a result that breaks off has come to its end.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(crate) enum Ending {
     #[default]
     NotYet,
-    /// The error text was handed over; it has to be on its way before the connection is closed.
-    Told,
-    Closing,
+    /// The rows before the error are to be on their way (since this count of flushes), so that the client does not
+    /// read a part of the error text along with them.
+    Failed(Exception, u64),
+    /// The error text is to be on its way.
+    Told(u64),
 }
 
 impl ResultBody {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        match self.ending {
-            Ending::NotYet => {}
-            Ending::Told => {
-                self.ending = Ending::Closing;
-                context.waker().wake_by_ref();
-                return Poll::Pending;
+        if matches!(self.ending, Ending::NotYet) {
+            match ready!(self.events.poll_recv(context)) {
+                Some(Event::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Some(Event::Ended) => return Poll::Ready(None),
+                Some(Event::Failed(exception)) if !self.gzip => {
+                    self.ending = Ending::Failed(exception, self.flushes.count());
+                }
+                Some(Event::Failed(_) | Event::Started(..)) | None => return Poll::Ready(Some(Err(BrokenOff))),
             }
-            Ending::Closing => return Poll::Ready(Some(Err(BrokenOff))),
         }
-        match self.events.poll_recv(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Event::Data(data))) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            Poll::Ready(Some(Event::Ended)) => Poll::Ready(None),
-            Poll::Ready(Some(Event::Failed(exception))) if !self.gzip => {
-                self.ending = Ending::Told;
-                Poll::Ready(Some(Ok(Frame::data(self.told(&exception)))))
+        match &self.ending {
+            Ending::Failed(exception, seen) => {
+                ready!(self.flushes.poll_after(*seen, context));
+                let text = self.told(exception);
+                self.ending = Ending::Told(self.flushes.count());
+                Poll::Ready(Some(Ok(Frame::data(text))))
             }
-            Poll::Ready(Some(Event::Failed(_) | Event::Started(..)) | None) => Poll::Ready(Some(Err(BrokenOff))),
+            Ending::Told(seen) => {
+                ready!(self.flushes.poll_after(*seen, context));
+                Poll::Ready(Some(Err(BrokenOff)))
+            }
+            Ending::NotYet => Poll::Pending,
         }
     }
 
@@ -120,20 +128,21 @@ impl ResultBody {
     }
 }
 
-/// What every answer says about its query.
+/// What every answer knows of its query and its connection.
 pub(crate) struct Label {
     pub(crate) query_id: HeaderValue,
     pub(crate) tag: String,
+    pub(crate) flushes: Arc<Flushes>,
 }
 
 impl Label {
     /// Takes the client's name for the query, or makes one up.
-    pub(crate) fn new(query_id: Option<&str>) -> Self {
+    pub(crate) fn new(query_id: Option<&str>, flushes: &Arc<Flushes>) -> Self {
         let given = query_id.and_then(|id| HeaderValue::from_str(id).ok());
         let query_id = given
             .unwrap_or_else(|| HeaderValue::try_from(random_id()).unwrap_or_else(|_| HeaderValue::from_static("")));
         let tag = (0..16).map(|_| char::from(b'a' + rand::random::<u8>() % 26)).collect();
-        Self { query_id, tag }
+        Self { query_id, tag, flushes: Arc::clone(flushes) }
     }
 
     fn apply(&self, headers: &mut HeaderMap) {
@@ -222,8 +231,8 @@ mod tests {
 
     #[test]
     fn an_id_is_made_up_where_the_given_one_cannot_be_a_header() {
-        assert_eq!(Label::new(Some("mine")).query_id, "mine");
-        let made_up = Label::new(Some("a\nb")).query_id;
+        assert_eq!(Label::new(Some("mine"), &Arc::default()).query_id, "mine");
+        let made_up = Label::new(Some("a\nb"), &Arc::default()).query_id;
         let id = made_up.to_str().expect("ASCII");
         assert_eq!((id.len(), id.as_bytes()[14]), (36, b'4'), "{id}");
     }

@@ -12,7 +12,8 @@ use tokio::{
 };
 
 use crate::{
-    handler::{Listener, handle},
+    flush::{Counted, Flushes},
+    handler::{Client, Listener, handle},
     listen::Socket,
     pool::Pool,
 };
@@ -111,9 +112,12 @@ async fn client<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let flushes = Arc::new(Flushes::default());
+    let stream = Counted::new(stream, Arc::clone(&flushes));
     let service = service_fn(move |request| {
+        let client = Client { listener, flushes: Arc::clone(&flushes) };
         let pool = Arc::clone(&pool);
-        async move { Ok::<_, Infallible>(handle(pool, listener, request).await) }
+        async move { Ok::<_, Infallible>(handle(&pool, client, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -12,6 +12,10 @@ use crate::ffi::{Connection, Params};
 /// A statement may not be known to the engine yet when it is to be killed, so killing is repeated this often.
 const KILL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// The setting that carries a connection's tag, for the engine to show in `system.processes`: a text that means
+/// something only to table engines for message queues, so no request has a reason to set it.
+pub(crate) const TAG_SETTING: &str = "stream_like_engine_insert_queue";
+
 #[derive(Debug)]
 enum Phase {
     Waiting,
@@ -113,7 +117,7 @@ pub(crate) fn kill_loop(keeper: &mut Connection, kills: &Receiver<Kill>) {
         pending.retain(|(_, ticket)| !ticket.is_finished());
         for (tag, _) in &pending {
             // The tag is ours: letters, digits and dashes. A statement that is just ending is no error.
-            let sql = format!("KILL QUERY WHERE Settings['log_comment'] = '{tag}' ASYNC FORMAT Null");
+            let sql = format!("KILL QUERY WHERE Settings['{TAG_SETTING}'] = '{tag}' ASYNC FORMAT Null");
             let _ended = keeper.query(sql.as_bytes(), "Null", &Params::default()).map(|_| ());
         }
     }

@@ -14,7 +14,6 @@ use std::{
 
 use hyper::Uri;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tempfile::TempDir;
 use tokio::net::UnixStream;
 
 /// Nothing here takes this long unless it hangs.
@@ -123,14 +122,26 @@ impl Drop for Engine {
 
 /// The engine that most tests share, each in a database of its own. It ends with the test process.
 pub(crate) fn shared() -> &'static Engine {
-    static ENGINE: OnceLock<(TempDir, Engine)> = OnceLock::new();
-    let (_, engine) = ENGINE.get_or_init(|| {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let dir = tempfile::Builder::new().prefix("engine-shared-").tempdir_in(root).expect("a directory");
-        let engine = Engine::start(dir.path(), &["--exit-with-stdin", "--tcp", "127.0.0.1:0"]);
-        (dir, engine)
-    });
-    engine
+        remove_leftovers(root);
+        let dir = root.join(format!("{SHARED}{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a directory");
+        Engine::start(&dir, &["--exit-with-stdin", "--tcp", "127.0.0.1:0"])
+    })
+}
+
+const SHARED: &str = "engine-shared-";
+
+/// A static is never dropped, so each run removes what earlier ones have left.
+fn remove_leftovers(root: &Path) {
+    for entry in fs::read_dir(root).expect("cargo has made it").flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        if name.strip_prefix(SHARED).is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _raced = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Repeats `attempt` until it gives something.

@@ -100,8 +100,11 @@ fn whatever_a_client_leaves_behind_is_cancelled() {
         ("TSV", "SELECT number FROM numbers(100000000000000) WHERE number % 1000000007 = 1000000006"),
         ("TSV", "INSERT INTO t SELECT number FROM numbers(100000000000000)"),
     ] {
-        let mut client =
-            client_of(engine, &format!("/?database={database}&default_format={format}&max_threads=1"), sql);
+        let mut client = client_of(
+            engine,
+            &format!("/?database={database}&default_format={format}&max_threads=1&log_comment=mine"),
+            sql,
+        );
         eventually("the query runs", || (running() == "1").then_some(()));
         client.kill().unwrap();
         client.wait().unwrap();

@@ -25,6 +25,31 @@ fn a_query_may_come_by_get_by_post_and_in_two_halves() {
 }
 
 #[test]
+fn every_way_to_write_a_statement_works() {
+    let engine = shared();
+    let database = engine.database("query_kinds");
+    engine.sql(&format!("CREATE TABLE {database}.t (a UInt8) ENGINE = Memory"));
+    for (sql, result) in [
+        ("(SELECT 1) UNION ALL (SELECT 1)", "1\n1"),
+        ("WITH 2 AS x SELECT x", "2"),
+        ("WITH c AS (SELECT 3 AS a) INSERT INTO query_kinds.t SELECT a FROM c", ""),
+        ("FROM query_kinds.t SELECT a", "3"),
+        ("/* a comment */ SELECT -- another\n 4;", "4"),
+        ("EXISTS TABLE query_kinds.t", "1"),
+        ("SHOW TABLES FROM query_kinds", "t"),
+        (
+            "DESCRIBE TABLE query_kinds.t FORMAT JSONCompactColumns",
+            "[\n\t[\"a\"],\n\t[\"UInt8\"],\n\t[\"\"],\n\t[\"\"],\n\t[\"\"],\n\t[\"\"],\n\t[\"\"]\n]",
+        ),
+        ("EXPLAIN SYNTAX SELECT 1 FROM t", "SELECT 1\nFROM t"),
+        ("ALTER TABLE query_kinds.t ADD COLUMN b UInt8", ""),
+        ("TRUNCATE TABLE query_kinds.t", ""),
+    ] {
+        assert_eq!(engine.sql(sql), result, "{sql}");
+    }
+}
+
+#[test]
 fn get_changes_nothing() {
     let reply = shared().curl("/?query=CREATE+TABLE+default.by_get+(a+Int8)+ENGINE=Memory", &[]);
     assert_eq!((reply.status, reply.header("X-ClickHouse-Exception-Code")), (500, Some("164")));
