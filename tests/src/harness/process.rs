@@ -153,10 +153,10 @@ impl Guard {
     }
 }
 
-/// The last lines of a log.
+/// The last lines of a log, without those that only tell that somebody waited.
 pub(super) fn tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<_> = text.lines().collect();
+    let lines: Vec<_> = text.lines().filter(|line| !line.contains("/readyz")).collect();
     lines[lines.len().saturating_sub(30)..].join("\n")
 }
 

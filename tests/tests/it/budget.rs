@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Distinct events of the large run.
 pub(crate) const LARGE_RUN: usize = 200_000;
 /// Clients that report them at once.
-pub(crate) const CLIENTS: usize = 8;
+pub(crate) const CLIENTS: u64 = 8;
 /// The largest batch that they report.
 pub(crate) const LARGEST_BATCH: usize = 5_000;
 

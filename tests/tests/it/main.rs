@@ -1,5 +1,17 @@
-//! The service from end to end: the real binary, the real engine, real HTTP.
+//! The service from end to end: the real binary, the real engine, real HTTP, compared with a count of our own.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bodies;
 mod budget;
+mod formats;
+mod identities;
+mod kills;
+mod large_run;
+mod privacy;
+mod properties;
+mod refusals;
+mod schemathesis;
+mod tour;
+mod traffic;
+mod words;

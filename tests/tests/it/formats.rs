@@ -1,0 +1,80 @@
+//! One report, several forms: JSON by GET and by POST, CSV and PNG say the same.
+
+use postlens_tests::{
+    check,
+    harness::{Client, Report, Service},
+    oracle::Question,
+};
+use reqwest::Method;
+use schema::{Basis, Measure};
+
+use crate::traffic;
+
+fn reported() -> (Client, Question) {
+    let options = traffic::options(31, 3_000);
+    let events: Vec<_> = fixtures::events(&options).collect();
+    let (_, client) = Service::shared().account();
+    client.report_plainly(&events);
+    client.wait_applied(&events[0]);
+    let by = vec!["campaign".parse().unwrap(), "mailbox_provider".parse().unwrap()];
+    (client, Question { by, basis: Basis::Event, limit: 12, ..traffic::everything(&options) })
+}
+
+#[test]
+fn a_document_asks_what_parameters_ask_and_csv_holds_the_same_numbers() {
+    let (client, question) = reported();
+    let by_get = check::ask(&client, "/v1/reports/split", &question, &[]);
+    let document = serde_json::json!({
+        "by": ["campaign", "mailbox_provider"], "basis": "event", "limit": 12,
+        "from": question.from.to_rfc3339(), "to": question.to.to_rfc3339(),
+    });
+    let reply = Client::send(client.request(Method::POST, "/v1/reports/split").json(&document)).unwrap();
+    let by_post: Report = reply.json();
+    assert_eq!((&by_get.rows, &by_get.remainder, &by_get.total), (&by_post.rows, &by_post.remainder, &by_post.total));
+    assert!(
+        by_get.notes.iter().any(|note| note.contains("100")),
+        "on the event basis a rate can pass 100 %, and it says so"
+    );
+
+    let mut parameters = question.parameters();
+    parameters.extend([("format", "csv".to_owned()), ("total", "true".to_owned())]);
+    let reply = client.get("/v1/reports/split", &parameters);
+    assert!(reply.header("content-type").starts_with("text/csv"), "{}", reply.text());
+    let text = reply.text();
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    let lines: Vec<_> = lines.collect();
+    let groups = by_get.rows.iter().map(|row| &row.measures);
+    let groups = groups.chain(by_get.remainder.iter().map(|rest| &rest.measures)).chain([&by_get.total.measures]);
+    for (line, measures) in lines.iter().zip(groups.clone()) {
+        for measure in Measure::ALL {
+            assert_eq!(
+                line[column(measure.name())],
+                measures[measure.name()].to_string(),
+                "{} in {line:?}",
+                measure.name()
+            );
+        }
+    }
+    assert_eq!(lines.len(), groups.count());
+}
+
+#[test]
+fn the_accept_header_chooses_the_form() {
+    let (client, question) = reported();
+    for (accept, begins) in [("application/json", &b"{"[..]), ("text/csv", b"campaign,"), ("image/png", b"\x89PNG\r\n")]
+    {
+        for path in ["/v1/reports/split", "/v1/reports/series"] {
+            let mut parameters = question.parameters();
+            if path.ends_with("series") {
+                parameters.push(("interval", "day".to_owned()));
+            }
+            let request = client.request(Method::GET, path).query(&parameters).header("accept", accept);
+            let reply = Client::send(request).unwrap();
+            assert_eq!(reply.status, 200, "{}", reply.text());
+            assert!(reply.header("content-type").starts_with(accept), "{accept}");
+            assert!(path.ends_with("series") || reply.body.starts_with(begins), "{accept}: {}", reply.text());
+        }
+    }
+}
