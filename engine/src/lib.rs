@@ -28,6 +28,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read as _, Write as _},
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -156,7 +157,7 @@ async fn serve(pool: &Arc<Pool>, options: &Options) -> Result<(), EngineError> {
 /// One engine at a time may work on the data; the library would say so too, but only on standard error.
 fn lock(path: &Path) -> Result<File, EngineError> {
     let failed = |source| EngineError::Data { path: path.to_owned(), source };
-    fs::create_dir_all(path).map_err(failed)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     let file = File::create(path.join("engine.lock")).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

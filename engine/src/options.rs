@@ -45,24 +45,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options with the defaults of the command line, for a data directory and a socket.
-    #[must_use]
-    pub fn new(path: PathBuf, socket: PathBuf) -> Self {
-        Self {
-            path,
-            library: None,
-            socket: Some(socket),
-            tcp: None,
-            connections: NonZeroUsize::MIN.saturating_add(7),
-            max_wait_ms: 10_000,
-            memory_limit: None,
-            query_memory_limit: None,
-            query_time_limit: 300,
-            query_threads: None,
-            exit_with_stdin: false,
-        }
-    }
-
     pub(crate) fn max_wait(&self) -> Duration {
         Duration::from_millis(self.max_wait_ms)
     }
