@@ -38,7 +38,12 @@ pub(crate) fn series(
     let show = Show { report, times: named, steps: words::steps(interval), two };
     if spec.by().is_empty() {
         let measures = show.everything(&mut chart, groups);
-        chart.title = format!("{} {every}", if measures { "Deliveries" } else { "Rates" });
+        let what = match show.rates().as_slice() {
+            _ if measures => "Deliveries".to_owned(),
+            [only] => words::rate(*only),
+            _ => "Rates".to_owned(),
+        };
+        chart.title = format!("{what} {every}");
     } else {
         let what = show.each(&mut chart, groups, cut);
         chart.title = format!("{what} by {} {every}", words::dimensions(spec.by()));
