@@ -3,6 +3,7 @@
 pub(crate) mod brute;
 
 use std::{
+    ffi::OsString,
     fmt::Write as _,
     path::Path,
     process::{Child, Command, Stdio},
@@ -10,17 +11,26 @@ use std::{
     time::Duration,
 };
 
+use clap::Parser;
 use schema::{AccountId, Basis, CUBE, ClickHouse, Endpoint, Measure, Measures, WEIGHT};
 
 /// Where the engine keeps its data; its presence makes this program the engine.
 const ENGINE: &str = "QUERY_TEST_ENGINE";
 
+/// The engine's command line.
+#[derive(Parser)]
+struct Program {
+    #[command(flatten)]
+    options: engine::Options,
+}
+
 /// The child's side: serves the engine until its standard input ends. Call it from a test of its own.
 pub(crate) fn serve_if_asked() {
     let Ok(folder) = std::env::var(ENGINE) else { return };
     let folder = Path::new(&folder);
-    let mut options = engine::Options::new(folder.join("data"), folder.join("engine.sock"));
-    options.exit_with_stdin = true;
+    let mut arguments = ["engine", "--exit-with-stdin", "--path"].map(OsString::from).to_vec();
+    arguments.extend([folder.join("data").into(), "--socket".into(), folder.join("engine.sock").into()]);
+    let Program { options } = Program::parse_from(arguments);
     engine::run(&options).map(|never| match never {}).expect("the engine runs");
 }
 
