@@ -205,7 +205,7 @@ mod tests {
     use super::*;
     use crate::admission::Admission;
 
-    const LIMITS: BodyLimits = BodyLimits { bytes: 1 << 20, time: Duration::from_secs(60) };
+    const LIMITS: BodyLimits = BodyLimits { bytes: 1 << 20, time: Duration::from_mins(1) };
 
     fn headers(encoding: &[&'static str]) -> HeaderMap {
         let mut headers = HeaderMap::new();

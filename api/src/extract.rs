@@ -1,12 +1,14 @@
-//! What handlers take from a request besides its events: parameters and small documents. Each refuses with a problem document.
+//! What handlers take from a request besides its events, parameters and small documents, and how they answer one. Each refuses with a
+//! problem document, where axum's own extractors would refuse with a plain text.
 
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, header, request::Parts},
+    response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     body::{self, BodyLimits},
@@ -38,9 +40,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = axum::extract::Path::from_request_parts(parts, state).await;
-        path.map(|axum::extract::Path(name)| Self(name))
-            .map_err(|_| Problem::new(Kind::NotFound, "the path is not valid UTF-8"))
+        #[expect(clippy::disallowed_types, reason = "this is the extractor to take in its place")]
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        path.map(|name| Self(name.0)).map_err(|_| Problem::new(Kind::NotFound, "the path is not valid UTF-8"))
     }
 }
 
@@ -62,7 +64,7 @@ impl FromRequest<AppState> for Document {
     }
 }
 
-/// A JSON document as a value.
+/// A JSON document as a value: taken from a request, or answered.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -73,6 +75,17 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
         let Document(bytes) = Document::from_request(request, state).await?;
         let malformed = |error: serde_json::Error| Problem::new(Kind::Malformed, format!("the body: {error}"));
         serde_json::from_slice(&bytes).map(Self).map_err(malformed)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(bytes) => ([(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
+            Err(error) => {
+                Problem::new(Kind::Internal, "the answer could not be written").caused_by(&error).into_response()
+            }
+        }
     }
 }
 

@@ -33,10 +33,8 @@ pub(crate) fn start(log: &Log) -> Result<(), InvalidLevel> {
 pub(crate) fn start_engine(level: &str, parent_adds_time: bool) -> Result<(), InvalidLevel> {
     let registry = tracing_subscriber::registry().with(filter(level)?);
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(false);
-    let started = match parent_adds_time {
-        true => registry.with(lines.without_time()).try_init(),
-        false => registry.with(lines).try_init(),
-    };
+    let started =
+        if parent_adds_time { registry.with(lines.without_time()).try_init() } else { registry.with(lines).try_init() };
     drop(started);
     Ok(())
 }

@@ -7,7 +7,7 @@ use schema::{AccountId, Clock as _, Millis, SystemClock};
 
 use super::{ConfigArgs, Failure, block_on};
 use crate::{
-    config::Config,
+    config::{Config, Sensitive},
     metadata::{KeyRecord, Metadata, NewKey, Role},
     secret,
     token::{KeyId, Token},
@@ -133,7 +133,7 @@ impl Revoke {
 
 async fn open(config: &Config) -> Result<Metadata, Failure> {
     secret::make_private_dir(&config.data_dir)?;
-    let url = config.metadata.url.as_ref().map(|url| url.expose());
+    let url = config.metadata.url.as_ref().map(Sensitive::expose);
     Ok(Metadata::open(url, &config.data_dir).await?)
 }
 

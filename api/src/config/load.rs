@@ -102,15 +102,12 @@ fn defaults() -> BTreeMap<String, Value> {
 pub(crate) fn load(sources: &Sources) -> Result<Config, ConfigError> {
     let known = defaults();
     let mut given: BTreeMap<String, (Value, Origin)> = BTreeMap::new();
-    for (key, value) in read_file(sources.file.as_deref())?.into_iter().flat_map(|(path, keys)| {
-        let origin = Origin::File(path);
-        keys.into_iter().map(move |(key, value)| (key, (value, origin.clone())))
-    }) {
+    for (key, value, origin) in read_file(sources.file.as_deref())? {
         if !known.contains_key(&key) {
             let nearest = nearest(&key, known.keys().map(String::as_str));
-            return Err(ConfigError::Unknown { name: key, origin: value.1, nearest });
+            return Err(ConfigError::Unknown { name: key, origin, nearest });
         }
-        given.insert(key, value);
+        given.insert(key, (value, origin));
     }
     for (key, value, origin) in read_environment(&sources.environment, &known)? {
         given.insert(key, (value, origin));
@@ -121,19 +118,22 @@ pub(crate) fn load(sources: &Sources) -> Result<Config, ConfigError> {
     build(given)
 }
 
-/// The file's dotted keys; nothing when no file is named and the default one is not there.
-fn read_file(file: Option<&Path>) -> Result<Option<(PathBuf, BTreeMap<String, Value>)>, ConfigError> {
+/// A dotted key, its value, and where that stands.
+type Setting = (String, Value, Origin);
+
+/// The file's settings; none when no file is named and the default one is not there.
+fn read_file(file: Option<&Path>) -> Result<Vec<Setting>, ConfigError> {
     let path = file.unwrap_or(Path::new(DEFAULT_FILE));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => return Ok(Vec::new()),
         Err(error) => return Err(ConfigError::File(path.to_owned(), error)),
     };
     let value = toml::from_str(&text)
         .map_err(|error| ConfigError::Toml { path: path.to_owned(), message: error.message().to_owned() })?;
     let mut keys = BTreeMap::new();
     flatten("", value, &mut keys);
-    Ok(Some((path.to_owned(), keys)))
+    Ok(keys.into_iter().map(|(key, value)| (key, value, Origin::File(path.to_owned()))).collect())
 }
 
 /// The settings among the environment's variables. An empty variable counts as absent.
@@ -143,7 +143,7 @@ fn read_file(file: Option<&Path>) -> Result<Option<(PathBuf, BTreeMap<String, Va
 fn read_environment(
     variables: &[(OsString, OsString)],
     known: &BTreeMap<String, Value>,
-) -> Result<Vec<(String, Value, Origin)>, ConfigError> {
+) -> Result<Vec<Setting>, ConfigError> {
     let names: BTreeMap<String, &String> = known.keys().map(|key| (variable(key), key)).collect();
     let mut settings = Vec::new();
     for (name, value) in variables {
@@ -226,12 +226,12 @@ fn build(given: BTreeMap<String, (Value, Origin)>) -> Result<Config, ConfigError
     serde_path_to_error::deserialize(Value::Object(root)).map_err(|error| {
         let key = error.path().to_string();
         let origin = origins.get(&key).map_or_else(String::new, ToString::to_string);
-        ConfigError::Invalid { key, origin, message: message(error.into_inner()) }
+        ConfigError::Invalid { key, origin, message: message(error.inner()) }
     })
 }
 
 /// What is expected, without the value: it may be a secret.
-fn message(error: serde_json::Error) -> String {
+fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.find("expected") {
         Some(start) => text[start..].to_owned(),

@@ -136,7 +136,7 @@ impl Default for Ingest {
             retention_days: ingest::Options::default().retention_days,
             max_in_flight: Size::mib(256),
             max_requests: 64,
-            body_timeout: Span(Duration::from_secs(60)),
+            body_timeout: Span(Duration::from_mins(1)),
         }
     }
 }

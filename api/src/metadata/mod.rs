@@ -6,7 +6,7 @@ mod postgres;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, time::Duration};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use schema::{AccountId, Millis};
 use sqlx::{
@@ -112,7 +112,7 @@ fn sqlite_url(path: &Path) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_') {
             url.push(char::from(*byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            write!(url, "%{byte:02X}").expect("writing to a String does not fail");
         }
     }
     url + "?mode=rwc"

@@ -66,28 +66,26 @@ impl From<SpecError> for Problem {
 
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
-        let (kind, detail, source) = match &error {
-            QueryError::Unavailable(source) => {
-                (Kind::ReportsUnavailable, "ClickHouse does not answer, or is busy; try again", Some(source))
+        let again = "ClickHouse does not answer, or is busy; try again";
+        let less = "the report takes more time or memory than it may; ask for a shorter range or fewer groups";
+        let defect = "the report could not be made; its id helps to find out why";
+        let cause = std::error::Error::source(&error).map_or_else(String::new, without_values);
+        let (kind, detail) = match &error {
+            QueryError::Unavailable(_) => (Kind::ReportsUnavailable, again),
+            QueryError::TooExpensive(_) => (Kind::ReportTooExpensive, less),
+            // The tables are made as soon as ClickHouse answers after the first start.
+            QueryError::Failed(_) if NO_TABLES.iter().any(|code| cause.contains(code)) => {
+                (Kind::ReportsUnavailable, again)
             }
-            QueryError::TooExpensive(source) => {
-                let detail =
-                    "the report takes more time or memory than it may; ask for a shorter range or fewer groups";
-                (Kind::ReportTooExpensive, detail, Some(source))
-            }
-            QueryError::Failed(source) => {
-                (Kind::Internal, "the report could not be made; its id helps to find out why", Some(source))
-            }
-            _ => (Kind::Internal, "the report could not be made; its id helps to find out why", None),
+            _ => (Kind::Internal, defect),
         };
-        let cause = match source {
-            Some(source) => format!("{error}: {}", without_values(source.as_ref())),
-            None => error.to_string(),
-        };
-        let problem = Self::new(kind, detail).cause(cause);
+        let problem = Self::new(kind, detail).cause(format!("{error}: {cause}"));
         if kind == Kind::ReportsUnavailable { problem.retry_after(5) } else { problem }
     }
 }
+
+/// How ClickHouse says that there is no such database or table.
+const NO_TABLES: [&str; 2] = ["UNKNOWN_DATABASE", "UNKNOWN_TABLE"];
 
 impl From<ChartError> for Problem {
     fn from(error: ChartError) -> Self {
@@ -133,11 +131,16 @@ mod tests {
             (QueryError::Unavailable(source()), Kind::ReportsUnavailable, true),
             (QueryError::TooExpensive(source()), Kind::ReportTooExpensive, false),
             (QueryError::Failed(source()), Kind::Internal, false),
+            (
+                QueryError::Failed("Code: 81. DB::Exception: Database x does not exist. (UNKNOWN_DATABASE)".into()),
+                Kind::ReportsUnavailable,
+                true,
+            ),
         ] {
             let problem = Problem::from(error);
-            assert_eq!((problem.kind(), problem.retry_after.is_some()), (kind, again));
+            assert_eq!((problem.kind(), problem.0.retry_after.is_some()), (kind, again));
         }
         let full = Problem::from(IngestError::SpoolFull { waiting_bytes: 1, limit: 1 });
-        assert_eq!((full.kind(), full.retry_after.is_some()), (Kind::SpoolFull, true));
+        assert_eq!((full.kind(), full.0.retry_after.is_some()), (Kind::SpoolFull, true));
     }
 }

@@ -93,9 +93,12 @@ kinds! {
     NotReady = SERVICE_UNAVAILABLE, "not-ready", "The service is not ready";
 }
 
-/// An error answer.
+/// An error answer. Boxed, for most requests have none.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Content>);
+
+#[derive(Debug)]
+struct Content {
     kind: Kind,
     detail: String,
     cause: Option<String>,
@@ -107,7 +110,8 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem and what the client may know of it.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), cause: None, retry_after: None, header: None, members: Map::new() }
+        let detail = detail.into();
+        Self(Box::new(Content { kind, detail, cause: None, retry_after: None, header: None, members: Map::new() }))
     }
 
     /// Which parameter is wrong, and what to change.
@@ -123,43 +127,44 @@ impl Problem {
 
     /// Adds what the log gets and the client does not, in words that are fit for it.
     pub(crate) fn cause(mut self, cause: String) -> Self {
-        self.cause = Some(cause);
+        self.0.cause = Some(cause);
         self
     }
 
     /// After how many seconds to try again.
     pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// Adds a header.
     pub(crate) fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.0.header = Some((name, value));
         self
     }
 
     /// Adds a member to the document.
     pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Self {
         let value = serde_json::to_value(value).expect("problem members are plain data");
-        self.members.insert(name.to_owned(), value);
+        self.0.members.insert(name.to_owned(), value);
         self
     }
 
     /// What kind it is.
     #[cfg(test)]
     pub(crate) fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     fn document(self) -> ProblemDocument {
+        let Content { kind, detail, members, .. } = *self.0;
         ProblemDocument {
-            r#type: format!("urn:postlens:problem:{}", self.kind.slug()),
-            title: self.kind.title(),
-            status: self.kind.status().as_u16(),
-            detail: self.detail,
+            r#type: format!("urn:postlens:problem:{}", kind.slug()),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            detail,
             instance: request::id(),
-            members: self.members,
+            members,
         }
     }
 }
@@ -189,8 +194,9 @@ pub(crate) struct Logged {
 
 impl IntoResponse for Problem {
     fn into_response(mut self) -> Response {
-        let (status, retry_after, header) = (self.kind.status(), self.retry_after, self.header.take());
-        let logged = Logged { problem: self.kind.slug(), cause: self.cause.take() };
+        let Content { kind, cause, retry_after, header, .. } = &mut *self.0;
+        let (status, retry_after, header) = (kind.status(), *retry_after, header.take());
+        let logged = Logged { problem: kind.slug(), cause: cause.take() };
         let body = serde_json::to_vec(&self.document()).expect("problem documents are plain data");
         let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
         if let Some(seconds) = retry_after {

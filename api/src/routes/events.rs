@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::{
-    Json as Answer,
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -16,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     auth::{Caller, Report},
     body::{self, BodyLimits},
-    extract::{Pairs, media_type},
+    extract::{Json, Pairs, media_type},
     openapi::EventProblems,
     problem::{Kind, Problem},
     state::AppState,
@@ -167,7 +166,7 @@ pub(crate) async fn post(
         true if state.ingest.applied(receipt.position, PATIENCE).await => StatusCode::OK,
         true => StatusCode::GATEWAY_TIMEOUT,
     };
-    Ok((status, Answer(Outcome::from(receipt))).into_response())
+    Ok((status, Json(Outcome::from(receipt))).into_response())
 }
 
 fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {

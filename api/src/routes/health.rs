@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use axum::{Json as Answer, extract::State, http::header};
+use axum::{extract::State, http::header};
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::{
+    extract::Json,
     openapi::ReadyProblems,
     problem::{Kind, Problem, map::without_values},
     state::AppState,
@@ -52,7 +53,7 @@ pub(crate) struct Parts {
     security(()),
     responses((status = 200, description = "Every part answers.", body = Parts), ReadyProblems)
 )]
-pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Answer<Parts>, Problem> {
+pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Parts>, Problem> {
     let ping = state.clickhouse.client().query_raw("SELECT 1").execute();
     let (clickhouse, metadata) = tokio::join!(timeout(PATIENCE, ping), timeout(PATIENCE, state.keys.metadata().ping()));
     if let Ok(Err(error)) = &clickhouse {
@@ -64,7 +65,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Answer<Parts
         ingest: state.ingest.status().error.is_none(),
     };
     if parts.clickhouse && parts.metadata && parts.ingest {
-        return Ok(Answer(parts));
+        return Ok(Json(parts));
     }
     Err(Problem::new(Kind::NotReady, "`parts` tells which part is missing").with("parts", parts).retry_after(1))
 }

@@ -1,6 +1,6 @@
 //! `/v1/keys`: an account's admins manage its keys.
 
-use axum::{Json as Answer, extract::State, http::StatusCode};
+use axum::{extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -77,9 +77,9 @@ pub(crate) struct KeyList {
     tag = "keys",
     responses((status = 200, description = "The keys, revoked ones too.", body = KeyList), KeyProblems)
 )]
-pub(crate) async fn list(caller: Caller<Manage>, State(state): State<AppState>) -> Result<Answer<KeyList>, Problem> {
+pub(crate) async fn list(caller: Caller<Manage>, State(state): State<AppState>) -> Result<Json<KeyList>, Problem> {
     let keys = state.keys.metadata().list_keys(Some(caller.account())).await?;
-    Ok(Answer(KeyList { keys: keys.into_iter().map(KeyInfo::from).collect() }))
+    Ok(Json(KeyList { keys: keys.into_iter().map(KeyInfo::from).collect() }))
 }
 
 /// Make a key for the caller's account.
@@ -95,7 +95,7 @@ pub(crate) async fn create(
     caller: Caller<Manage>,
     State(state): State<AppState>,
     Json(request): Json<KeyRequest>,
-) -> Result<(StatusCode, Answer<MadeKey>), Problem> {
+) -> Result<(StatusCode, Json<MadeKey>), Problem> {
     if request.name.chars().count() > 200 || request.name.chars().any(char::is_control) {
         return Err(Problem::parameter("name", "`name` has at most 200 characters and no control characters"));
     }
@@ -119,7 +119,7 @@ pub(crate) async fn create(
         created_at: rfc3339(key.created_at),
         revoked_at: None,
     };
-    Ok((StatusCode::CREATED, Answer(MadeKey { key: token.expose().to_owned(), info })))
+    Ok((StatusCode::CREATED, Json(MadeKey { key: token.expose().to_owned(), info })))
 }
 
 /// Revoke a key of the caller's account, for good.

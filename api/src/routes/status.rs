@@ -1,6 +1,6 @@
 //! `GET /v1/ingest/status`: how far the reports are behind.
 
-use axum::{Json as Answer, extract::State};
+use axum::extract::State;
 use ingest::LastBatch;
 use schema::Millis;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::rfc3339;
 use crate::{
     auth::{Caller, Read},
+    extract::Json,
     openapi::StatusProblems,
     problem::Problem,
     state::AppState,
@@ -88,6 +89,6 @@ impl IngestStatus {
     tag = "events",
     responses((status = 200, description = "The state of ingestion.", body = IngestStatus), StatusProblems)
 )]
-pub(crate) async fn get(_: Caller<Read>, State(state): State<AppState>) -> Result<Answer<IngestStatus>, Problem> {
-    Ok(Answer(IngestStatus::new(state.ingest.status(), state.clock.now())))
+pub(crate) async fn get(_: Caller<Read>, State(state): State<AppState>) -> Result<Json<IngestStatus>, Problem> {
+    Ok(Json(IngestStatus::new(state.ingest.status(), state.clock.now())))
 }

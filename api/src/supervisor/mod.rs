@@ -217,20 +217,22 @@ async fn ping(socket: &Path) -> bool {
     let Ok(stream) = UnixStream::connect(socket).await else { return false };
     let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else { return false };
     let request = Request::get("/ping").header("host", "engine").body(Empty::<Bytes>::new()).expect("a plain request");
-    tokio::select! {
-        response = sender.send_request(request) => response.is_ok_and(|response| response.status() == StatusCode::OK),
-        _ = connection => false,
-    }
+    let mut response = std::pin::pin!(sender.send_request(request));
+    let response = tokio::select! {
+        response = &mut response => response,
+        // The answer may have come together with the connection's end.
+        _ = connection => response.await,
+    };
+    response.is_ok_and(|response| response.status() == StatusCode::OK)
 }
 
 /// Waits for an engine whose standard input was closed, which tells it to stop.
 async fn end_in_order(child: &mut Child, patience: Duration) {
-    match timeout(patience, child.wait()).await {
-        Ok(status) => tracing::info!(status = describe(status), "the engine was stopped"),
-        Err(_) => {
-            tracing::warn!("the engine did not stop in time and is killed; it recovers at its next start");
-            let _ = child.kill().await;
-        }
+    if let Ok(status) = timeout(patience, child.wait()).await {
+        tracing::info!(status = describe(status), "the engine was stopped");
+    } else {
+        tracing::warn!("the engine did not stop in time and is killed; it recovers at its next start");
+        let _ = child.kill().await;
     }
 }
 

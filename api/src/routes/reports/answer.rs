@@ -4,7 +4,6 @@ use std::convert::Infallible;
 
 use ::schema::Millis;
 use axum::{
-    Json,
     body::{Body, Bytes},
     http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
@@ -13,7 +12,10 @@ use futures::stream;
 use query::{Format, Kind as ReportKind, Presentation, Report, chart, csv};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    extract::Json,
+    problem::{Kind, Problem},
+};
 
 /// Answers the report in that format.
 ///
