@@ -18,12 +18,16 @@ const MARK: &str = "▲";
 
 /// The table with a line above that says what it shows, and notes below.
 pub(super) fn render(answer: &Answer) -> String {
-    let (table, past) = match (&answer.interval, answer.by.is_empty()) {
+    let (mut table, past) = match (&answer.interval, answer.by.is_empty()) {
         (None, true) => summary(&answer.total),
         _ => rows(answer),
     };
     let mut text =
         format!("{} to {} ({}), basis {}, as of {}\n\n", answer.from, answer.to, answer.tz, answer.basis, answer.as_of);
+    // One blank between columns comes from the style, one from here.
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 1));
+    });
     for line in table.lines() {
         text.push_str(line.trim_end());
         text.push('\n');
