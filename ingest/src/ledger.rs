@@ -1,11 +1,11 @@
 //! The memory of every delivery: an embedded key-value store of delivery states, of the identities of all events seen, and of how
 //! far the spool is applied. What it commits, it commits whole.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use rustc_hash::{FxHashMap, FxHashSet};
-use schema::{DeliveryKey, EventId};
+use schema::{DeliveryKey, EventId, Month};
 
 use crate::spool::Range;
 
@@ -37,6 +37,9 @@ pub(crate) struct Changes {
     pub(crate) states: FxHashMap<DeliveryKey, State>,
     pub(crate) seen: FxHashSet<EventId>,
 }
+
+/// How many of our blocks each partition of the cube holds.
+pub(crate) type Held = BTreeMap<Month, u64>;
 
 /// The ledger as it will be once the batch before is committed: so the next batch is computed while that one is being inserted.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +92,11 @@ impl Ledger {
         Ok(self.number("cursor")?.unwrap_or(0))
     }
 
+    /// The blocks that the cube's partitions hold, by all batches up to the cursor.
+    pub(crate) fn held(&self) -> Result<Held, LedgerError> {
+        Ok(self.meta.get("held")?.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
+    }
+
     /// The batch that was begun, to be cut again the same way after a crash.
     pub(crate) fn begun(&self) -> Result<Option<Range>, LedgerError> {
         let (first, last) = (self.cursor()?, self.number("batch")?);
@@ -102,7 +110,7 @@ impl Ledger {
     }
 
     /// Makes a batch's changes permanent, and the spool applied up to its end.
-    pub(crate) fn commit(&self, changes: &Changes, range: Range) -> Result<(), LedgerError> {
+    pub(crate) fn commit(&self, changes: &Changes, held: &Held, range: Range) -> Result<(), LedgerError> {
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
         // In the order of their keys, so that the memory table's neighbours are found in the processor's cache.
         let mut states: Vec<_> = changes.states.iter().collect();
@@ -115,6 +123,7 @@ impl Ledger {
         for id in seen {
             batch.insert(&self.seen, id.0.to_be_bytes(), []);
         }
+        batch.insert(&self.meta, "held", postcard::to_stdvec(held)?);
         batch.insert(&self.meta, "cursor", range.last.to_le_bytes());
         Ok(batch.commit()?)
     }

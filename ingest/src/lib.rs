@@ -2,7 +2,8 @@
 //!
 //! `decode` cuts a body into events, `accept` validates each, `spool` makes them durable, and then the client is answered. After that
 //! the `writer` takes batches from the spool: `batch` folds their distinct events into the states that the `ledger` keeps of each
-//! `delivery`, the difference of their `contribution`s is what the cube gains, and `rows` puts it into columns for ClickHouse.
+//! `delivery`, the difference of their `contribution`s is what the cube gains, and `rows` puts it into columns, which the
+//! `store` puts into ClickHouse.
 
 mod accept;
 mod attributes;
@@ -15,6 +16,7 @@ mod record;
 mod rows;
 mod spool;
 mod status;
+mod store;
 mod writer;
 
 use std::{fs::File, io, path::PathBuf, sync::Arc, time::Duration};
@@ -34,6 +36,7 @@ use self::{
     record::RecordBuilder,
     spool::Spool,
     status::Progress,
+    store::Store,
     writer::Writer,
 };
 pub use self::{
@@ -173,11 +176,10 @@ impl Ingest {
         let (closing, watch_closing) = watch::channel(false);
         let writer = Writer {
             spool: Arc::clone(&spool),
-            ledger_name: ledger.name()?,
+            store: Store { clickhouse, ledger: ledger.name()? },
             begun: ledger.begun()?,
             ledger: Arc::new(ledger),
             identifier,
-            clickhouse,
             clock: Arc::clone(&clock),
             batch_events: options.batch_events,
             progress: Arc::clone(&progress),

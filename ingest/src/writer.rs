@@ -1,31 +1,35 @@
 //! The one writer: takes batches from the spool, computes what they change, inserts it and commits it to the ledger, exactly once.
 //!
 //! 1. The batch's end is recorded in the ledger, so that a replay after a crash cuts the same batch.
-//! 2. Its rows are inserted, each table with a token made of the ledger's name and the batch's range: ClickHouse drops a repetition.
+//! 2. Its rows are inserted; `store` sees to it that none arrives twice or not at all.
 //! 3. The new states and the spool's cursor are committed in one ledger transaction.
 //!
 //! While a batch is being inserted, the next one is computed upon the states that it leaves.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use schema::{CUBE, ClickHouse, Clock, DELIVERIES, EVENTS, Identifier};
+use schema::{Clock, Identifier, Millis};
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
-    batch::{self, BatchError, Records},
-    ledger::{Changes, Ledger, LedgerError, View},
-    rows::Blocks,
+    batch::{self, Batch, BatchError, Records},
+    ledger::{Changes, Held, Ledger, LedgerError, View},
+    rows::{Insert, Stamp, Table, inserts},
     spool::{Range, Spool},
     status::{LastBatch, Progress},
+    store::{Delivered, Store, StoreError},
 };
 
 /// At most so many bytes of records are applied at once, whatever the number of their events.
 const BATCH_BYTES: u64 = 128 << 20;
 /// Waits between tries while ClickHouse is away: from the first to the second, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// An insert that takes longer has lost its answer; it is repeated, and dropped as a duplicate where it had arrived.
-const INSERT_TIMEOUT: Duration = Duration::from_mins(2);
-
 /// What keeps a batch from being applied for now.
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
@@ -37,8 +41,8 @@ enum WriteError {
     Spool(#[from] std::io::Error),
     #[error("the rows cannot be encoded: {0}")]
     Rows(String),
-    #[error("ClickHouse: {}", crate::status::describe(.0))]
-    ClickHouse(#[from] clickhouse::error::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("the tables cannot be brought to this version")]
     Migration(#[from] schema::MigrationError),
     #[error("a task of the writer panicked")]
@@ -48,21 +52,23 @@ enum WriteError {
 /// A batch, computed.
 struct Prepared {
     range: Range,
-    blocks: Blocks,
+    number: u64,
+    inserts: Vec<Insert>,
     changes: Arc<Changes>,
     summary: LastBatch,
+    /// Whether some of it may be in the tables: it was begun before a crash, or tried before.
+    repeated: AtomicBool,
 }
 
 pub(crate) struct Writer {
     pub(crate) spool: Arc<Spool>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) identifier: Identifier,
-    pub(crate) clickhouse: ClickHouse,
+    pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) batch_events: u64,
     pub(crate) progress: Arc<Progress>,
     pub(crate) closing: watch::Receiver<bool>,
-    pub(crate) ledger_name: String,
     /// A batch that a crash may have left half written: it is cut again the same way.
     pub(crate) begun: Option<Range>,
 }
@@ -70,7 +76,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Works until it is told to close and nothing waits, or nothing can be applied any more.
     pub(crate) async fn run(self) {
-        if self.retry(|| async { Ok(schema::migrate(&self.clickhouse).await?) }).await.is_none() {
+        if self.retry(|| async { Ok(schema::migrate(&self.store.clickhouse).await?) }).await.is_none() {
             return;
         }
         let mut begun = self.begun;
@@ -126,7 +132,8 @@ impl Writer {
     /// Computes a batch upon the ledger, or upon what it will hold once the batch before is committed.
     async fn prepare(&self, range: Range, ahead: Option<Arc<Changes>>) -> Result<Prepared, WriteError> {
         let (spool, ledger) = (Arc::clone(&self.spool), Arc::clone(&self.ledger));
-        let (identifier, now) = (self.identifier.clone(), self.clock.now());
+        let (identifier, name, now) = (self.identifier.clone(), self.store.ledger.clone(), self.clock.now());
+        let repeated = AtomicBool::new(self.begun == Some(range));
         spawn_blocking(move || {
             let frames = spool.read(range)?;
             let view = View { ledger: &ledger, ahead: ahead.as_deref() };
@@ -134,16 +141,11 @@ impl Writer {
             let (facts, duplicates) = batch::distinct(&records, view, &identifier)?;
             let states = batch::states(&facts, view)?;
             let batch = batch::fold(facts, duplicates, &states, &identifier)?;
-            let blocks = Blocks::of(&batch, range.last).map_err(|error| WriteError::Rows(error.to_string()))?;
-            let summary = LastBatch {
-                at: now,
-                events: batch.facts.len() as u64,
-                duplicates: batch.duplicates,
-                deliveries: batch.touched.len() as u64,
-                cells: batch.cube.cells.len() as u64,
-                millis: 0,
-            };
-            Ok(Prepared { range, blocks, changes: Arc::new(batch.changes()?), summary })
+            let number = number(&name, range);
+            let stamp = Stamp { ledger: &name, version: range.last, batch: number };
+            let inserts = inserts(&batch, stamp).map_err(|error| WriteError::Rows(error.to_string()))?;
+            let summary = summary(&batch, now);
+            Ok(Prepared { range, number, inserts, changes: Arc::new(batch.changes()?), summary, repeated })
         })
         .await?
     }
@@ -153,42 +155,45 @@ impl Writer {
         let started = self.clock.now();
         let range = batch.range;
         let ledger = Arc::clone(&self.ledger);
-        spawn_blocking(move || ledger.begin(range)).await??;
+        let mut held = spawn_blocking(move || ledger.begin(range).and_then(|()| ledger.held())).await??;
+        let repeated = batch.repeated.swap(true, Ordering::Relaxed);
+        let delivered = Delivered { inserts: &batch.inserts, number: batch.number, held: &held, repeated };
         let ahead = async {
             let Some(range) = self.following(range.last) else { return Ok(None) };
             self.prepare(range, Some(Arc::clone(&batch.changes))).await.map(Some)
         };
-        let (inserted, ahead) = tokio::join!(self.insert(batch), ahead);
+        let (inserted, ahead) = tokio::join!(self.store.put(&delivered), ahead);
         inserted?;
+        count_blocks(&mut held, &batch.inserts);
         let (ledger, changes) = (Arc::clone(&self.ledger), Arc::clone(&batch.changes));
-        spawn_blocking(move || ledger.commit(&changes, range)).await??;
+        spawn_blocking(move || ledger.commit(&changes, &held, range)).await??;
         self.spool.applied(range.last);
         let now = self.clock.now();
         self.progress.advance(range.last, LastBatch { at: now, millis: now.0 - started.0, ..batch.summary });
         // Should the next batch not have been computed, it is tried again on its own.
         Ok(ahead.unwrap_or(None))
     }
+}
 
-    async fn insert(&self, batch: &Prepared) -> Result<(), WriteError> {
-        let Blocks { events, deliveries, cube } = &batch.blocks;
-        let tables = [(CUBE, cube), (DELIVERIES, deliveries), (EVENTS, events)];
-        let inserts = tables.map(|(table, block)| async move {
-            let Some(block) = block else { return Ok(()) };
-            let token = format!("{}:{}-{}", self.ledger_name, batch.range.first, batch.range.last);
-            let mut insert = self
-                .clickhouse
-                .client()
-                .insert_native(table)
-                .with_setting("insert_deduplication_token", token)
-                .with_timeouts(Some(INSERT_TIMEOUT), Some(INSERT_TIMEOUT));
-            insert.write(block).await?;
-            insert.end().await
-        });
-        let [cube, deliveries, events] = inserts;
-        let (cube, deliveries, events) = tokio::join!(cube, deliveries, events);
-        cube?;
-        deliveries?;
-        events?;
-        Ok(())
+/// Tells a batch from all others, of other ledgers too.
+fn number(ledger: &str, range: Range) -> u64 {
+    let hash = blake3::hash(format!("{ledger}:{}-{}", range.first, range.last).as_bytes());
+    u64::from_le_bytes(std::array::from_fn(|place| hash.as_bytes()[place]))
+}
+
+fn count_blocks(held: &mut Held, inserts: &[Insert]) {
+    for insert in inserts.iter().filter(|insert| insert.table == Table::Cube) {
+        *held.entry(insert.month).or_default() += 1;
+    }
+}
+
+fn summary(batch: &Batch<'_>, at: Millis) -> LastBatch {
+    LastBatch {
+        at,
+        events: batch.facts.len() as u64,
+        duplicates: batch.duplicates,
+        deliveries: batch.touched.len() as u64,
+        cells: batch.cube.cells.len() as u64,
+        millis: 0,
     }
 }

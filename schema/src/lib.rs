@@ -30,5 +30,5 @@ pub use measure::{Measure, Measures};
 pub use migrate::{MigrationError, migrate};
 pub use provider::MailboxProvider;
 pub use rate::Rate;
-pub use tables::{CUBE, DELIVERIES, EVENTS, WEIGHT};
-pub use time::{Bucket, Millis};
+pub use tables::{CUBE, DELIVERIES, EVENTS, MARKER_BASIS, WEIGHT};
+pub use time::{Bucket, Millis, Month};

@@ -13,6 +13,10 @@ pub const CUBE: &str = "cube";
 /// The cube's column that sums all measures of a row: a group exists in a report exactly when it is above zero.
 pub const WEIGHT: &str = "weight";
 
+/// The cube's rows of this basis, of no account, are no measures: each block brings one, and their [`WEIGHT`] counts the blocks that
+/// a partition holds. So it can be told whether a block whose answer was lost has arrived, in one with its contents.
+pub const MARKER_BASIS: u8 = 255;
+
 /// Blocks whose `insert_deduplication_token` each partition remembers. The writer repeats only the latest one, so a few suffice;
 /// the rest is room for parallel writers.
 const SETTINGS: &str = "non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1";
@@ -31,6 +35,7 @@ fn events() -> String {
     kind LowCardinality(String),
     time DateTime64(3, 'UTC'),
     accepted_at DateTime64(3, 'UTC'),
+    batch UInt64,
     source_id String,
     message_id String,
     recipient String,

@@ -1,6 +1,6 @@
 //! Points in time: milliseconds for events, quarters of an hour for reports.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -40,6 +40,26 @@ impl Bucket {
     }
 }
 
+/// A calendar month in UTC as `YYYYMM`: what the tables are partitioned by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Month(pub u32);
+
+impl Month {
+    /// The month that `time` lies in; January 1970 for times that no calendar knows.
+    #[must_use]
+    pub fn of(time: Millis) -> Self {
+        let date = time.to_datetime().unwrap_or_default();
+        Self(u32::try_from(date.year()).unwrap_or(1970) * 100 + date.month())
+    }
+}
+
+impl From<Bucket> for Millis {
+    fn from(bucket: Bucket) -> Self {
+        Self(i64::from(bucket.0) * 1000)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +69,11 @@ mod tests {
         assert_eq!(Bucket::of(Millis(899_999)), Bucket(0));
         assert_eq!(Bucket::of(Millis(900_000)), Bucket(900));
         assert_eq!(Bucket::of(Millis(-1)), Bucket(0));
+    }
+
+    #[test]
+    fn a_month_ends_at_midnight_utc() {
+        assert_eq!(Month::of(Millis(1_796_083_199_999)), Month(202_611));
+        assert_eq!(Month::of(Millis(1_796_083_200_000)), Month(202_612));
     }
 }

@@ -1,0 +1,78 @@
+//! A batch as columnar blocks in ClickHouse's Native format: one block for each table and month, for an insert into one partition is
+//! all or nothing. Rows come in the order of the tables' keys, so that ClickHouse has nothing to sort.
+
+mod cube;
+mod deliveries;
+mod events;
+mod types;
+
+use std::collections::BTreeMap;
+
+use clickhouse::native::Block;
+use schema::Month;
+
+use crate::batch::Batch;
+
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+type Result<T> = std::result::Result<T, BoxedError>;
+
+/// The tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Table {
+    Cube,
+    Deliveries,
+    Events,
+}
+
+impl Table {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Cube => schema::CUBE,
+            Self::Deliveries => schema::DELIVERIES,
+            Self::Events => schema::EVENTS,
+        }
+    }
+}
+
+/// What goes into one partition of one table.
+pub(crate) struct Insert {
+    pub(crate) table: Table,
+    pub(crate) month: Month,
+    pub(crate) block: Block,
+}
+
+/// How a batch is named in the rows it writes.
+#[derive(Clone, Copy)]
+pub(crate) struct Stamp<'n> {
+    /// The ledger that the batch belongs to.
+    pub(crate) ledger: &'n str,
+    /// Orders the states of a delivery.
+    pub(crate) version: u64,
+    /// Tells the batch from all others, of other ledgers too.
+    pub(crate) batch: u64,
+}
+
+/// The inserts of a batch.
+pub(crate) fn inserts(batch: &Batch<'_>, stamp: Stamp<'_>) -> Result<Vec<Insert>> {
+    let mut inserts = cube::inserts(batch, stamp.ledger)?;
+    inserts.extend(deliveries::inserts(batch, stamp.version)?);
+    inserts.extend(events::inserts(batch, stamp.batch)?);
+    Ok(inserts)
+}
+
+/// The rows of each month, in their order; nearly always there is one month, or two.
+fn by_month<T>(rows: Vec<T>, month: impl Fn(&T) -> Month) -> BTreeMap<Month, Vec<T>> {
+    let mut months: BTreeMap<Month, Vec<T>> = BTreeMap::new();
+    for row in rows {
+        months.entry(month(&row)).or_default().push(row);
+    }
+    months
+}
+
+/// Adds one column of a type to a block.
+macro_rules! column {
+    ($builder:ident, $name:expr, $type:ty, $values:expr) => {
+        $builder.upsert_column::<$type>($name)?.add_all($values)?;
+    };
+}
+use column;
