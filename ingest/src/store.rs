@@ -137,3 +137,6 @@ impl Store {
         format!("{}:{number:016x}:{}:{attempt}", self.ledger, insert.month.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

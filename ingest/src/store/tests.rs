@@ -1,0 +1,169 @@
+//! Against the real engine: whatever answer is lost, and whatever a crash leaves of a token, every block is there once.
+
+use std::{
+    env,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::Parser;
+use schema::{Endpoint, Event, EventKind, Identifier, Millis, Secret};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    batch::{self, Records},
+    ledger::{Ledger, View},
+    record::RecordBuilder,
+    rows::{Stamp, inserts},
+};
+
+/// Where the engine keeps its data; its presence makes this program the engine.
+const ENGINE: &str = "INGEST_TEST_ENGINE";
+
+#[derive(Parser)]
+struct Program {
+    #[command(flatten)]
+    options: engine::Options,
+}
+
+#[test]
+#[ignore = "no test: the engine that the tests start as a child of theirs"]
+fn engine() {
+    let Ok(folder) = env::var(ENGINE) else { return };
+    let (data, socket) = (format!("{folder}/data"), format!("{folder}/engine.sock"));
+    let arguments = ["engine", "--exit-with-stdin", "--path", &data, "--socket", &socket];
+    let Program { options } = Program::parse_from(arguments);
+    engine::run(&options).map(|never| match never {}).expect("the engine runs");
+}
+
+/// An engine with the tables, and the inserts of a batch of three events in two months.
+struct Bench {
+    store: Store,
+    inserts: Vec<Insert>,
+    _engine: Child,
+    _folder: TempDir,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let engine = start(folder.path());
+        let socket = folder.path().join("engine.sock");
+        let clickhouse = ClickHouse::new(&Endpoint::Socket(socket.clone()), "postlens");
+        while !socket.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        schema::migrate(&clickhouse).await.expect("the tables are created");
+        let store = Store { clickhouse, ledger: "l".into() };
+        Self { store, inserts: three_events(folder.path()), _engine: engine, _folder: folder }
+    }
+
+    async fn put(&self, repeated: bool) -> Result<()> {
+        let held = Held::new();
+        self.store.put(&Delivered { inserts: &self.inserts, number: 7, held: &held, repeated }).await
+    }
+
+    async fn number(&self, sql: &str) -> u64 {
+        self.store.clickhouse.client().query_raw(sql).fetch_one().await.expect("a number")
+    }
+
+    /// Events, deliveries, and what the cube says was queued and what blocks it holds.
+    async fn content(&self) -> [u64; 4] {
+        [
+            self.number("SELECT count() FROM events").await,
+            self.number("SELECT count() FROM deliveries FINAL").await,
+            self.number("SELECT toUInt64(sum(queued)) FROM cube WHERE basis = 0").await,
+            self.number("SELECT toUInt64(sum(weight)) FROM cube WHERE basis = 255").await,
+        ]
+    }
+}
+
+fn start(folder: &Path) -> Child {
+    let mut command = Command::new(env::current_exe().expect("this program"));
+    command.args(["--exact", "store::tests::engine", "--ignored", "--nocapture"]).env(ENGINE, folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the engine starts")
+}
+
+fn three_events(folder: &Path) -> Vec<Insert> {
+    let ledger = Arc::new(Ledger::open(&folder.join("ledger")).expect("a ledger"));
+    let identifier = Identifier::new(&Secret::new([7; 32]));
+    let mut record = RecordBuilder::default();
+    for (message_id, time) in [("one", 1_790_000_000_000), ("two", 1_790_000_000_000), ("three", 1_795_000_000_000)] {
+        record.push(&Event {
+            kind: EventKind::Queued,
+            time: Millis(time),
+            message_id,
+            recipient: "a@b.c",
+            event_id: "",
+            sender: "",
+            subject: "s",
+            campaign: "",
+            fields: vec![("payer", "p7")],
+            machine: false,
+            class: None,
+            method: None,
+            url: "",
+            reason: "",
+        });
+    }
+    let frames = record.finish(&"a".parse().expect("a name"), Millis(1_795_000_000_000));
+    let view = View { ledger: &ledger, ahead: None };
+    let records = Records::open(&frames).expect("what was written can be read");
+    let (facts, duplicates) = batch::distinct(&records, view, &identifier).expect("the ledger answers");
+    let states = batch::states(&facts, view).expect("the ledger answers");
+    let batch = batch::fold(facts, duplicates, &states, &identifier).expect("no state is damaged");
+    inserts(&batch, Stamp { ledger: "l", version: 7, batch: 7 }).expect("the rows can be encoded")
+}
+
+#[tokio::test]
+async fn a_batch_whose_answer_was_lost_is_there_once() {
+    let bench = Bench::new().await;
+    bench.put(false).await.expect("the engine takes it");
+    assert_eq!(bench.content().await, [3, 3, 3, 2]);
+    for _ in 0..2 {
+        bench.put(true).await.expect("the engine takes it again");
+        assert_eq!(bench.content().await, [3, 3, 3, 2]);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_which_only_a_part_arrived_is_completed() {
+    let bench = Bench::new().await;
+    let held = Held::new();
+    for insert in bench.inserts.iter().step_by(2) {
+        let part = std::slice::from_ref(insert);
+        let some = Delivered { inserts: part, number: 7, held: &held, repeated: false };
+        bench.store.put(&some).await.expect("the engine takes it");
+    }
+    bench.put(true).await.expect("the engine takes the rest");
+    assert_eq!(bench.content().await, [3, 3, 3, 2]);
+}
+
+#[tokio::test]
+async fn a_token_without_its_block_does_not_lose_the_block() {
+    let bench = Bench::new().await;
+    // What a crash between noting the token and showing the block leaves: the token is known, the block is not there.
+    let (cube, events) = (bench.stray("cube", "bucket"), bench.stray("events", "time"));
+    cube.await;
+    events.await;
+    bench.put(true).await.expect("the engine takes it under another token");
+    let [events, deliveries, queued, blocks] = bench.content().await;
+    assert_eq!([events - 2, deliveries, queued, blocks], [3, 3, 3, 2]);
+}
+
+impl Bench {
+    /// Spends the tokens of a table's inserts on rows of nobody.
+    async fn stray(&self, table: &str, time: &str) {
+        for insert in self.inserts.iter().filter(|insert| insert.table.name() == table) {
+            let (year, month) = (insert.month.0 / 100, insert.month.0 % 100);
+            let sql =
+                format!("INSERT INTO {table} (account, {time}) VALUES ('stray', '{year}-{month:02}-02 00:00:00')");
+            let query = self.store.clickhouse.client().query_raw(&sql);
+            let token = self.store.token(insert, 7, 0);
+            query.with_setting("insert_deduplication_token", token).execute().await.expect("the stray row is taken");
+        }
+    }
+}
