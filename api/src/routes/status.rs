@@ -34,7 +34,7 @@ pub(crate) struct IngestStatus {
     oldest_waiting_ms: Option<u64>,
     /// The batch that was applied last since the service started; null when there was none.
     #[schema(required)]
-    last_batch: Option<Batch>,
+    last_batch: Option<AppliedBatch>,
     /// What keeps events from the reports; null when nothing does.
     #[schema(required)]
     error: Option<String>,
@@ -42,7 +42,7 @@ pub(crate) struct IngestStatus {
 
 /// A batch of events that was applied.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Batch {
+pub(crate) struct AppliedBatch {
     /// When.
     #[schema(format = DateTime)]
     at: String,
@@ -58,7 +58,7 @@ pub(crate) struct Batch {
     ms: i64,
 }
 
-impl From<LastBatch> for Batch {
+impl From<LastBatch> for AppliedBatch {
     fn from(batch: LastBatch) -> Self {
         let LastBatch { at, events, duplicates, deliveries, cells, millis } = batch;
         Self { at: rfc3339(at), events, duplicates, deliveries, cells, ms: millis }
@@ -73,7 +73,7 @@ impl IngestStatus {
             spool_limit: status.spool_limit,
             events_waiting: status.events_waiting,
             oldest_waiting_ms: status.oldest_waiting.map(age),
-            last_batch: status.last_batch.map(Batch::from),
+            last_batch: status.last_batch.map(AppliedBatch::from),
             error: status.error,
         }
     }

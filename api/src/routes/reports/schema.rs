@@ -58,6 +58,7 @@ pub(crate) struct SeriesRemainder {
 
 /// What every report tells.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ReportFrame)]
 pub(crate) struct Frame {
     /// Where the report begins.
     #[schema(format = DateTime)]

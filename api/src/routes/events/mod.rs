@@ -1,5 +1,7 @@
 //! `POST /v1/events`: events in.
 
+mod wire;
+
 use std::time::Duration;
 
 use axum::{
@@ -12,6 +14,7 @@ use ingest::{BodyFormat, Receipt};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+use self::wire::EventBatch;
 use crate::{
     auth::{Caller, Report},
     body::{self, BodyLimits},
@@ -109,10 +112,7 @@ pub(crate) struct EventError {
 /// keeps no other from being accepted, unless `atomic=true`. Sending events again changes no number, so an unclear answer is
 /// best met by sending the body again.
 ///
-/// `event`, `time`, `message_id` and `recipient` are required. `event` is queued, delivered, deferred, failed, secured, opened,
-/// clicked, complained or unsubscribed. `time` is RFC 3339 or Unix seconds. Optional: `event_id`, `sender`, `subject`, `campaign`,
-/// `fields` (up to 16, text to text), `machine` (opened, clicked), `class` (failed: hard, soft, block, suppressed, other), `method`
-/// (secured, delivered: tls, portal, pgp, smime, other), `url` (opened, clicked), `reason`.
+/// Each line of NDJSON is one `Event`.
 #[utoipa::path(
     post,
     path = "/v1/events",
@@ -125,7 +125,7 @@ pub(crate) struct EventError {
     request_body(
         content(
             (String = "application/x-ndjson", example = json!("{\"event\":\"delivered\",\"time\":\"2026-11-20T14:03:07.123Z\",\"message_id\":\"<a1@acme.org>\",\"recipient\":\"pat@example.com\"}\n")),
-            (serde_json::Value = "application/json", example = json!([{
+            (EventBatch = "application/json", example = json!([{
                 "event": "queued", "time": "2026-11-20T14:03:05Z", "message_id": "<a1@acme.org>", "recipient": "pat@example.com",
                 "sender": "news@acme.org", "subject": "Your visit", "campaign": "autumn", "fields": {"clinic": "north"}
             }]))
