@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Service {
     process: Mutex<Option<Process>>,
     url: Arc<RwLock<String>>,
-    environment: Vec<(String, String)>,
+    environment: Mutex<Vec<(String, String)>>,
     log: PathBuf,
     directory: TempDir,
 }
@@ -46,6 +46,14 @@ impl Service {
     /// Starts a service of its own with further settings, as environment variables.
     #[must_use]
     pub fn with(settings: &[(&str, &str)]) -> Self {
+        let service = Self::starting_with(settings);
+        service.wait_ready();
+        service
+    }
+
+    /// Starts a service with further settings, and does not wait until it is ready.
+    #[must_use]
+    pub fn starting_with(settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::Builder::new().prefix("postlens-test-").tempdir().expect("there is room for tests");
         let hex: String = SECRET.iter().map(|byte| format!("{byte:02x}")).collect();
         let data = directory.path().join("data").to_string_lossy().into_owned();
@@ -58,12 +66,19 @@ impl Service {
         let service = Self {
             process: Mutex::new(None),
             url: Arc::default(),
-            environment,
+            environment: Mutex::new(environment),
             log: directory.path().join("log"),
             directory,
         };
-        service.restart();
+        service.launch();
         service
+    }
+
+    /// Changes a setting, an environment variable, from the next start on.
+    pub fn set(&self, name: &str, value: &str) {
+        let mut environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner);
+        environment.retain(|(known, _)| known != name);
+        environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// The service that tests share; each takes an account of its own. It ends with the test program.
@@ -87,10 +102,14 @@ impl Service {
 
     /// Starts it again after its end, and waits until it is ready.
     pub fn restart(&self) {
-        let process = Process::start(self.directory.path(), &self.environment, &self.log);
+        self.launch();
+        self.wait_ready();
+    }
+
+    fn launch(&self) {
+        let process = Process::start(self.directory.path(), &self.environment(), &self.log);
         process.url().clone_into(&mut self.url.write().unwrap_or_else(PoisonError::into_inner));
         *self.process() = Some(process);
-        self.wait_ready();
     }
 
     /// Waits until it answers that it can do all its work.
@@ -168,10 +187,14 @@ impl Service {
     /// Runs a command of the binary with the service's settings; answers what it prints.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> String {
-        let output = postlens(self.directory.path(), &self.environment).args(arguments).output().expect("it starts");
+        let output = postlens(self.directory.path(), &self.environment()).args(arguments).output().expect("it starts");
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "postlens {arguments:?} failed: {err}");
         out.into_owned()
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn process(&self) -> MutexGuard<'_, Option<Process>> {

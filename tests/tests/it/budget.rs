@@ -23,4 +23,4 @@ pub(crate) const RANDOM_EVENTS: usize = 40;
 pub(crate) const SHRINKING: Duration = Duration::from_secs(60);
 
 /// How long schemathesis looks for failures.
-pub(crate) const SCHEMATHESIS: Duration = Duration::from_secs(90);
+pub(crate) const SCHEMATHESIS: Duration = Duration::from_secs(60);

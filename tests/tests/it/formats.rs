@@ -1,5 +1,6 @@
 //! One report, several forms: JSON by GET and by POST, CSV and PNG say the same.
 
+use chrono::{DateTime, Utc};
 use postlens_tests::{
     check,
     harness::{Client, Report, Service},
@@ -77,4 +78,13 @@ fn the_accept_header_chooses_the_form() {
             assert!(path.ends_with("series") || reply.body.starts_with(begins), "{accept}: {}", reply.text());
         }
     }
+}
+
+#[test]
+fn a_report_says_up_to_when_it_is_complete() {
+    let before = Utc::now();
+    let (client, question) = reported();
+    let report = check::ask(&client, "/v1/reports/split", &question, &[]);
+    let as_of: DateTime<Utc> = report.as_of.parse().unwrap();
+    assert!(before < as_of && as_of <= Utc::now(), "{as_of}: everything acknowledged before is in the reports");
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use fixtures::Event;
 use postlens_tests::{
     check,
-    harness::{Client, Service},
+    harness::{Client, Row, Service},
     oracle::{Filter, Interval, Question, Tally, Test},
 };
 use schema::{Basis, Dimension};
@@ -135,5 +135,31 @@ fn a_series_in_local_time_gives_the_count_across_a_change_of_clocks() {
         }
         let pair = Question { limit: 5, ..RUN.by(&[dimension("campaign"), dimension("field:clinic")], basis) };
         check::series(&RUN.client, &RUN.tally, &pair, ZONE, Interval::Week);
+    }
+}
+
+#[test]
+fn rows_come_in_the_order_asked_for() {
+    let measure = |row: &Row, name: &str| row.measures[name] as f64;
+    for (sort, name, descending) in
+        [("-ctr", "ctr", true), ("spam_rate", "spam_rate", false), ("clicked", "clicked", false)]
+    {
+        let question = Question { limit: 300, ..RUN.by(&[dimension("recipient_domain")], Basis::Sent) };
+        let report = check::ask(&RUN.client, "/v1/reports/split", &question, &[("sort", sort.to_owned())]);
+        check::hold(&report, sort);
+        let values: Vec<_> = report
+            .rows
+            .iter()
+            .map(|row| row.rates.get(name).copied().unwrap_or_else(|| Some(measure(row, name))))
+            .collect();
+        let known: Vec<f64> = values.iter().copied().flatten().collect();
+        assert!(values[..known.len()].iter().all(Option::is_some), "{sort}: groups without the rate come last");
+        assert!(known.is_sorted_by(|a, b| if descending { a >= b } else { a <= b }), "{sort}: {known:?}");
+    }
+    for (sort, descending) in [("recipient_domain", false), ("-recipient_domain", true)] {
+        let question = Question { limit: 500, ..RUN.by(&[dimension("recipient_domain")], Basis::Event) };
+        let report = check::ask(&RUN.client, "/v1/reports/split", &question, &[("sort", sort.to_owned())]);
+        let keys: Vec<_> = report.rows.iter().map(|row| &row.key["recipient_domain"]).collect();
+        assert!(keys.is_sorted_by(|a, b| if descending { a > b } else { a < b }), "{sort}");
     }
 }

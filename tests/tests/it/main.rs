@@ -10,6 +10,7 @@ mod kills;
 mod large_run;
 mod privacy;
 mod properties;
+mod queue;
 mod refusals;
 mod schemathesis;
 mod tour;

@@ -224,7 +224,7 @@ fn what_cannot_be_read_at_all_is_refused_as_a_whole() {
     let odd = client.request(Method::POST, "/v1/reports/split").header("content-type", "text/plain").body("{}");
     refused(&send(odd), 415, "unsupported-media-type", "a document that is plain text");
     let large = client.request(Method::POST, "/v1/reports/split").header("content-type", "application/json");
-    refused(&send(large.body(vec![b' '; 8 << 20])), 413, "too-large", "a document of 8 MiB");
+    refused(&send(large.body(vec![b' '; 3 << 19])), 413, "too-large", "a document of 1.5 MiB");
     let strange = client.request(Method::GET, REPORT).header("accept", "image/webp");
     refused(&send(strange), 406, "not-acceptable", "a format that there is not");
 }
@@ -270,4 +270,46 @@ fn other_paths_and_methods_are_refused_in_the_same_form() {
         refused(&reply, 405, "method-not-allowed", &format!("{method} {path}"));
         assert!(!reply.header("allow").is_empty(), "{method} {path}");
     }
+}
+
+#[test]
+fn what_is_hardly_http_is_refused_and_harms_nobody() {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpStream,
+    };
+    let (_, client) = Service::shared().account();
+    let address = client.url().trim_start_matches("http://").to_owned();
+    let ask = |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        // The service may hang up before it has read all of it.
+        let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let long = format!("GET /v1/reports/split?filter={} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(1 << 20));
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(5_000));
+    let key = client.key();
+    let cut = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n["
+    );
+    let chunks = cut.replace("content-length: 99\r\n\r\n[", "transfer-encoding: chunked\r\n\r\nzz\r\n");
+    let both = cut.replace("content-length: 99", "content-length: 1\r\ntransfer-encoding: chunked");
+    for bytes in [
+        long.as_bytes(),
+        many.as_bytes(),
+        cut.as_bytes(),
+        chunks.as_bytes(),
+        both.as_bytes(),
+        b"GET /\0 HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\0\0",
+    ] {
+        let answer = ask(bytes);
+        let status = answer.strip_prefix("HTTP/1.1 ").map(|rest| &rest[..3]);
+        let shown: String = String::from_utf8_lossy(bytes).chars().take(60).collect();
+        assert!(status.is_none_or(|status| status.starts_with('4')), "{shown}: {answer}");
+    }
+    assert_eq!(client.get(REPORT, &[]).status, 200);
 }
