@@ -20,6 +20,12 @@ const SECRET_LENGTH: usize = 43;
 pub(crate) struct KeyId(String);
 
 impl KeyId {
+    /// The name that somebody gave; `None` when no key can have it.
+    pub(crate) fn given(text: &str) -> Option<Self> {
+        let well_formed = text.len() == ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        well_formed.then(|| Self(text.to_owned()))
+    }
+
     /// The name as text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -89,16 +95,12 @@ impl Token {
     /// What names it: the id in the text; for a text of another form, one derived from its hash.
     pub(crate) fn id(&self) -> KeyId {
         let parts = self.0.strip_prefix("pl_").and_then(|rest| rest.split_once('_'));
-        let well_formed = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_alphanumeric());
-        match parts {
-            Some((id, secret)) if well_formed(id, ID_LENGTH) && well_formed(secret, SECRET_LENGTH) => {
-                KeyId(id.to_owned())
-            }
-            _ => {
-                let hash = blake3::Hash::from_bytes(blake3::derive_key("Postlens 1 API key id", self.0.as_bytes()));
-                KeyId(hash.to_hex()[..ID_LENGTH].to_owned())
-            }
-        }
+        let secret = |text: &str| text.len() == SECRET_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let named = parts.filter(|(_, rest)| secret(rest)).and_then(|(id, _)| KeyId::given(id));
+        named.unwrap_or_else(|| {
+            let hash = blake3::Hash::from_bytes(blake3::derive_key("Postlens 1 API key id", self.0.as_bytes()));
+            KeyId(hash.to_hex()[..ID_LENGTH].to_owned())
+        })
     }
 
     /// What is stored instead of it.

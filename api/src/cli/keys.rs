@@ -121,7 +121,10 @@ impl List {
 impl Revoke {
     async fn run(&self) -> Result<(), Failure> {
         let metadata = open(&self.config.load(Vec::new())?).await?;
-        let found = metadata.revoke_key(&KeyId::from(self.id.clone()), None, SystemClock.now()).await?;
+        let found = match KeyId::given(&self.id) {
+            Some(id) => metadata.revoke_key(&id, None, SystemClock.now()).await?,
+            None => false,
+        };
         metadata.close().await;
         if !found {
             return Err(format!("there is no key {}; `postlens keys list` shows them", self.id).into());

@@ -136,9 +136,10 @@ pub(crate) async fn revoke(
     State(state): State<AppState>,
     Name(id): Name,
 ) -> Result<StatusCode, Problem> {
-    let id = KeyId::from(id);
+    let unknown = || Problem::new(Kind::NotFound, "this account has no key of that id");
+    let id = KeyId::given(&id).ok_or_else(unknown)?;
     if !state.keys.metadata().revoke_key(&id, Some(caller.account()), state.clock.now()).await? {
-        return Err(Problem::new(Kind::NotFound, "this account has no key of that id"));
+        return Err(unknown());
     }
     state.keys.forget(&id);
     Ok(StatusCode::NO_CONTENT)

@@ -345,6 +345,8 @@ async fn admins_manage_the_keys_of_their_own_account_and_no_other() {
         request.header(header::AUTHORIZATION, format!("Bearer {}", by.expose())).body(Body::empty()).unwrap()
     };
     assert_eq!(bench.send(revoke(&stranger)).await.problem(), is(404, "not-found"));
+    let nobody = Request::delete("/v1/keys/%00%ff").header(header::AUTHORIZATION, format!("Bearer {}", admin.expose()));
+    assert_eq!(bench.send(nobody.body(Body::empty()).unwrap()).await.problem(), is(404, "not-found"));
     assert_eq!(bench.send(revoke(&admin)).await.parts.status, StatusCode::NO_CONTENT);
     assert_eq!(bench.get(&key, "/v1/ingest/status").await.problem(), is(401, "unauthenticated"));
 }

@@ -120,7 +120,7 @@ pub(crate) enum EventBatch {
     /// Several events, at most 100,000.
     Many(Vec<WireEvent>),
     /// One event.
-    One(WireEvent),
+    One(Box<WireEvent>),
 }
 
 #[cfg(test)]
