@@ -38,6 +38,7 @@ impl Screen {
             // What was done before does not speak for the speed of what is to come.
             let bar = bar.with_position(done);
             bar.reset_eta();
+            bar.set_message("0 events");
             bar.enable_steady_tick(TICK);
             bar
         });
