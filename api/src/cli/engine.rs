@@ -28,6 +28,8 @@ impl Engine {
     pub(super) fn run(&self) -> Result<(), Failure> {
         // A parent that waits at the other end of standard input also reads the log, and puts the time to it.
         logging::start_engine(&self.log_level, self.options.exit_with_stdin)?;
-        match engine::run(&self.options)? {}
+        // The library joins a relative path to itself when it writes.
+        let path = std::path::absolute(&self.options.path)?;
+        match engine::run(&engine::Options { path, ..self.options.clone() })? {}
     }
 }
