@@ -134,6 +134,8 @@ impl Reply {
 
 impl Client {
     pub(super) fn new(url: Arc<RwLock<String>>, key: &str) -> Self {
+        // Built together with the program, reqwest speaks TLS and wants to be told by whose cryptography; all others say the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::blocking::Client::builder()
             .timeout(Duration::from_secs(150))
             .build()
