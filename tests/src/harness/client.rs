@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::answer::Receipt;
 
 /// How long to wait until what was accepted is in the reports.
-const APPLY: Duration = Duration::from_secs(180);
+const APPLY: Duration = Duration::from_mins(3);
 
 /// A client with one key. It follows the service through restarts.
 #[derive(Clone, Debug)]
@@ -156,7 +156,6 @@ impl Client {
     }
 
     /// A request with the key, to be completed.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, self.url() + path);
         if self.key.is_empty() { request } else { request.bearer_auth(&self.key) }

@@ -13,7 +13,7 @@ use std::{
 use super::binary::binary;
 
 /// How long a service may take to say where it listens: a debug build on a busy machine is slow.
-const STARTUP: Duration = Duration::from_secs(120);
+const STARTUP: Duration = Duration::from_mins(2);
 
 /// A process of `postlens serve`.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Process {
         let mut process = Self { child, guard, url: String::new() };
         match address.recv_timeout(STARTUP) {
             Ok(url) => process.url = url,
-            Err(_) => panic!("the service did not start: {}", tail(log)),
+            Err(error) => panic!("the service did not start ({error}): {}", tail(log)),
         }
         process
     }

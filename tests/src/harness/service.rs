@@ -24,7 +24,7 @@ pub const SECRET: [u8; 32] = *b"a secret of tests, known to all.";
 const BOOTSTRAP_KEY: &str = "pl-tests-bootstrap-key-0123456789abcdef";
 
 /// How long anything that the service does by itself may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A service under test. It ends when this is dropped.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Service {
     #[must_use]
     pub fn starting_with(settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::Builder::new().prefix("postlens-test-").tempdir().expect("there is room for tests");
-        let hex: String = SECRET.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = SECRET.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let data = directory.path().join("data").to_string_lossy().into_owned();
         let mut environment = vec![
             ("POSTLENS_DATA_DIR".to_owned(), data),

@@ -82,7 +82,8 @@ fn of_two_contents_under_one_id_the_first_accepted_stands() {
 #[test]
 fn at_equal_times_failed_wins_and_a_later_delivery_or_engagement_undoes_it() {
     let failed = Event { class: Some(Class::Block), ..event(Kind::Failed, 7) };
-    let outcome = |more: &[Event]| by_subject(&[&[failed.clone()], more].concat(), Basis::Sent)[0].1.clone();
+    let outcome =
+        |more: &[Event]| by_subject(&[std::slice::from_ref(&failed), more].concat(), Basis::Sent)[0].1.clone();
     assert_eq!(outcome(&[event(Kind::Delivered, 7)]), ["queued", "failed", "failed_block"]);
     assert_eq!(outcome(&[event(Kind::Delivered, 8)]), ["queued", "delivered", "unsecured"]);
     assert_eq!(outcome(&[event(Kind::Complained, 1)]), ["queued", "delivered", "unsecured", "complained"]);

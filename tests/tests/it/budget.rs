@@ -20,7 +20,7 @@ pub(crate) const RANDOM_CASES: u32 = 64;
 /// Events of a random set.
 pub(crate) const RANDOM_EVENTS: usize = 40;
 /// How long to look for the smallest set that fails.
-pub(crate) const SHRINKING: Duration = Duration::from_secs(60);
+pub(crate) const SHRINKING: Duration = Duration::from_mins(1);
 
 /// How long schemathesis looks for failures.
-pub(crate) const SCHEMATHESIS: Duration = Duration::from_secs(60);
+pub(crate) const SCHEMATHESIS: Duration = Duration::from_mins(1);

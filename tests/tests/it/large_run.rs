@@ -54,7 +54,7 @@ fn dimension(name: &str) -> Dimension {
 fn every_dimension_gives_the_count_on_both_bases() {
     for basis in Basis::ALL {
         for dimension in traffic::dimensions() {
-            let groups = RUN.split(&RUN.by(&[dimension.clone()], basis));
+            let groups = RUN.split(&RUN.by(std::slice::from_ref(&dimension), basis));
             assert!(groups > 1 || dimension.to_string() == "field:unheard-of", "{dimension} splits the traffic");
         }
         check::summary(&RUN.client, &RUN.tally, &RUN.by(&[], basis));

@@ -24,7 +24,7 @@ use schema::{Basis, Dimension};
 pub(crate) const ZONE: Tz = chrono_tz::America::New_York;
 
 /// How long to send a batch again and again.
-const GIVE_UP: Duration = Duration::from_secs(180);
+const GIVE_UP: Duration = Duration::from_mins(3);
 
 /// The days that traffic spans.
 const DAYS: u32 = 14;
