@@ -22,6 +22,10 @@ mod state;
 mod supervisor;
 mod token;
 
+/// Many threads make and free many texts here: the system's allocator would keep several times what is in use.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }

@@ -78,8 +78,6 @@ pub(crate) struct Touched<'s> {
     pub(crate) message_id: &'s str,
     pub(crate) recipient: &'s str,
     pub(crate) recipient_hash: RecipientHash,
-    /// How many of the batch's facts are its own.
-    pub(crate) facts: usize,
     /// When it counted as sent before the batch, if it was known.
     pub(crate) sent_before: Option<Millis>,
     pub(crate) delivery: Delivery<'s>,
@@ -200,7 +198,6 @@ fn touch<'s>(
         message_id: event.message_id,
         recipient: event.recipient,
         recipient_hash: identifier.recipient(account, event.recipient),
-        facts: facts.len(),
         sent_before,
         delivery,
     }

@@ -10,7 +10,9 @@ use schema::{DeliveryKey, EventId, Month};
 use crate::spool::Range;
 
 /// Bytes of memory for the store's blocks.
-const CACHE: u64 = 256 << 20;
+const CACHE: u64 = 128 << 20;
+/// Bytes of a keyspace that are kept in memory before they are sorted into a file: what fits the processor's cache is written fastest.
+const MEMTABLE: u64 = 16 << 20;
 
 /// The ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +73,8 @@ impl Ledger {
     /// Opens the ledger in `dir`, or creates it.
     pub(crate) fn open(dir: &Path) -> Result<Self, LedgerError> {
         let database = Database::builder(dir).cache_size(CACHE).open()?;
-        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
+        let keyspace = |name| database.keyspace(name, options);
         let (deliveries, seen, meta) = (keyspace("deliveries")?, keyspace("seen")?, keyspace("meta")?);
         Ok(Self { database, deliveries, seen, meta })
     }

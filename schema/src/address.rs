@@ -78,7 +78,8 @@ pub fn message_id(text: &str) -> Result<&str, AddressError> {
 /// The domain of a normalised address: what follows its last `@` (and ends before a closing `>`); empty when there is none.
 #[must_use]
 pub fn domain_of(address: &str) -> &str {
-    address.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('>'))
+    let after = address.as_bytes().iter().rposition(|byte| *byte == b'@').map_or(address.len(), |at| at + 1);
+    address[after..].trim_end_matches('>')
 }
 
 fn plain(text: &str, limit: usize) -> Result<&str, AddressError> {

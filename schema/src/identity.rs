@@ -122,9 +122,8 @@ fn hash(key: &[u8; 32], parts: &[&str], tail: &[u8]) -> u128 {
         hasher.update(part.as_bytes());
     }
     hasher.update(tail);
-    let mut first = [0; 16];
-    hasher.finalize_xof().fill(&mut first);
-    u128::from_le_bytes(first)
+    let hash = hasher.finalize();
+    u128::from_le_bytes(std::array::from_fn(|place| hash.as_bytes()[place]))
 }
 
 #[cfg(test)]

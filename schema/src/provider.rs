@@ -1,5 +1,7 @@
 //! Who runs a mailbox, told by the recipient's domain.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 /// An operator of many mailboxes, as deliverability engineers name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MailboxProvider(&'static str);
@@ -38,7 +40,10 @@ impl MailboxProvider {
     /// The operator of the mailboxes of a domain (in its normal form); `other` when the domain does not tell.
     #[must_use]
     pub fn of_domain(domain: &str) -> Self {
-        if let Some((name, _)) = DOMAINS.iter().find(|(_, domains)| domains.contains(&domain)) {
+        static OPERATORS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+            DOMAINS.iter().flat_map(|(name, domains)| domains.iter().map(|domain| (*domain, *name))).collect()
+        });
+        if let Some(name) = OPERATORS.get(domain) {
             return Self(name);
         }
         let mut labels = domain.split('.');

@@ -64,9 +64,9 @@ fn block(rows: &[Row<'_>], ledger: &str) -> Result<Block> {
     column!(builder, "mailbox_provider", &str, once("").chain(dimensions().map(|key| provider(key.recipient_domain))));
     column!(builder, "fields", Fields<'_>, once(Fields(&[])).chain(dimensions().map(|key| Fields(&key.fields))));
     for measure in Measure::ALL {
-        column!(builder, measure.name(), i64, once(0).chain(rows.iter().map(|row| row.measures[*measure])));
+        column!(builder, measure.name(), i32, once(0).chain(rows.iter().map(|row| narrow(row.measures[*measure]))));
     }
-    column!(builder, WEIGHT, i64, once(1).chain(rows.iter().map(|row| row.measures.weight())));
+    column!(builder, WEIGHT, i32, once(1).chain(rows.iter().map(|row| narrow(row.measures.weight()))));
     Ok(builder.build()?)
 }
 
@@ -75,4 +75,9 @@ fn first_of_month(bucket: schema::Bucket) -> schema::Bucket {
     let date = Millis::from(bucket).to_datetime().unwrap_or_default();
     let first = date.date_naive().with_day(1).unwrap_or_default().and_time(NaiveTime::MIN);
     schema::Bucket::of(first.and_utc().into())
+}
+
+/// A batch has far fewer than 2^31 events.
+fn narrow(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(if count < 0 { i32::MIN } else { i32::MAX })
 }

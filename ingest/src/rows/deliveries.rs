@@ -1,7 +1,7 @@
 //! Rows of `deliveries`: the latest state of every delivery.
 
 use clickhouse::native::{Block, builder::BlockBuilder};
-use schema::{MailboxProvider, Millis, Month};
+use schema::{Millis, Month};
 
 use super::{
     Insert, Result, Table, by_month, column,
@@ -53,11 +53,8 @@ fn block(rows: &[DeliveryRow<'_, '_>], version: u64) -> Result<Block> {
     column!(builder, "message_id", &str, touched().map(|touched| touched.message_id));
     column!(builder, "recipient", &str, touched().map(|touched| touched.recipient));
     column!(builder, "recipient_hash", u128, touched().map(|touched| touched.recipient_hash.0));
-    let domains = || touched().map(|touched| schema::domain_of(touched.recipient));
-    column!(builder, "recipient_domain", &str, domains());
-    column!(builder, "mailbox_provider", &str, domains().map(|domain| MailboxProvider::of_domain(domain).name()));
+    column!(builder, "recipient_domain", &str, touched().map(|touched| schema::domain_of(touched.recipient)));
     column!(builder, "sender", &str, state().map(|delivery| delivery.attributes.sender()));
-    column!(builder, "sender_domain", &str, state().map(|delivery| schema::domain_of(delivery.attributes.sender())));
     column!(builder, "subject", &str, state().map(|delivery| delivery.attributes.subject()));
     column!(builder, "campaign", &str, state().map(|delivery| delivery.attributes.campaign()));
     let fields: Vec<Vec<_>> = state().map(|delivery| delivery.attributes.fields().collect()).collect();

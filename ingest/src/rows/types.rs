@@ -80,3 +80,16 @@ impl Encode for Fields<'_> {
         Ok(())
     }
 }
+
+/// A value of an `Enum8`, by its number: ClickHouse takes an `Int8` for it.
+pub(super) struct Name(pub(super) u8);
+
+impl Encode for Name {
+    fn produces() -> DataTypeNode {
+        DataTypeNode::Int8
+    }
+
+    fn encode(&self, writer: &mut ValueWriter<'_>) -> Result<()> {
+        Ok(writer.write_fixed(&[self.0])?)
+    }
+}
