@@ -2,7 +2,8 @@
 
 use std::{
     error::Error,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use schema::Millis;
@@ -47,16 +48,28 @@ pub struct LastBatch {
     pub millis: i64,
 }
 
+/// Trouble that lasts no longer is not worth a line in the log: an engine starts, or restarts, in less.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// The writer's progress, shared with those who wait for it.
 #[derive(Debug)]
 pub(crate) struct Progress {
     applied: watch::Sender<u64>,
-    last: Mutex<(Option<LastBatch>, Option<String>)>,
+    last: Mutex<Option<LastBatch>>,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// What keeps the writer from going on.
+#[derive(Debug)]
+struct Trouble {
+    since: Instant,
+    text: String,
+    logged: bool,
 }
 
 impl Progress {
     pub(crate) fn new(applied: u64) -> Self {
-        Self { applied: watch::Sender::new(applied), last: Mutex::default() }
+        Self { applied: watch::Sender::new(applied), last: Mutex::default(), trouble: Mutex::default() }
     }
 
     /// Everything before this position is in the reports.
@@ -72,29 +85,36 @@ impl Progress {
     }
 
     pub(crate) fn advance(&self, position: u64, batch: LastBatch) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(batch);
+        *lock(&self.last) = Some(batch);
         self.applied.send_replace(position);
     }
 
     pub(crate) fn failed(&self, error: &(dyn Error + 'static)) {
         let text = chain(error);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.1.as_deref() != Some(&text) {
-            tracing::warn!(error = %text, "a batch cannot be applied for now; trying again");
-            last.1 = Some(text);
+        let mut trouble = lock(&self.trouble);
+        let trouble =
+            trouble.get_or_insert_with(|| Trouble { since: Instant::now(), text: String::new(), logged: false });
+        trouble.logged &= trouble.text == text;
+        trouble.text = text;
+        if !trouble.logged && trouble.since.elapsed() >= PATIENCE {
+            tracing::warn!(error = %trouble.text, "a batch cannot be applied for now; trying again");
+            trouble.logged = true;
         }
     }
 
     pub(crate) fn recovered(&self) {
-        let was = self.last.lock().unwrap_or_else(PoisonError::into_inner).1.take();
-        if was.is_some() {
+        if lock(&self.trouble).take().is_some_and(|trouble| trouble.logged) {
             tracing::info!("batches are applied again");
         }
     }
 
     pub(crate) fn last(&self) -> (Option<LastBatch>, Option<String>) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        (*lock(&self.last), lock(&self.trouble).as_ref().map(|trouble| trouble.text.clone()))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn chain(error: &(dyn Error + 'static)) -> String {

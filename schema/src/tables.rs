@@ -60,8 +60,8 @@ SETTINGS {SETTINGS}"
 
 /// An enumeration of names, 0 being none of them.
 fn names<'n>(names: impl Iterator<Item = (&'n str, u8)>) -> String {
-    let named: Vec<_> = names.map(|(name, number)| format!("'{name}' = {number}")).collect();
-    format!("Enum8('' = 0, {})", named.join(", "))
+    let values: Vec<_> = names.map(|(name, number)| format!("'{name}' = {number}")).collect();
+    format!("Enum8('' = 0, {})", values.join(", "))
 }
 
 /// Times of what never happened are 1970-01-01.
