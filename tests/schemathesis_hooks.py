@@ -41,7 +41,7 @@ REPORT = {
 EVENT = st.fixed_dictionaries(
     {
         "event": st.sampled_from(["queued", "delivered", "failed", "opened", "clicked", "complained"]),
-        "time": st.one_of(st.just("2026-11-01T10:00:00.5Z"), st.just(1793500000.25), st.integers(), st.floats(), RANDOM_TEXT),
+        "time": st.one_of(st.just("2026-11-01T10:00:00.5Z"), st.just(1793500000.25), st.integers(), st.floats(allow_nan=False, allow_infinity=False), RANDOM_TEXT),
         "message_id": st.one_of(st.just("<m@sender.example>"), RANDOM_TEXT),
         "recipient": st.one_of(st.just("pat@example.com"), st.emails(), RANDOM_TEXT),
     },
