@@ -25,11 +25,12 @@ fn main() {
     println!("posting them to POST /v1/events …");
     let service = Service::start();
     let ours = load::post(&service, &traffic);
-    let memory = [memory::peak(service.id()), memory::peak(service.engine())];
+    let processes = [service.id(), service.engine()];
+    let (memory, seconds) = (processes.map(memory::peak), processes.map(memory::processor_seconds));
 
     println!("inserting them with FORMAT JSONEachRow …");
     let plain = Plain::start();
-    let theirs = plain.load(&traffic);
+    let theirs = [plain.load_at_once(&traffic), plain.load(&traffic)];
 
     println!("asking for reports …");
     let reports = reports::compare(&service, &plain, &traffic);
@@ -40,16 +41,23 @@ fn main() {
     for report in reports {
         println!("{report}");
     }
-    println!("\n(d) peak memory while loading: service {} MiB, engine {} MiB", memory[0] >> 20, memory[1] >> 20);
+    println!("\n(d) while loading{:>24} {:>12}", "service", "engine");
+    println!("{:<28} {:>9} MiB {:>8} MiB", "peak memory", memory[0] >> 20, memory[1] >> 20);
+    println!("{:<28} {:>11.1} s {:>10.1} s", "processor time", seconds[0], seconds[1]);
 }
 
-fn print_load(events: usize, ours: &Loaded, theirs: Duration) {
-    let rate = |time: Duration| events as f64 / time.as_secs_f64();
-    println!("\n{:<44} {:>12} {:>8}", "", "events/s", "ratio");
-    println!("{:<44} {:>12.0} {:>8}", "INSERT … FORMAT JSONEachRow, plain MergeTree", rate(theirs), "1.00");
-    for (what, time) in
-        [("(a) acknowledged, durable", ours.acknowledged), ("(b) visible in reports, exact", ours.applied)]
-    {
-        println!("{what:<44} {:>12.0} {:>8.2}", rate(time), theirs.as_secs_f64() / time.as_secs_f64());
+fn print_load(events: usize, ours: &Loaded, theirs: [Duration; 2]) {
+    let [one, four] = theirs;
+    let rows = [
+        ("plain MergeTree, one INSERT of the whole NDJSON", one),
+        ("plain MergeTree, an INSERT a body, 4 clients", four),
+        ("(a) Postlens, acknowledged, durable, 4 clients", ours.acknowledged),
+        ("(b) Postlens, visible in reports, exact", ours.applied),
+    ];
+    println!("\n{:<48} {:>10} {:>14} {:>14}", "", "events/s", "to one INSERT", "to 4 clients");
+    for (what, time) in rows {
+        let ratio = |other: Duration| other.as_secs_f64() / time.as_secs_f64();
+        let rate = events as f64 / time.as_secs_f64();
+        println!("{what:<48} {rate:>10.0} {:>13.2}× {:>13.2}×", ratio(one), ratio(four));
     }
 }

@@ -66,6 +66,9 @@ impl Options {
             "--async_insert=0".to_owned(),
             "--session_timezone=UTC".to_owned(),
             format!("--max_execution_time={}", self.query_time_limit),
+            // A merge uses one core: half of them merge, so that inserts and reports are not kept waiting.
+            format!("--background_pool_size={}", (cores() / 2).max(1)),
+            "--background_merges_mutations_concurrency_ratio=1".to_owned(),
         ];
         if let Some(limit) = self.memory_limit {
             arguments.push(format!("--max_server_memory_usage={limit}"));
@@ -77,4 +80,8 @@ impl Options {
         arguments.extend(self.query_threads.map(|count| format!("--max_threads={count}")));
         arguments
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
