@@ -33,7 +33,7 @@ impl Process {
             .stderr(append())
             .spawn()
             .expect("the built binary starts");
-        let guard = Guard::over(child.id());
+        let guard = Guard::over(child.id(), directory);
         let address = listen(&mut child, append());
         let mut process = Self { child, guard, url: String::new() };
         match address.recv_timeout(STARTUP) {
@@ -125,7 +125,8 @@ fn listen(child: &mut Child, mut log: File) -> mpsc::Receiver<String> {
     receiver
 }
 
-/// A shell that kills a process when the test ends without having ended it: it notices by its standard input.
+/// A shell that kills a process and removes its directory when the tests end without having done so, as they end without that
+/// of the shared service: it notices by its standard input.
 #[derive(Debug)]
 struct Guard {
     shell: Child,
@@ -133,10 +134,12 @@ struct Guard {
 }
 
 impl Guard {
-    fn over(process: u32) -> Self {
-        let script = "read -r _; kill -9 \"$1\"";
+    fn over(process: u32, directory: &Path) -> Self {
+        // The engine needs a moment to notice that it is alone.
+        let script = "read -r _; kill -9 \"$1\"; sleep 2; rm -rf \"$2\"";
         let mut shell = Command::new("sh")
             .args(["-c", script, "guard", &process.to_string()])
+            .arg(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
