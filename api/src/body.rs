@@ -29,9 +29,11 @@ const ZSTD_WINDOW: u32 = 23;
 /// The first piece of memory for a body.
 const FIRST: usize = 64 << 10;
 
-/// How long, and how many times its limit, a refused body is still read, so that a client in the midst of sending gets to read why.
+/// How long, and how much, a refused body is still read, so that a client in the midst of sending gets to read why: twice its limit,
+/// and small limits are no reason to be short with a client.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 const DISCARD_LIMITS: usize = 2;
+const DISCARD_BYTES: usize = 16 << 20;
 
 /// What a body may be.
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +189,7 @@ async fn discard(headers: &HeaderMap, mut stream: BodyDataStream, limits: BodyLi
         let mut read = 0;
         while let Some(Ok(chunk)) = stream.next().await {
             read += chunk.len();
-            if read > limits.bytes * DISCARD_LIMITS {
+            if read > DISCARD_BYTES.max(limits.bytes * DISCARD_LIMITS) {
                 break;
             }
         }

@@ -19,7 +19,16 @@ mod status;
 mod store;
 mod writer;
 
-use std::{fs::File, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use schema::{AccountId, ClickHouse, Clock, Identifier, Millis};
@@ -153,6 +162,7 @@ struct Inner {
     progress: Arc<Progress>,
     closing: watch::Sender<bool>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    accepting: Arc<AtomicUsize>,
     /// Held as long as the pipeline lives: a second service on the directory is refused.
     _lock: File,
 }
@@ -174,6 +184,7 @@ impl Ingest {
         let (lock, ledger, spool, cursor) = opened;
         let (spool, progress) = (Arc::new(spool), Arc::new(Progress::new(cursor)));
         let (closing, watch_closing) = watch::channel(false);
+        let accepting = Arc::<AtomicUsize>::default();
         let writer = Writer {
             spool: Arc::clone(&spool),
             store: Store { clickhouse, ledger: ledger.name()? },
@@ -184,9 +195,10 @@ impl Ingest {
             batch_events: options.batch_events,
             progress: Arc::clone(&progress),
             closing: watch_closing,
+            accepting: Arc::clone(&accepting),
         };
         let writer = Mutex::new(Some(tokio::spawn(writer.run())));
-        Ok(Self(Arc::new(Inner { options, clock, spool, progress, closing, writer, _lock: lock })))
+        Ok(Self(Arc::new(Inner { options, clock, spool, progress, closing, writer, accepting, _lock: lock })))
     }
 
     /// Decodes and validates a body, and returns when its accepted events are on disk.
@@ -200,6 +212,7 @@ impl Ingest {
         format: BodyFormat,
         atomic: bool,
     ) -> Result<Receipt, IngestError> {
+        let _accepting = Accepting::begin(&self.0.accepting);
         let now = self.0.clock.now();
         let window = Window::new(now, self.0.options.retention_days);
         let parsed = spawn_blocking(move || parse(&body, format, window)).await.map_err(|_| IngestError::Panicked)?;
@@ -258,6 +271,22 @@ impl Ingest {
             // Aborted or finished, either is an end.
             let _ = writer.await;
         }
+    }
+}
+
+/// Counts a body as being accepted as long as it lives.
+struct Accepting<'c>(&'c AtomicUsize);
+
+impl<'c> Accepting<'c> {
+    fn begin(count: &'c AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Accepting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -9,7 +9,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -28,6 +28,12 @@ use crate::{
 
 /// At most so many bytes of records are applied at once, whatever the number of their events.
 const BATCH_BYTES: u64 = 128 << 20;
+/// Under load the reports may lag behind by so many milliseconds: acknowledging comes first, and large batches cost less than small ones.
+const LAG: i64 = 3000;
+/// How often the writer looks whether the load has passed.
+const LOOK: Duration = Duration::from_millis(5);
+/// Looks without a body in sight that mean it has.
+const QUIET: u32 = 3;
 /// Waits between tries while ClickHouse is away: from the first to the second, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// What keeps a batch from being applied for now.
@@ -69,6 +75,8 @@ pub(crate) struct Writer {
     pub(crate) batch_events: u64,
     pub(crate) progress: Arc<Progress>,
     pub(crate) closing: watch::Receiver<bool>,
+    /// Bodies that are being accepted right now.
+    pub(crate) accepting: Arc<AtomicUsize>,
     /// A batch that a crash may have left half written: it is cut again the same way.
     pub(crate) begun: Option<Range>,
 }
@@ -85,6 +93,9 @@ impl Writer {
         let mut prepared: Option<Prepared> = None;
         loop {
             if prepared.is_none() {
+                if begun.is_none() {
+                    self.yield_to_acceptance().await;
+                }
                 let Some(range) = begun.take().or_else(|| self.following(self.progress.applied())) else {
                     if *closing.borrow() {
                         return;
@@ -122,6 +133,19 @@ impl Writer {
                 _ = closing.wait_for(|closing| *closing) => return None,
             }
             wait = (wait * 2).min(RETRY.1);
+        }
+    }
+
+    /// Lets acceptance go first while bodies are coming in, but not for longer than `LAG`.
+    async fn yield_to_acceptance(&self) {
+        let mut quiet = 0;
+        while quiet < QUIET && !*self.closing.borrow() {
+            let lag = self.spool.waiting().oldest.map_or(0, |oldest| self.clock.now().0 - oldest.0);
+            if !(0..LAG).contains(&lag) {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+            quiet = if self.accepting.load(Ordering::Relaxed) == 0 { quiet + 1 } else { 0 };
         }
     }
 

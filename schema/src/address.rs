@@ -31,7 +31,8 @@ pub enum AddressError {
 /// Says what to change when the text is not an address.
 pub fn recipient(text: &str) -> Result<Cow<'_, str>, AddressError> {
     let text = plain(text, MAX_ADDRESS)?;
-    let (local, domain) = text.rsplit_once('@').ok_or(AddressError::NotAnAddress)?;
+    let at = last_at(text).ok_or(AddressError::NotAnAddress)?;
+    let (local, domain) = (&text[..at], &text[at + 1..]);
     if local.is_empty() || domain.is_empty() {
         return Err(AddressError::NotAnAddress);
     }
@@ -78,8 +79,12 @@ pub fn message_id(text: &str) -> Result<&str, AddressError> {
 /// The domain of a normalised address: what follows its last `@` (and ends before a closing `>`); empty when there is none.
 #[must_use]
 pub fn domain_of(address: &str) -> &str {
-    let after = address.as_bytes().iter().rposition(|byte| *byte == b'@').map_or(address.len(), |at| at + 1);
-    address[after..].trim_end_matches('>')
+    last_at(address).map_or("", |at| address[at + 1..].trim_end_matches('>'))
+}
+
+/// Where the last `@` is. Addresses are short: a loop over bytes beats a search made for long texts.
+fn last_at(address: &str) -> Option<usize> {
+    address.as_bytes().iter().rposition(|byte| *byte == b'@')
 }
 
 fn plain(text: &str, limit: usize) -> Result<&str, AddressError> {
