@@ -89,15 +89,16 @@ impl Store {
     }
 
     async fn insert(&self, insert: &Insert, token: Option<&str>) -> Result<()> {
-        let request =
-            self.clickhouse.client().insert_native(insert.table.name()).with_timeouts(Some(TIMEOUT), Some(TIMEOUT));
+        let sql = format!("INSERT INTO {} FORMAT Native", insert.table.name());
+        let request = self.clickhouse.client().insert_formatted_with(sql).with_timeouts(Some(TIMEOUT), Some(TIMEOUT));
         // The rows of a block differ in their keys: there is nothing to sum up or replace before a merge.
         let request = request.with_setting("optimize_on_insert", "0");
         let mut request = match token {
             Some(token) => request.with_setting("insert_deduplication_token", token),
             None => request.with_setting("insert_deduplicate", "0"),
         };
-        request.write(&insert.block).await?;
+        request.send(insert.block.head.clone()).await?;
+        request.send(insert.block.body.clone()).await?;
         Ok(request.end().await?)
     }
 

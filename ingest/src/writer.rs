@@ -45,8 +45,6 @@ enum WriteError {
     Ledger(#[from] LedgerError),
     #[error("the spool cannot be read")]
     Spool(#[from] std::io::Error),
-    #[error("the rows cannot be encoded: {0}")]
-    Rows(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the tables cannot be brought to this version")]
@@ -167,7 +165,7 @@ impl Writer {
             let batch = batch::fold(facts, duplicates, &states, &identifier)?;
             let number = number(&name, range);
             let stamp = Stamp { ledger: &name, version: range.last, batch: number };
-            let inserts = inserts(&batch, stamp).map_err(|error| WriteError::Rows(error.to_string()))?;
+            let inserts = inserts(&batch, stamp);
             let summary = summary(&batch, now);
             Ok(Prepared { range, number, inserts, changes: Arc::new(batch.changes()?), summary, repeated })
         })

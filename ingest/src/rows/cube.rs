@@ -3,19 +3,18 @@
 use std::iter::once;
 
 use chrono::{Datelike, NaiveTime};
-use clickhouse::native::{Block, builder::BlockBuilder};
 use schema::{Basis, MARKER_BASIS, MailboxProvider, Measure, Measures, Millis, Month, WEIGHT};
 
 use super::{
-    Insert, Result, Table, by_month, column,
-    types::{Bucket, Fields},
+    Insert, Table, by_month,
+    native::{Block, Encoded},
 };
 use crate::batch::{Batch, Dimensions};
 
 /// The inserts of what a batch changes in the cube.
-pub(super) fn inserts(batch: &Batch<'_>, ledger: &str) -> Result<Vec<Insert>> {
+pub(super) fn inserts(batch: &Batch<'_>, ledger: &str) -> Vec<Insert> {
     let months = by_month(rows(batch), |row| Month::of(row.bucket.into()));
-    let insert = |(month, rows): (_, Vec<_>)| Ok(Insert { table: Table::Cube, month, block: block(&rows, ledger)? });
+    let insert = |(month, rows): (_, Vec<_>)| Insert { table: Table::Cube, month, block: block(&rows, ledger) };
     months.into_iter().map(insert).collect()
 }
 
@@ -46,28 +45,33 @@ fn rows<'b>(batch: &'b Batch<'_>) -> Vec<Row<'b>> {
     cells.into_iter().map(row).collect()
 }
 
+/// The bytes of a row: numbers, indexes into dictionaries, and the fields.
+const ROW: usize = 180;
+
 /// A month's rows, and before them the marker that counts the blocks: the empty account sorts first.
-fn block(rows: &[Row<'_>], ledger: &str) -> Result<Block> {
-    let dimensions = || rows.iter().map(|row| row.dimensions);
-    let mut builder = BlockBuilder::new();
-    column!(builder, "account", &str, once("").chain(dimensions().map(|key| key.account.as_str())));
-    column!(builder, "basis", u8, once(MARKER_BASIS).chain(rows.iter().map(|row| row.basis.code())));
+fn block(rows: &[Row<'_>], ledger: &str) -> Encoded {
+    let keys = || rows.iter().map(|row| row.dimensions);
+    let mut block = Block::new(rows.len() + 1, ROW);
+    block.dictionary("account", once("").chain(keys().map(|key| key.account.as_str())));
+    block.fixed("basis", "UInt8", once([MARKER_BASIS]).chain(rows.iter().map(|row| [row.basis.code()])));
     let first = rows.iter().take(1).map(|row| first_of_month(row.bucket));
-    let buckets = first.chain(rows.iter().map(|row| row.bucket)).map(Bucket);
-    column!(builder, "bucket", Bucket, buckets);
-    column!(builder, "campaign", &str, once(ledger).chain(dimensions().map(|key| key.campaign)));
-    column!(builder, "subject", &str, once("").chain(dimensions().map(|key| key.subject)));
-    column!(builder, "sender", &str, once("").chain(dimensions().map(|key| key.sender)));
-    column!(builder, "sender_domain", &str, once("").chain(dimensions().map(|key| schema::domain_of(key.sender))));
-    column!(builder, "recipient_domain", &str, once("").chain(dimensions().map(|key| key.recipient_domain)));
+    let buckets = first.chain(rows.iter().map(|row| row.bucket));
+    block.fixed("bucket", "DateTime('UTC')", buckets.map(|bucket| bucket.0.to_le_bytes()));
+    block.dictionary("campaign", once(ledger).chain(keys().map(|key| key.campaign)));
+    block.dictionary("subject", once("").chain(keys().map(|key| key.subject)));
+    block.dictionary("sender", once("").chain(keys().map(|key| key.sender)));
+    block.dictionary("sender_domain", once("").chain(keys().map(|key| schema::domain_of(key.sender))));
+    block.dictionary("recipient_domain", once("").chain(keys().map(|key| key.recipient_domain)));
     let provider = |domain| MailboxProvider::of_domain(domain).name();
-    column!(builder, "mailbox_provider", &str, once("").chain(dimensions().map(|key| provider(key.recipient_domain))));
-    column!(builder, "fields", Fields<'_>, once(Fields(&[])).chain(dimensions().map(|key| Fields(&key.fields))));
+    block.dictionary("mailbox_provider", once("").chain(keys().map(|key| provider(key.recipient_domain))));
+    block.map("fields", once(&[][..]).chain(keys().map(|key| &key.fields[..])));
     for measure in Measure::ALL {
-        column!(builder, measure.name(), i32, once(0).chain(rows.iter().map(|row| narrow(row.measures[*measure]))));
+        let counts = once(0).chain(rows.iter().map(|row| row.measures[*measure]));
+        block.fixed(measure.name(), "Int32", counts.map(|count| narrow(count).to_le_bytes()));
     }
-    column!(builder, WEIGHT, i32, once(1).chain(rows.iter().map(|row| narrow(row.measures.weight()))));
-    Ok(builder.build()?)
+    let weights = once(1).chain(rows.iter().map(|row| row.measures.weight()));
+    block.fixed(WEIGHT, "Int32", weights.map(|weight| narrow(weight).to_le_bytes()));
+    block.finish()
 }
 
 /// The marker has one place in its month, so that the table sums the markers up.

@@ -1,22 +1,21 @@
 //! Rows of `deliveries`: the latest state of every delivery.
 
-use clickhouse::native::{Block, builder::BlockBuilder};
 use schema::{Millis, Month};
 
 use super::{
-    Insert, Result, Table, by_month, column,
-    types::{Day, Fields, Time},
+    Insert, Table, by_month,
+    native::{Block, Encoded},
+    types::{TIME, day, or_never},
 };
 use crate::{
     batch::{Batch, Touched},
-    delivery::Outcome,
+    delivery::{Delivery, Outcome},
 };
 
 /// The inserts of the deliveries that a batch touched.
-pub(super) fn inserts(batch: &Batch<'_>, version: u64) -> Result<Vec<Insert>> {
+pub(super) fn inserts(batch: &Batch<'_>, version: u64) -> Vec<Insert> {
     let months = by_month(rows(batch), |row| Month::of(row.sent_at));
-    let insert =
-        |(month, rows): (_, Vec<_>)| Ok(Insert { table: Table::Deliveries, month, block: block(&rows, version)? });
+    let insert = |(month, rows): (_, Vec<_>)| Insert { table: Table::Deliveries, month, block: block(&rows, version) };
     months.into_iter().map(insert).collect()
 }
 
@@ -32,47 +31,56 @@ fn rows<'t, 's>(batch: &'t Batch<'s>) -> Vec<DeliveryRow<'t, 's>> {
     let mut rows = Vec::with_capacity(batch.touched.len());
     for touched in &batch.touched {
         let sent_at = touched.delivery.sent_at().unwrap_or_default();
-        if let Some(before) = touched.sent_before.filter(|before| Day::of(*before) != Day::of(sent_at)) {
+        if let Some(before) = touched.sent_before.filter(|before| day(*before) != day(sent_at)) {
             rows.push(DeliveryRow { touched, sent_at: before, deleted: true });
         }
         rows.push(DeliveryRow { touched, sent_at, deleted: false });
     }
-    rows.sort_by_cached_key(|row| (row.touched.account, Day::of(row.sent_at), row.touched.key));
+    rows.sort_by_cached_key(|row| (row.touched.account, day(row.sent_at), row.touched.key));
     rows
 }
 
-fn block(rows: &[DeliveryRow<'_, '_>], version: u64) -> Result<Block> {
+/// The bytes of a row of usual texts.
+const ROW: usize = 330;
+
+fn block(rows: &[DeliveryRow<'_, '_>], version: u64) -> Encoded {
     let touched = || rows.iter().map(|row| row.touched);
-    let state = || touched().map(|touched| &touched.delivery);
-    let mut builder = BlockBuilder::new();
-    column!(builder, "account", &str, touched().map(|touched| touched.account.as_str()));
-    column!(builder, "sent_day", Day, rows.iter().map(|row| Day::of(row.sent_at)));
-    column!(builder, "delivery", u128, touched().map(|touched| touched.key.0));
-    column!(builder, "version", u64, rows.iter().map(|_| version));
-    column!(builder, "deleted", u8, rows.iter().map(|row| u8::from(row.deleted)));
-    column!(builder, "message_id", &str, touched().map(|touched| touched.message_id));
-    column!(builder, "recipient", &str, touched().map(|touched| touched.recipient));
-    column!(builder, "recipient_hash", u128, touched().map(|touched| touched.recipient_hash.0));
-    column!(builder, "recipient_domain", &str, touched().map(|touched| schema::domain_of(touched.recipient)));
-    column!(builder, "sender", &str, state().map(|delivery| delivery.attributes.sender()));
-    column!(builder, "subject", &str, state().map(|delivery| delivery.attributes.subject()));
-    column!(builder, "campaign", &str, state().map(|delivery| delivery.attributes.campaign()));
-    let fields: Vec<Vec<_>> = state().map(|delivery| delivery.attributes.fields().collect()).collect();
-    column!(builder, "fields", Fields<'_>, fields.iter().map(|fields| Fields(fields)));
-    let outcomes: Vec<Outcomes> = state().map(|delivery| Outcomes::of(delivery.outcome())).collect();
-    column!(builder, "outcome", &str, outcomes.iter().map(|outcome| outcome.name));
-    column!(builder, "class", &str, outcomes.iter().map(|outcome| outcome.class));
-    column!(builder, "sent_at", Time, state().map(|delivery| Time(delivery.sent_at().unwrap_or_default())));
-    column!(builder, "last_event_at", Time, state().map(|delivery| Time(delivery.last_event_at().unwrap_or_default())));
-    column!(builder, "delivered_at", Time, outcomes.iter().map(|outcome| Time::or_never(outcome.delivered_at)));
-    column!(builder, "failed_at", Time, outcomes.iter().map(|outcome| Time::or_never(outcome.failed_at)));
-    column!(builder, "secured_at", Time, state().map(|delivery| Time::or_never(delivery.secured())));
-    column!(builder, "opened_at", Time, state().map(|delivery| Time::or_never(delivery.opened())));
-    column!(builder, "machine_opened_at", Time, state().map(|delivery| Time::or_never(delivery.machine_opened())));
-    column!(builder, "clicked_at", Time, state().map(|delivery| Time::or_never(delivery.clicked())));
-    column!(builder, "complained_at", Time, state().map(|delivery| Time::or_never(delivery.complained())));
-    column!(builder, "unsubscribed_at", Time, state().map(|delivery| Time::or_never(delivery.unsubscribed())));
-    Ok(builder.build()?)
+    let states = || touched().map(|touched| &touched.delivery);
+    let mut block = Block::new(rows.len(), ROW);
+    block.dictionary("account", touched().map(|touched| touched.account.as_str()));
+    block.fixed("sent_day", "Date", rows.iter().map(|row| day(row.sent_at).to_le_bytes()));
+    block.fixed("delivery", "UInt128", touched().map(|touched| touched.key.0.to_le_bytes()));
+    block.fixed("version", "UInt64", rows.iter().map(|_| version.to_le_bytes()));
+    block.fixed("deleted", "UInt8", rows.iter().map(|row| [u8::from(row.deleted)]));
+    block.text("message_id", touched().map(|touched| touched.message_id));
+    block.text("recipient", touched().map(|touched| touched.recipient));
+    block.fixed("recipient_hash", "UInt128", touched().map(|touched| touched.recipient_hash.0.to_le_bytes()));
+    block.dictionary("recipient_domain", touched().map(|touched| schema::domain_of(touched.recipient)));
+    block.dictionary("sender", states().map(|delivery| delivery.attributes.sender()));
+    block.dictionary("subject", states().map(|delivery| delivery.attributes.subject()));
+    block.dictionary("campaign", states().map(|delivery| delivery.attributes.campaign()));
+    let fields: Vec<Vec<_>> = states().map(|delivery| delivery.attributes.fields().collect()).collect();
+    block.map("fields", fields.iter().map(|fields| &fields[..]));
+    outcome_columns(&mut block, &states().map(|delivery| Outcomes::of(delivery.outcome())).collect::<Vec<_>>());
+    let mut times = |name, at: fn(&Delivery<'_>) -> Option<Millis>| {
+        block.fixed(name, TIME, states().map(|delivery| or_never(at(delivery))));
+    };
+    times("sent_at", |delivery| delivery.sent_at());
+    times("last_event_at", |delivery| delivery.last_event_at());
+    times("secured_at", |delivery| delivery.secured());
+    times("opened_at", |delivery| delivery.opened());
+    times("machine_opened_at", |delivery| delivery.machine_opened());
+    times("clicked_at", |delivery| delivery.clicked());
+    times("complained_at", |delivery| delivery.complained());
+    times("unsubscribed_at", |delivery| delivery.unsubscribed());
+    block.finish()
+}
+
+fn outcome_columns(block: &mut Block, outcomes: &[Outcomes]) {
+    block.dictionary("outcome", outcomes.iter().map(|outcome| outcome.name));
+    block.dictionary("class", outcomes.iter().map(|outcome| outcome.class));
+    block.fixed("delivered_at", TIME, outcomes.iter().map(|outcome| or_never(outcome.delivered_at)));
+    block.fixed("failed_at", TIME, outcomes.iter().map(|outcome| or_never(outcome.failed_at)));
 }
 
 /// An outcome, as columns.

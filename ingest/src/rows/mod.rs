@@ -4,17 +4,15 @@
 mod cube;
 mod deliveries;
 mod events;
+mod native;
 mod types;
 
 use std::collections::BTreeMap;
 
-use clickhouse::native::Block;
 use schema::Month;
 
+pub(crate) use self::native::Encoded;
 use crate::batch::Batch;
-
-type BoxedError = Box<dyn std::error::Error + Send + Sync>;
-type Result<T> = std::result::Result<T, BoxedError>;
 
 /// The tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +36,7 @@ impl Table {
 pub(crate) struct Insert {
     pub(crate) table: Table,
     pub(crate) month: Month,
-    pub(crate) block: Block,
+    pub(crate) block: Encoded,
 }
 
 /// How a batch is named in the rows it writes.
@@ -53,11 +51,11 @@ pub(crate) struct Stamp<'n> {
 }
 
 /// The inserts of a batch.
-pub(crate) fn inserts(batch: &Batch<'_>, stamp: Stamp<'_>) -> Result<Vec<Insert>> {
-    let mut inserts = cube::inserts(batch, stamp.ledger)?;
-    inserts.extend(deliveries::inserts(batch, stamp.version)?);
-    inserts.extend(events::inserts(batch, stamp.batch)?);
-    Ok(inserts)
+pub(crate) fn inserts(batch: &Batch<'_>, stamp: Stamp<'_>) -> Vec<Insert> {
+    let mut inserts = cube::inserts(batch, stamp.ledger);
+    inserts.extend(deliveries::inserts(batch, stamp.version));
+    inserts.extend(events::inserts(batch, stamp.batch));
+    inserts
 }
 
 /// The rows of each month, in their order; nearly always there is one month, or two.
@@ -68,11 +66,3 @@ fn by_month<T>(rows: Vec<T>, month: impl Fn(&T) -> Month) -> BTreeMap<Month, Vec
     }
     months
 }
-
-/// Adds one column of a type to a block.
-macro_rules! column {
-    ($builder:ident, $name:expr, $type:ty, $values:expr) => {
-        $builder.upsert_column::<$type>($name)?.add_all($values)?;
-    };
-}
-use column;
