@@ -62,18 +62,24 @@ fn block(rows: &[DeliveryRow<'_, '_>], version: u64) -> Encoded {
     let fields: Vec<Vec<_>> = states().map(|delivery| delivery.attributes.fields().collect()).collect();
     block.map("fields", fields.iter().map(|fields| &fields[..]));
     outcome_columns(&mut block, &states().map(|delivery| Outcomes::of(delivery.outcome())).collect::<Vec<_>>());
-    let mut times = |name, at: fn(&Delivery<'_>) -> Option<Millis>| {
-        block.fixed(name, TIME, states().map(|delivery| or_never(at(delivery))));
-    };
-    times("sent_at", |delivery| delivery.sent_at());
-    times("last_event_at", |delivery| delivery.last_event_at());
-    times("secured_at", |delivery| delivery.secured());
-    times("opened_at", |delivery| delivery.opened());
-    times("machine_opened_at", |delivery| delivery.machine_opened());
-    times("clicked_at", |delivery| delivery.clicked());
-    times("complained_at", |delivery| delivery.complained());
-    times("unsubscribed_at", |delivery| delivery.unsubscribed());
+    time_columns(&mut block, rows);
     block.finish()
+}
+
+fn time_columns<'s>(block: &mut Block, rows: &[DeliveryRow<'_, 's>]) {
+    let columns: [(&str, fn(&Delivery<'s>) -> Option<Millis>); 8] = [
+        ("sent_at", Delivery::sent_at),
+        ("last_event_at", Delivery::last_event_at),
+        ("secured_at", Delivery::secured),
+        ("opened_at", Delivery::opened),
+        ("machine_opened_at", Delivery::machine_opened),
+        ("clicked_at", Delivery::clicked),
+        ("complained_at", Delivery::complained),
+        ("unsubscribed_at", Delivery::unsubscribed),
+    ];
+    for (name, at) in columns {
+        block.fixed(name, TIME, rows.iter().map(|row| or_never(at(&row.touched.delivery))));
+    }
 }
 
 fn outcome_columns(block: &mut Block, outcomes: &[Outcomes]) {
