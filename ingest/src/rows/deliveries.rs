@@ -66,8 +66,11 @@ fn block(rows: &[DeliveryRow<'_, '_>], version: u64) -> Encoded {
     block.finish()
 }
 
+/// A time of a delivery, if it has one.
+type At<'s> = fn(&Delivery<'s>) -> Option<Millis>;
+
 fn time_columns<'s>(block: &mut Block, rows: &[DeliveryRow<'_, 's>]) {
-    let columns: [(&str, fn(&Delivery<'s>) -> Option<Millis>); 8] = [
+    let columns: [(&str, At<'s>); 8] = [
         ("sent_at", Delivery::sent_at),
         ("last_event_at", Delivery::last_event_at),
         ("secured_at", Delivery::secured),

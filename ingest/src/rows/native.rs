@@ -2,7 +2,7 @@
 //!
 //! The client library's own builder writes every text in full, as it does not write `LowCardinality` yet. Senders, campaigns, domains and
 //! subjects repeat all the time, so that most of an insert was copies of them. The format is described in ClickHouse's documentation
-//! ("Native format", "LowCardinality").
+//! ("Native format", "`LowCardinality`").
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
