@@ -29,7 +29,7 @@ pub(crate) enum StoreError {
     #[error("a block for table {0} was taken but is not there")]
     Missing(&'static str),
     #[error(
-        "the cube's partition {month:?} holds {found} blocks of this ledger where {expected} were written: run `postlens rebuild`"
+        "the cube's partition {month:?} holds {found} blocks of this ledger where {expected} were written: put back both from one backup"
     )]
     Drift { month: Month, found: u64, expected: u64 },
 }
