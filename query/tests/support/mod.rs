@@ -55,16 +55,18 @@ pub(crate) async fn database(name: &str) -> ClickHouse {
             .expect("the engine starts");
         Engine { folder, _child: child }
     });
-    let clickhouse = ClickHouse::new(&Endpoint::Socket(engine.folder.path().join("engine.sock")), name);
+    let socket = engine.folder.path().join("engine.sock");
     for _ in 0..600 {
-        match schema::migrate(&clickhouse).await {
-            Ok(()) => return clickhouse,
-            Err(error) if !engine.folder.path().join("engine.sock").exists() => drop(error),
-            Err(error) => panic!("the schema is refused: {error:?}"),
+        // The socket is there once the engine is ready.
+        if socket.exists() {
+            break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("the engine does not start (has `engine/fetch-libchdb` been run?)");
+    let clickhouse = ClickHouse::new(&Endpoint::Socket(socket), name);
+    let migrated = schema::migrate(&clickhouse).await;
+    migrated.expect("the tables are created (has `engine/fetch-libchdb` been run?)");
+    clickhouse
 }
 
 /// A row of the cube, as the writer would write it.
