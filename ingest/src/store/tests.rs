@@ -53,10 +53,13 @@ impl Bench {
         let engine = start(folder.path());
         let socket = folder.path().join("engine.sock");
         let clickhouse = ClickHouse::new(&Endpoint::Socket(socket.clone()), "postlens");
-        while !socket.exists() {
+        for _ in 0..3000 {
+            if socket.exists() {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        schema::migrate(&clickhouse).await.expect("the tables are created");
+        schema::migrate(&clickhouse).await.expect("the tables are created (has `engine/fetch-libchdb` been run?)");
         let store = Store { clickhouse, ledger: "l".into() };
         Self { store, inserts: three_events(folder.path()), _engine: engine, _folder: folder }
     }
