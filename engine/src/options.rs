@@ -69,6 +69,8 @@ impl Options {
             // A merge uses one core: half of them merge, so that inserts and reports are not kept waiting.
             format!("--background_pool_size={}", (cores() / 2).max(1)),
             "--background_merges_mutations_concurrency_ratio=1".to_owned(),
+            // And it yields to them: when the processors are busy, merging waits for a pause.
+            "--os_threads_nice_value_merge_mutate=15".to_owned(),
         ];
         if let Some(limit) = self.memory_limit {
             arguments.push(format!("--max_server_memory_usage={limit}"));
