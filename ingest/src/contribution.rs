@@ -8,7 +8,7 @@ use schema::{Basis, Bucket, FailureClass, Measure, Measures, Millis};
 use crate::delivery::{Delivery, Outcome};
 
 /// Calls `add` with everything that the delivery adds: on the `sent` basis one cell, on the `event` basis one per measure and time.
-pub(crate) fn contribution(delivery: &Delivery<'_>, mut add: impl FnMut(Basis, Bucket, Measure, i64)) {
+pub(crate) fn contribution(delivery: &Delivery, mut add: impl FnMut(Basis, Bucket, Measure, i64)) {
     let Some(sent_at) = delivery.sent_at() else { return };
     let sent = Bucket::of(sent_at);
     let mut count = |measure, time: Millis| {
@@ -64,7 +64,7 @@ pub(crate) struct Cells(Vec<(Basis, Bucket, Measures)>);
 
 impl Cells {
     /// Adds `sign` times the delivery's contribution.
-    pub(crate) fn add(&mut self, delivery: &Delivery<'_>, sign: i64) {
+    pub(crate) fn add(&mut self, delivery: &Delivery, sign: i64) {
         contribution(delivery, |basis, bucket, measure, count| {
             let found = self.0.iter().rposition(|(b, q, _)| (*b, *q) == (basis, bucket));
             let place = found.unwrap_or_else(|| {

@@ -1,15 +1,36 @@
 //! What is known of one delivery: a summary of the set of its distinct events, the same whatever order they came in.
 
-use schema::{Bucket, Event, EventId, EventKind, FailureClass, Measure, Millis};
+use schema::{Bucket, EventId, EventKind, FailureClass, Measure, Millis};
 use serde::{Deserialize, Serialize};
 
-use crate::attributes::Attributes;
+use crate::{
+    attributes::{Attributes, Carried, Kept, Source},
+    texts::Texts,
+};
+
+/// What an event says of its delivery.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Happening<'f> {
+    pub(crate) id: EventId,
+    pub(crate) kind: EventKind,
+    pub(crate) time: Millis,
+    pub(crate) machine: bool,
+    pub(crate) class: Option<FailureClass>,
+    /// Whether it is evidence of encryption, if it is a `delivered`.
+    pub(crate) secured: bool,
+    pub(crate) carried: Carried<'f>,
+}
 
 /// The state of a delivery. Folding an event in is commutative and associative; that no event is folded in twice is the ledger's care.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) attributes: Attributes,
+    life: Life,
+}
+
+/// What happened to it, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Delivery<'a> {
-    #[serde(borrow)]
-    pub(crate) attributes: Attributes<'a>,
+struct Life {
     first: Option<Millis>,
     last: Option<Millis>,
     queued: Option<Millis>,
@@ -67,25 +88,100 @@ pub(crate) enum Outcome {
     Pending,
 }
 
-impl<'a> Delivery<'a> {
+impl Delivery {
     /// Adds an event that was not folded in before.
-    pub(crate) fn fold(&mut self, event: &Event<'a>, id: EventId) {
+    pub(crate) fn fold(&mut self, event: Happening<'_>, texts: &Texts<'_>) {
+        self.attributes.fold(event.carried, Source::of(event.kind, event.time, event.id), texts);
+        self.life.fold(event);
+    }
+
+    /// The state in the ledger's form, appended to `into`.
+    pub(crate) fn write(&self, texts: &Texts<'_>, into: Vec<u8>) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_extend(&(self.attributes.keep(texts), &self.life), into)
+    }
+
+    /// The state out of the ledger's form.
+    pub(crate) fn read<'s>(bytes: &'s [u8], texts: &mut Texts<'s>) -> Result<Self, postcard::Error> {
+        let (kept, life): (Kept<'s>, Life) = postcard::from_bytes(bytes)?;
+        Ok(Self { attributes: Attributes::of(kept, texts), life })
+    }
+
+    /// When it was sent: its earliest `queued` event, without one its earliest event. `None` before the first event.
+    pub(crate) fn sent_at(&self) -> Option<Millis> {
+        self.life.queued.or(self.life.first)
+    }
+
+    /// The time of its latest event.
+    pub(crate) fn last_event_at(&self) -> Option<Millis> {
+        self.life.last
+    }
+
+    /// What became of it.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let Life { failed_last: failed, delivered, delivered_last, engaged, .. } = self.life;
+        let arrived_after = failed.is_none_or(|(time, ..)| delivered_last > Some(time));
+        match (delivered.or(engaged), failed) {
+            (Some(arrived), _) if engaged.is_some() || (delivered.is_some() && arrived_after) => {
+                Outcome::Delivered(arrived)
+            }
+            (_, Some((time, _, class))) => Outcome::Failed(time, class),
+            (_, None) => Outcome::Pending,
+        }
+    }
+
+    /// The earliest evidence of encryption.
+    pub(crate) fn secured(&self) -> Option<Millis> {
+        self.life.secured
+    }
+
+    /// The earliest opening or click by a person.
+    pub(crate) fn opened(&self) -> Option<Millis> {
+        self.life.opened
+    }
+
+    /// The earliest opening or click by a machine, when no person opened.
+    pub(crate) fn machine_opened(&self) -> Option<Millis> {
+        if self.life.opened.is_none() { self.life.machine_opened } else { None }
+    }
+
+    /// The earliest click by a person.
+    pub(crate) fn clicked(&self) -> Option<Millis> {
+        self.life.clicked
+    }
+
+    /// The earliest complaint.
+    pub(crate) fn complained(&self) -> Option<Millis> {
+        self.life.complained
+    }
+
+    /// When its recipient unsubscribed first.
+    pub(crate) fn unsubscribed(&self) -> Option<Millis> {
+        self.life.unsubscribed
+    }
+
+    /// What is counted per event, sorted by time.
+    pub(crate) fn totals(&self) -> &[Total] {
+        &self.life.totals
+    }
+}
+
+impl Life {
+    fn fold(&mut self, event: Happening<'_>) {
         let time = event.time;
         earliest(&mut self.first, time);
         latest(&mut self.last, time);
-        self.attributes.fold(event, id);
         match event.kind {
             EventKind::Queued => earliest(&mut self.queued, time),
             EventKind::Delivered => {
                 earliest(&mut self.delivered, time);
                 latest(&mut self.delivered_last, time);
-                if event.method.is_some() {
+                if event.secured {
                     earliest(&mut self.secured, time);
                 }
             }
             EventKind::Deferred => self.count(TotalKind::Deferrals, time),
             EventKind::Failed => {
-                let failed = (time, id, event.class.unwrap_or(FailureClass::Other));
+                let failed = (time, event.id, event.class.unwrap_or(FailureClass::Other));
                 self.failed_last = self.failed_last.max(Some(failed));
             }
             EventKind::Secured => earliest(&mut self.secured, time),
@@ -101,7 +197,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    fn engage(&mut self, event: &Event<'_>) {
+    fn engage(&mut self, event: Happening<'_>) {
         let clicked = event.kind == EventKind::Clicked;
         let total = match (clicked, event.machine) {
             (false, false) => TotalKind::Opens,
@@ -122,64 +218,6 @@ impl<'a> Delivery<'a> {
             Ok(place) => self.totals[place].count += 1,
             Err(place) => self.totals.insert(place, Total { bucket, kind, count: 1 }),
         }
-    }
-
-    /// When it was sent: its earliest `queued` event, without one its earliest event. `None` before the first event.
-    pub(crate) fn sent_at(&self) -> Option<Millis> {
-        self.queued.or(self.first)
-    }
-
-    /// The time of its latest event.
-    pub(crate) fn last_event_at(&self) -> Option<Millis> {
-        self.last
-    }
-
-    /// What became of it.
-    pub(crate) fn outcome(&self) -> Outcome {
-        let failed = self.failed_last;
-        let arrived_after = failed.is_none_or(|(time, ..)| self.delivered_last > Some(time));
-        match (self.delivered.or(self.engaged), failed) {
-            (Some(arrived), _) if self.engaged.is_some() || (self.delivered.is_some() && arrived_after) => {
-                Outcome::Delivered(arrived)
-            }
-            (_, Some((time, _, class))) => Outcome::Failed(time, class),
-            (_, None) => Outcome::Pending,
-        }
-    }
-
-    /// The earliest evidence of encryption.
-    pub(crate) fn secured(&self) -> Option<Millis> {
-        self.secured
-    }
-
-    /// The earliest opening or click by a person.
-    pub(crate) fn opened(&self) -> Option<Millis> {
-        self.opened
-    }
-
-    /// The earliest opening or click by a machine, when no person opened.
-    pub(crate) fn machine_opened(&self) -> Option<Millis> {
-        if self.opened.is_none() { self.machine_opened } else { None }
-    }
-
-    /// The earliest click by a person.
-    pub(crate) fn clicked(&self) -> Option<Millis> {
-        self.clicked
-    }
-
-    /// The earliest complaint.
-    pub(crate) fn complained(&self) -> Option<Millis> {
-        self.complained
-    }
-
-    /// When its recipient unsubscribed first.
-    pub(crate) fn unsubscribed(&self) -> Option<Millis> {
-        self.unsubscribed
-    }
-
-    /// What is counted per event, sorted by time.
-    pub(crate) fn totals(&self) -> &[Total] {
-        &self.totals
     }
 }
 

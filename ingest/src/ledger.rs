@@ -1,18 +1,29 @@
 //! The memory of every delivery: an embedded key-value store of delivery states, of the identities of all events seen, and of how
 //! far the spool is applied. What it commits, it commits whole.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use rustc_hash::{FxHashMap, FxHashSet};
+use fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, compaction::Leveled,
+    config::CompressionPolicy,
+};
 use schema::{DeliveryKey, EventId, Month};
 
 use crate::spool::Range;
 
 /// Bytes of memory for the store's blocks.
 const CACHE: u64 = 128 << 20;
-/// Bytes of a keyspace that are kept in memory before they are sorted into a file: what fits the processor's cache is written fastest.
+/// Bytes that are kept in memory before they are sorted into a file: what fits the processor's cache is written fastest.
 const MEMTABLE: u64 = 16 << 20;
+/// A commit of at least so many entries is written as a sorted file at once, without a detour over the journal and the memory table.
+const BULK: usize = 8192;
+/// Files of commits that are left to lie before they are merged: reading asks each of them, merging rewrites all.
+const FILES: u8 = 8;
+
+/// The first byte of a key says what the entry is: numbers and texts of the ledger as a whole, a delivery, an event.
+const META: u8 = 0;
+const DELIVERY: u8 = 1;
+const SEEN: u8 = 2;
 
 /// The ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -25,19 +36,24 @@ pub enum LedgerError {
     Contents(#[from] postcard::Error),
 }
 
-/// The ledger's keyspaces.
+/// The ledger's store. Everything is in one keyspace, for only within one can a sorted file become visible whole.
 pub(crate) struct Ledger {
     database: Database,
-    deliveries: Keyspace,
-    seen: Keyspace,
-    meta: Keyspace,
+    entries: Keyspace,
 }
 
-/// What one batch changes.
+/// What one batch changes. Both lists are sorted, each key once.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    pub(crate) states: FxHashMap<DeliveryKey, State>,
-    pub(crate) seen: FxHashSet<EventId>,
+    pub(crate) states: Vec<(DeliveryKey, State)>,
+    pub(crate) seen: Vec<EventId>,
+}
+
+impl Changes {
+    fn state(&self, key: DeliveryKey) -> Option<&State> {
+        let place = self.states.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(&self.states[place].1)
+    }
 }
 
 /// How many of our blocks each partition of the cube holds.
@@ -53,16 +69,16 @@ pub(crate) struct View<'l> {
 impl View<'_> {
     /// A delivery's state.
     pub(crate) fn state(self, key: DeliveryKey) -> Result<Option<State>, LedgerError> {
-        match self.ahead.and_then(|changes| changes.states.get(&key)) {
+        match self.ahead.and_then(|changes| changes.state(key)) {
             Some(state) => Ok(Some(state.clone())),
-            None => Ok(self.ledger.deliveries.get(key.0.to_be_bytes())?),
+            None => Ok(self.ledger.entries.get(entry(DELIVERY, key.0))?),
         }
     }
 
     /// Whether an event was seen.
     pub(crate) fn has_seen(self, id: EventId) -> Result<bool, LedgerError> {
-        let ahead = self.ahead.is_some_and(|changes| changes.seen.contains(&id));
-        Ok(ahead || self.ledger.seen.contains_key(id.0.to_be_bytes())?)
+        let ahead = self.ahead.is_some_and(|changes| changes.seen.binary_search(&id).is_ok());
+        Ok(ahead || self.ledger.entries.contains_key(entry(SEEN, id.0))?)
     }
 }
 
@@ -72,20 +88,25 @@ pub(crate) type State = fjall::Slice;
 impl Ledger {
     /// Opens the ledger in `dir`, or creates it.
     pub(crate) fn open(dir: &Path) -> Result<Self, LedgerError> {
-        let database = Database::builder(dir).cache_size(CACHE).open()?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
-        let keyspace = |name| database.keyspace(name, options);
-        let (deliveries, seen, meta) = (keyspace("deliveries")?, keyspace("seen")?, keyspace("meta")?);
-        Ok(Self { database, deliveries, seen, meta })
+        // One worker: of several, the first hands merges round and round in a busy loop while another one is merging.
+        let database = Database::builder(dir).cache_size(CACHE).worker_threads(1).open()?;
+        let options = || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(MEMTABLE)
+                .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(FILES)))
+                .data_block_compression_policy(CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]))
+        };
+        let entries = database.keyspace("ledger", options)?;
+        Ok(Self { database, entries })
     }
 
     /// A random name of this ledger, part of every deduplication token: another ledger's tokens are never taken for ours.
     pub(crate) fn name(&self) -> Result<String, LedgerError> {
-        if let Some(name) = self.meta.get("name")? {
+        if let Some(name) = self.entries.get(meta("name"))? {
             return Ok(String::from_utf8_lossy(&name).into_owned());
         }
         let name = format!("{:016x}", std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0));
-        self.meta.insert("name", name.as_str())?;
+        self.entries.insert(meta("name"), name.as_str())?;
         self.database.persist(PersistMode::SyncAll)?;
         Ok(name)
     }
@@ -97,7 +118,8 @@ impl Ledger {
 
     /// The blocks that the cube's partitions hold, by all batches up to the cursor.
     pub(crate) fn held(&self) -> Result<Held, LedgerError> {
-        Ok(self.meta.get("held")?.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
+        let held = self.entries.get(meta("held"))?;
+        Ok(held.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
     }
 
     /// The batch that was begun, to be cut again the same way after a crash.
@@ -108,33 +130,47 @@ impl Ledger {
 
     /// Records the end of the next batch, before anything of it is written.
     pub(crate) fn begin(&self, range: Range) -> Result<(), LedgerError> {
-        self.meta.insert("batch", range.last.to_le_bytes())?;
+        self.entries.insert(meta("batch"), range.last.to_le_bytes())?;
         Ok(self.database.persist(PersistMode::SyncData)?)
     }
 
-    /// Makes a batch's changes permanent, and the spool applied up to its end.
+    /// Makes a batch's changes permanent, and the spool applied up to its end: all of it or nothing.
     pub(crate) fn commit(&self, changes: &Changes, held: &Held, range: Range) -> Result<(), LedgerError> {
-        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
-        // In the order of their keys, so that the memory table's neighbours are found in the processor's cache.
-        let mut states: Vec<_> = changes.states.iter().collect();
-        states.sort_unstable_by_key(|(key, _)| **key);
-        for (key, state) in states {
-            batch.insert(&self.deliveries, key.0.to_be_bytes(), state.clone());
+        let cursor = (meta("cursor"), State::from(range.last.to_le_bytes()));
+        let held = (meta("held"), State::from(postcard::to_stdvec(held)?));
+        let states = changes.states.iter().map(|(key, state)| (entry(DELIVERY, key.0).into(), state.clone()));
+        let seen = changes.seen.iter().map(|id| (entry(SEEN, id.0).into(), State::default()));
+        // In the order of their keys.
+        let entries = [cursor, held].into_iter().chain(states).chain(seen);
+        if changes.states.len() + changes.seen.len() < BULK {
+            let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+            for (key, value) in entries {
+                batch.insert(&self.entries, key, value);
+            }
+            return Ok(batch.commit()?);
         }
-        let mut seen: Vec<_> = changes.seen.iter().collect();
-        seen.sort_unstable();
-        for id in seen {
-            batch.insert(&self.seen, id.0.to_be_bytes(), []);
+        let mut file = self.entries.start_ingestion()?;
+        for (key, value) in entries {
+            file.write(key, value)?;
         }
-        batch.insert(&self.meta, "held", postcard::to_stdvec(held)?);
-        batch.insert(&self.meta, "cursor", range.last.to_le_bytes());
-        Ok(batch.commit()?)
+        Ok(file.finish()?)
     }
 
     fn number(&self, key: &str) -> Result<Option<u64>, LedgerError> {
-        let value = self.meta.get(key)?;
+        let value = self.entries.get(meta(key))?;
         Ok(value.and_then(|bytes| Some(u64::from_le_bytes(bytes.as_ref().try_into().ok()?))))
     }
+}
+
+fn meta(name: &str) -> fjall::Slice {
+    fjall::Slice::from([&[META], name.as_bytes()].concat())
+}
+
+/// A key: in the order of the numbers, as sorted lists of them are.
+fn entry(kind: u8, number: u128) -> [u8; 17] {
+    let mut key = [kind; 17];
+    key[1..].copy_from_slice(&number.to_be_bytes());
+    key
 }
 
 impl std::fmt::Debug for Ledger {

@@ -9,14 +9,18 @@ mod accept;
 mod attributes;
 mod batch;
 mod contribution;
+mod cube;
 mod decode;
 mod delivery;
+mod fact;
 mod ledger;
+mod prepare;
 mod record;
 mod rows;
 mod spool;
 mod status;
 mod store;
+mod texts;
 mod writer;
 
 use std::{
@@ -42,7 +46,9 @@ use self::{
     accept::Window,
     decode::{BodyError, each_event},
     ledger::Ledger,
+    prepare::Preparation,
     record::RecordBuilder,
+    rows::Buffers,
     spool::Spool,
     status::Progress,
     store::Store,
@@ -186,11 +192,15 @@ impl Ingest {
         let (closing, watch_closing) = watch::channel(false);
         let accepting = Arc::<AtomicUsize>::default();
         let writer = Writer {
-            spool: Arc::clone(&spool),
             store: Store { clickhouse, ledger: ledger.name()? },
             begun: ledger.begun()?,
-            ledger: Arc::new(ledger),
-            identifier,
+            preparation: Arc::new(Preparation {
+                spool: Arc::clone(&spool),
+                name: ledger.name()?,
+                ledger: Arc::new(ledger),
+                identifier,
+                buffers: Buffers::default(),
+            }),
             clock: Arc::clone(&clock),
             batch_events: options.batch_events,
             progress: Arc::clone(&progress),

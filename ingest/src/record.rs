@@ -1,16 +1,18 @@
-//! The form of an accepted body on disk: a checksummed frame with a head and the events in a compact binary form.
+//! The form of an accepted body on disk: a checksummed frame with a head, the texts that its events share, and the events.
 //!
 //! A frame is `length: u32 LE`, `crc32c: u32 LE` of the payload, payload. The payload is a version byte, then in postcard form the
-//! head and the events one after the other.
+//! head, the texts that repeat from event to event, the sets of custom fields made of them, and the events one after the other.
 
-use schema::{AccountId, Event, Millis};
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
+use schema::{AccountId, Event, EventKind, FailureClass, Millis, SecureMethod};
 use serde::{Deserialize, Serialize};
 
 /// Bytes before the payload.
 pub(crate) const FRAME: usize = 8;
 /// No payload is longer: a length beyond it is not a length but damage.
 pub(crate) const MAX_PAYLOAD: usize = 512 << 20;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What is said of a record's events as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,57 @@ pub(crate) struct Head {
     pub(crate) events: u32,
 }
 
+/// What the events of a record share.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Shared<'a> {
+    /// The first is the empty one.
+    #[serde(borrow)]
+    pub(crate) texts: Vec<&'a str>,
+    /// Names and values by their places in `texts`, sorted by name; the first set is the empty one.
+    pub(crate) fields: Vec<Vec<(u32, u32)>>,
+}
+
+/// An event as it is stored: what repeats is a place in [`Shared`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stored<'a> {
+    pub(crate) kind: EventKind,
+    pub(crate) time: Millis,
+    pub(crate) message_id: &'a str,
+    pub(crate) recipient: &'a str,
+    pub(crate) event_id: &'a str,
+    pub(crate) sender: u32,
+    pub(crate) subject: u32,
+    pub(crate) campaign: u32,
+    pub(crate) fields: u32,
+    pub(crate) machine: bool,
+    pub(crate) class: Option<FailureClass>,
+    pub(crate) method: Option<SecureMethod>,
+    pub(crate) url: &'a str,
+    pub(crate) reason: &'a str,
+}
+
+impl<'a> Stored<'a> {
+    /// The event as far as its identity needs it.
+    pub(crate) fn named(&self) -> Event<'a> {
+        Event {
+            kind: self.kind,
+            time: self.time,
+            message_id: self.message_id,
+            recipient: self.recipient,
+            event_id: self.event_id,
+            sender: "",
+            subject: "",
+            campaign: "",
+            fields: Vec::new(),
+            machine: self.machine,
+            class: self.class,
+            method: self.method,
+            url: self.url,
+            reason: self.reason,
+        }
+    }
+}
+
 /// The bytes are no record of this version.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
@@ -27,27 +80,84 @@ pub(crate) enum RecordError {
     Version(u8),
     #[error("the record's contents cannot be decoded")]
     Contents(#[from] postcard::Error),
+    #[error("the record speaks of a text that it does not have")]
+    Text,
     #[error("the record is empty")]
     Empty,
 }
 
+/// A record as it lies in the spool.
+pub(crate) struct Record<'a> {
+    pub(crate) head: Head,
+    pub(crate) shared: Shared<'a>,
+    events: &'a [u8],
+}
+
 /// Collects the accepted events of a body.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RecordBuilder {
+    texts: IndexSet<Box<str>, FxBuildHasher>,
+    fields: IndexSet<Box<[(u32, u32)]>, FxBuildHasher>,
+    /// The set that is being looked up.
+    set: Vec<(u32, u32)>,
     events: Vec<u8>,
     count: u32,
+}
+
+impl Default for RecordBuilder {
+    fn default() -> Self {
+        Self::for_body(0)
+    }
 }
 
 impl RecordBuilder {
     /// Starts with room for a body of this many bytes: the binary form is shorter.
     pub(crate) fn for_body(bytes: usize) -> Self {
-        Self { events: Vec::with_capacity(bytes / 2), count: 0 }
+        Self {
+            texts: std::iter::once(Box::default()).collect(),
+            fields: std::iter::once(Box::default()).collect(),
+            set: Vec::new(),
+            events: Vec::with_capacity(bytes / 2),
+            count: 0,
+        }
     }
 
     pub(crate) fn push(&mut self, event: &Event<'_>) {
-        self.events = postcard::to_extend(event, std::mem::take(&mut self.events))
-            .expect("events have no map of unknown length, the only thing that postcard refuses");
+        let stored = Stored {
+            kind: event.kind,
+            time: event.time,
+            message_id: event.message_id,
+            recipient: event.recipient,
+            event_id: event.event_id,
+            sender: self.text(event.sender),
+            subject: self.text(event.subject),
+            campaign: self.text(event.campaign),
+            fields: self.fields(&event.fields),
+            machine: event.machine,
+            class: event.class,
+            method: event.method,
+            url: event.url,
+            reason: event.reason,
+        };
+        self.events = postcard::to_extend(&stored, std::mem::take(&mut self.events)).expect(ENCODABLE);
         self.count += 1;
+    }
+
+    fn text(&mut self, text: &str) -> u32 {
+        let place = self.texts.get_index_of(text).unwrap_or_else(|| self.texts.insert_full(text.into()).0);
+        u32::try_from(place).expect("bodies are limited far below 4 GiB")
+    }
+
+    fn fields(&mut self, fields: &[(&str, &str)]) -> u32 {
+        if fields.is_empty() {
+            return 0;
+        }
+        let mut set = std::mem::take(&mut self.set);
+        set.clear();
+        set.extend(fields.iter().map(|(name, value)| (self.text(name), self.text(value))));
+        let place = self.fields.get_index_of(&set[..]).unwrap_or_else(|| self.fields.insert_full(set[..].into()).0);
+        self.set = set;
+        u32::try_from(place).expect("bodies are limited far below 4 GiB")
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -58,9 +168,11 @@ impl RecordBuilder {
     pub(crate) fn finish(self, account: &AccountId, accepted_at: Millis) -> Vec<u8> {
         let head = Head { account: account.clone(), accepted_at, events: self.count };
         let mut frame = vec![0; FRAME];
-        frame.reserve(self.events.len() + 100);
+        frame.reserve(self.events.len() + 40 * self.texts.len() + 1000);
         frame.push(VERSION);
-        frame = postcard::to_extend(&head, frame).expect("a head has no map of unknown length");
+        let texts: Vec<&str> = self.texts.iter().map(|text| &**text).collect();
+        let fields: Vec<&[(u32, u32)]> = self.fields.iter().map(|set| &**set).collect();
+        frame = postcard::to_extend(&(head, texts, fields), frame).expect(ENCODABLE);
         frame.extend_from_slice(&self.events);
         let length = u32::try_from(frame.len() - FRAME).expect("bodies are limited far below 4 GiB");
         let crc = crc32c::crc32c(&frame[FRAME..]);
@@ -69,6 +181,8 @@ impl RecordBuilder {
         frame
     }
 }
+
+const ENCODABLE: &str = "nothing of a record is a map of unknown length, the only thing that postcard refuses";
 
 /// The payload of the frame at the start of `bytes` when it is whole and undamaged.
 pub(crate) fn payload(bytes: &[u8]) -> Option<&[u8]> {
@@ -82,7 +196,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Option<&[u8]> {
     (crc32c::crc32c(payload) == u32::from_le_bytes(*crc)).then_some(payload)
 }
 
-/// A record's head, and its events in binary form.
+/// A record's head alone, and what follows it.
 pub(crate) fn open(payload: &[u8]) -> Result<(Head, &[u8]), RecordError> {
     let (version, rest) = payload.split_first().ok_or(RecordError::Empty)?;
     if *version != VERSION {
@@ -91,16 +205,65 @@ pub(crate) fn open(payload: &[u8]) -> Result<(Head, &[u8]), RecordError> {
     Ok(postcard::take_from_bytes(rest)?)
 }
 
-/// Calls `take` with each event of a record.
-pub(crate) fn each_event<'a>(
-    head: &Head,
-    mut events: &'a [u8],
-    mut take: impl FnMut(Event<'a>),
-) -> Result<(), RecordError> {
-    for _ in 0..head.events {
-        let (event, rest) = postcard::take_from_bytes(events)?;
-        events = rest;
-        take(event);
+impl<'a> Record<'a> {
+    /// Reads everything but the events.
+    pub(crate) fn read(payload: &'a [u8]) -> Result<Self, RecordError> {
+        let (head, rest) = open(payload)?;
+        let (shared, events) = postcard::take_from_bytes(rest)?;
+        Ok(Self { head, shared, events })
     }
-    Ok(())
+
+    /// Calls `take` with each event.
+    pub(crate) fn each_event(
+        &self,
+        mut take: impl FnMut(Stored<'a>) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError> {
+        let mut events = self.events;
+        for _ in 0..self.head.events {
+            let (event, rest) = postcard::take_from_bytes(events)?;
+            events = rest;
+            take(event)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_events_share_is_stored_once() {
+        let event = Event {
+            kind: EventKind::Queued,
+            time: Millis(7),
+            message_id: "m",
+            recipient: "a@b.c",
+            event_id: "e",
+            sender: "s",
+            subject: "a subject",
+            campaign: "",
+            fields: vec![("payer", "p7")],
+            machine: false,
+            class: None,
+            method: None,
+            url: "",
+            reason: "",
+        };
+        let mut record = RecordBuilder::default();
+        record.push(&event);
+        record.push(&Event { campaign: "a subject", fields: Vec::new(), ..event });
+        let frame = record.finish(&"a".parse().expect("a name"), Millis(7));
+        let record = Record::read(payload(&frame).expect("a whole frame")).expect("what was written can be read");
+        assert_eq!(record.shared.texts, ["", "s", "a subject", "payer", "p7"]);
+        assert_eq!(record.shared.fields, [vec![], vec![(3, 4)]]);
+        let mut seen = Vec::new();
+        record
+            .each_event(|event| {
+                seen.push((event.sender, event.subject, event.campaign, event.fields, event.recipient));
+                Ok(())
+            })
+            .expect("the events can be read");
+        assert_eq!(seen, [(1, 2, 0, 1, "a@b.c"), (1, 2, 2, 0, "a@b.c")]);
+    }
 }

@@ -14,14 +14,14 @@ use std::{
     time::Duration,
 };
 
-use schema::{Clock, Identifier, Millis};
+use schema::Clock;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
-    batch::{self, Batch, BatchError, Records},
-    ledger::{Changes, Held, Ledger, LedgerError, View},
-    rows::{Insert, Stamp, Table, inserts},
-    spool::{Range, Spool},
+    ledger::{Changes, Held, LedgerError},
+    prepare::{Preparation, PrepareError, Prepared},
+    rows::{Insert, Table},
+    spool::Range,
     status::{LastBatch, Progress},
     store::{Delivered, Store, StoreError},
 };
@@ -40,11 +40,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
     #[error(transparent)]
-    Batch(#[from] BatchError),
+    Prepare(#[from] PrepareError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("the spool cannot be read")]
-    Spool(#[from] std::io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the tables cannot be brought to this version")]
@@ -53,21 +51,8 @@ enum WriteError {
     Panicked(#[from] tokio::task::JoinError),
 }
 
-/// A batch, computed.
-struct Prepared {
-    range: Range,
-    number: u64,
-    inserts: Vec<Insert>,
-    changes: Arc<Changes>,
-    summary: LastBatch,
-    /// Whether some of it may be in the tables: it was begun before a crash, or tried before.
-    repeated: AtomicBool,
-}
-
 pub(crate) struct Writer {
-    pub(crate) spool: Arc<Spool>,
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) identifier: Identifier,
+    pub(crate) preparation: Arc<Preparation>,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) batch_events: u64,
@@ -86,7 +71,7 @@ impl Writer {
             return;
         }
         let mut begun = self.begun;
-        let mut durable = self.spool.durable();
+        let mut durable = self.preparation.spool.durable();
         let mut closing = self.closing.clone();
         let mut prepared: Option<Prepared> = None;
         loop {
@@ -111,6 +96,7 @@ impl Writer {
                 Some(ahead) => prepared = ahead,
                 None => return,
             }
+            self.preparation.recycle(batch);
         }
     }
 
@@ -138,7 +124,7 @@ impl Writer {
     async fn yield_to_acceptance(&self) {
         let mut quiet = 0;
         while quiet < QUIET && !*self.closing.borrow() {
-            let lag = self.spool.waiting().oldest.map_or(0, |oldest| self.clock.now().0 - oldest.0);
+            let lag = self.preparation.spool.waiting().oldest.map_or(0, |oldest| self.clock.now().0 - oldest.0);
             if !(0..LAG).contains(&lag) {
                 return;
             }
@@ -148,36 +134,23 @@ impl Writer {
     }
 
     fn following(&self, position: u64) -> Option<Range> {
-        self.spool.next(position, self.batch_events, BATCH_BYTES)
+        self.preparation.spool.next(position, self.batch_events, BATCH_BYTES)
     }
 
     /// Computes a batch upon the ledger, or upon what it will hold once the batch before is committed.
     async fn prepare(&self, range: Range, ahead: Option<Arc<Changes>>) -> Result<Prepared, WriteError> {
-        let (spool, ledger) = (Arc::clone(&self.spool), Arc::clone(&self.ledger));
-        let (identifier, name, now) = (self.identifier.clone(), self.store.ledger.clone(), self.clock.now());
-        let repeated = AtomicBool::new(self.begun == Some(range));
-        spawn_blocking(move || {
-            let frames = spool.read(range)?;
-            let view = View { ledger: &ledger, ahead: ahead.as_deref() };
-            let records = Records::open(&frames)?;
-            let (facts, duplicates) = batch::distinct(&records, view, &identifier)?;
-            let states = batch::states(&facts, view)?;
-            let batch = batch::fold(facts, duplicates, &states, &identifier)?;
-            let number = number(&name, range);
-            let stamp = Stamp { ledger: &name, version: range.last, batch: number };
-            let inserts = inserts(&batch, stamp);
-            let summary = summary(&batch, now);
-            Ok(Prepared { range, number, inserts, changes: Arc::new(batch.changes()?), summary, repeated })
-        })
-        .await?
+        let (preparation, now) = (Arc::clone(&self.preparation), self.clock.now());
+        let prepared = spawn_blocking(move || preparation.prepare(range, ahead.as_deref(), now)).await??;
+        Ok(Prepared { repeated: AtomicBool::new(self.begun == Some(range)), ..prepared })
     }
 
     /// Writes a batch, and computes the next one meanwhile.
     async fn apply(&self, batch: &Prepared) -> Result<Option<Prepared>, WriteError> {
         let started = self.clock.now();
         let range = batch.range;
-        let ledger = Arc::clone(&self.ledger);
-        let mut held = spawn_blocking(move || ledger.begin(range).and_then(|()| ledger.held())).await??;
+        let preparation = Arc::clone(&self.preparation);
+        let begin = move || preparation.ledger.begin(range).and_then(|()| preparation.ledger.held());
+        let mut held = spawn_blocking(begin).await??;
         let repeated = batch.repeated.swap(true, Ordering::Relaxed);
         let delivered = Delivered { inserts: &batch.inserts, number: batch.number, held: &held, repeated };
         let ahead = async {
@@ -187,9 +160,9 @@ impl Writer {
         let (inserted, ahead) = tokio::join!(self.store.put(&delivered), ahead);
         inserted?;
         count_blocks(&mut held, &batch.inserts);
-        let (ledger, changes) = (Arc::clone(&self.ledger), Arc::clone(&batch.changes));
-        spawn_blocking(move || ledger.commit(&changes, &held, range)).await??;
-        self.spool.applied(range.last);
+        let (preparation, changes) = (Arc::clone(&self.preparation), Arc::clone(&batch.changes));
+        spawn_blocking(move || preparation.ledger.commit(&changes, &held, range)).await??;
+        self.preparation.spool.applied(range.last);
         let now = self.clock.now();
         self.progress.advance(range.last, LastBatch { at: now, millis: now.0 - started.0, ..batch.summary });
         // Should the next batch not have been computed, it is tried again on its own.
@@ -197,25 +170,8 @@ impl Writer {
     }
 }
 
-/// Tells a batch from all others, of other ledgers too.
-fn number(ledger: &str, range: Range) -> u64 {
-    let hash = blake3::hash(format!("{ledger}:{}-{}", range.first, range.last).as_bytes());
-    u64::from_le_bytes(std::array::from_fn(|place| hash.as_bytes()[place]))
-}
-
 fn count_blocks(held: &mut Held, inserts: &[Insert]) {
     for insert in inserts.iter().filter(|insert| insert.table == Table::Cube) {
         *held.entry(insert.month).or_default() += 1;
-    }
-}
-
-fn summary(batch: &Batch<'_>, at: Millis) -> LastBatch {
-    LastBatch {
-        at,
-        events: batch.facts.len() as u64,
-        duplicates: batch.duplicates,
-        deliveries: batch.touched.len() as u64,
-        cells: batch.cube.cells.len() as u64,
-        millis: 0,
     }
 }

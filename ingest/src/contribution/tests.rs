@@ -6,6 +6,7 @@ use proptest::{prelude::*, sample::subsequence};
 use schema::{Event, EventId, EventKind, SecureMethod};
 
 use super::*;
+use crate::{attributes::Carried, delivery::Happening, texts::Texts};
 
 const NAMES: [&str; 3] = ["", "a", "b"];
 
@@ -44,29 +45,43 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
     )
 }
 
-fn folded<'a>(events: impl IntoIterator<Item = &'a (Event<'static>, EventId)>) -> Delivery<'static> {
+/// Folds an event into a delivery, as a batch does.
+fn fold(delivery: &mut Delivery, event: &Event<'static>, id: EventId, texts: &mut Texts<'static>) {
+    let fields: Vec<_> = event.fields.iter().map(|(name, value)| (texts.intern(name), texts.intern(value))).collect();
+    let carried = Carried {
+        sender: texts.intern(event.sender),
+        subject: texts.intern(event.subject),
+        campaign: texts.intern(event.campaign),
+        fields: &fields,
+    };
+    let Event { kind, time, machine, class, method, .. } = *event;
+    delivery.fold(Happening { id, kind, time, machine, class, secured: method.is_some(), carried }, texts);
+}
+
+fn folded<'a>(events: impl IntoIterator<Item = &'a (Event<'static>, EventId)>, texts: &mut Texts<'static>) -> Delivery {
     let mut delivery = Delivery::default();
     for (event, id) in events {
-        delivery.fold(event, *id);
+        fold(&mut delivery, event, *id, texts);
     }
     delivery
 }
 
 /// Everything that reports can show of a delivery.
-fn shown(delivery: &Delivery<'static>) -> impl PartialEq + std::fmt::Debug + use<> {
+fn shown(delivery: &Delivery, texts: &Texts<'static>) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut cells = BTreeMap::new();
     contribution(delivery, |basis, bucket, measure, count| {
         *cells.entry((basis, bucket, measure)).or_insert(0) += count;
     });
     let attributes = &delivery.attributes;
-    let fields: Vec<_> = attributes.fields().collect();
-    (cells, attributes.subject(), attributes.sender(), attributes.campaign(), fields)
+    let fields: Vec<_> = attributes.fields().map(|(name, value)| (texts.text(name), texts.text(value))).collect();
+    let text = |id| texts.text(id);
+    (cells, text(attributes.subject()), text(attributes.sender()), text(attributes.campaign()), fields)
 }
 
 fn sent(events: &[Event<'static>]) -> BTreeMap<&'static str, i64> {
     let numbered: Vec<_> = events.iter().cloned().zip((1..).map(EventId)).collect();
     let mut measures = BTreeMap::new();
-    contribution(&folded(&numbered), |basis, _, measure, count| {
+    contribution(&folded(&numbered, &mut Texts::default()), |basis, _, measure, count| {
         if basis == Basis::Sent {
             *measures.entry(measure.name()).or_insert(0) += count;
         }
@@ -81,13 +96,14 @@ proptest! {
         order in Just(()).prop_perturb(|(), mut rng| rng.random::<u64>()),
     ) {
         let mut numbered: Vec<_> = events.into_iter().zip((1..).map(EventId)).collect();
-        let before = shown(&folded(&numbered));
+        let mut texts = Texts::default();
+        let before = shown(&folded(&numbered, &mut texts), &texts);
         let mut state = order;
         for place in (1..numbered.len()).rev() {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             numbered.swap(place, (state >> 33) as usize % (place + 1));
         }
-        prop_assert_eq!(before, shown(&folded(&numbered)));
+        prop_assert_eq!(before, shown(&folded(&numbered, &mut texts), &texts));
     }
 
     #[test]
@@ -97,12 +113,14 @@ proptest! {
     ) {
         let numbered: Vec<_> = events.into_iter().zip((1..).map(EventId)).collect();
         let (early, late) = numbered.split_at(cut.min(numbered.len()));
-        let bytes = postcard::to_stdvec(&folded(early)).expect("states can be encoded");
-        let mut delivery: Delivery<'_> = postcard::from_bytes(&bytes).expect("and decoded");
+        let mut texts = Texts::default();
+        let bytes = folded(early, &mut texts).write(&texts, Vec::new()).expect("states can be encoded");
+        // Texts live as long as what they are read from; a test may leave that behind.
+        let mut delivery = Delivery::read(bytes.leak(), &mut texts).expect("and decoded");
         for (event, id) in late {
-            delivery.fold(event, *id);
+            fold(&mut delivery, event, *id, &mut texts);
         }
-        prop_assert_eq!(&delivery, &folded(&numbered));
+        prop_assert_eq!(&delivery, &folded(&numbered, &mut texts));
     }
 
     #[test]

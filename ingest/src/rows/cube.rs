@@ -3,44 +3,54 @@
 use std::iter::once;
 
 use chrono::{Datelike, NaiveTime};
-use schema::{Basis, MARKER_BASIS, MailboxProvider, Measure, Measures, Millis, Month, WEIGHT};
+use schema::{Basis, Bucket, MARKER_BASIS, Measure, Measures, Millis, Month, WEIGHT};
 
 use super::{
-    Insert, Table, by_month,
+    Buffers, Insert, Table, by_month,
     native::{Block, Encoded},
 };
-use crate::batch::{Batch, Dimensions};
+use crate::{
+    batch::Batch,
+    cube::{Derived, Dimensions},
+    texts::{FieldsId, TextId, inverse},
+};
 
-/// The inserts of what a batch changes in the cube.
-pub(super) fn inserts(batch: &Batch<'_>, ledger: &str) -> Vec<Insert> {
+/// The inserts of what a batch changes in the cube. The ledger's name is a text of the batch.
+pub(super) fn inserts(batch: &Batch<'_>, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
     let months = by_month(rows(batch), |row| Month::of(row.bucket.into()));
-    let insert = |(month, rows): (_, Vec<_>)| Insert { table: Table::Cube, month, block: block(&rows, ledger) };
+    let insert =
+        |(month, rows): (_, Vec<_>)| Insert { table: Table::Cube, month, block: block(batch, &rows, ledger, buffers) };
     months.into_iter().map(insert).collect()
 }
 
 /// A row of the cube.
 struct Row<'b> {
-    dimensions: &'b Dimensions<'b>,
+    dimensions: &'b Dimensions,
+    derived: Derived,
     basis: Basis,
-    bucket: schema::Bucket,
+    bucket: Bucket,
     measures: &'b Measures,
 }
 
+/// In the order of the table's key.
 fn rows<'b>(batch: &'b Batch<'_>) -> Vec<Row<'b>> {
-    let mut order: Vec<usize> = (0..batch.cube.dimensions.len()).collect();
-    order.sort_unstable_by_key(|place| &batch.cube.dimensions[*place]);
-    let mut ranks = vec![0; order.len()];
-    for (rank, place) in order.into_iter().enumerate() {
-        ranks[place] = rank;
-    }
-    let account = |place: usize| batch.cube.dimensions[place].account;
-    let mut cells: Vec<_> = batch.cube.cells.iter().collect();
-    cells.sort_by_cached_key(|((place, basis, bucket), _)| (account(*place), *basis, *bucket, ranks[*place]));
-    let row = |((place, basis, bucket), measures): (&(usize, _, _), _)| Row {
-        dimensions: &batch.cube.dimensions[*place],
-        basis: *basis,
-        bucket: *bucket,
-        measures,
+    let ranks = batch.texts.ranks();
+    let dimensions: Vec<_> = batch.cube.dimensions().map(|dimensions| dimensions.rank(&ranks)).collect();
+    let mut order: Vec<u32> = (0..).take(dimensions.len()).collect();
+    order.sort_unstable_by_key(|place| dimensions[*place as usize]);
+    let places = inverse(&order);
+    let mut cells: Vec<_> = batch
+        .cube
+        .cells()
+        .map(|((place, basis, bucket), measures)| {
+            let account = dimensions[*place as usize][0];
+            ((account, *basis, *bucket, places[*place as usize]), *place, measures)
+        })
+        .collect();
+    cells.sort_unstable_by_key(|(key, ..)| *key);
+    let row = |((_, basis, bucket, _), place, measures)| {
+        let (dimensions, derived) = batch.cube.at(place);
+        Row { dimensions, derived, basis, bucket, measures }
     };
     cells.into_iter().map(row).collect()
 }
@@ -49,22 +59,22 @@ fn rows<'b>(batch: &'b Batch<'_>) -> Vec<Row<'b>> {
 const ROW: usize = 180;
 
 /// A month's rows, and before them the marker that counts the blocks: the empty account sorts first.
-fn block(rows: &[Row<'_>], ledger: &str) -> Encoded {
+fn block(batch: &Batch<'_>, rows: &[Row<'_>], ledger: TextId, buffers: &Buffers) -> Encoded {
     let keys = || rows.iter().map(|row| row.dimensions);
-    let mut block = Block::new(rows.len() + 1, ROW);
-    block.dictionary("account", once("").chain(keys().map(|key| key.account.as_str())));
+    let none = || once(TextId::default());
+    let mut block = Block::new(&batch.texts, rows.len() + 1, buffers.take((rows.len() + 1) * ROW));
+    block.dictionary("account", none().chain(keys().map(|key| key.account)));
     block.fixed("basis", "UInt8", once([MARKER_BASIS]).chain(rows.iter().map(|row| [row.basis.code()])));
     let first = rows.iter().take(1).map(|row| first_of_month(row.bucket));
     let buckets = first.chain(rows.iter().map(|row| row.bucket));
     block.fixed("bucket", "DateTime('UTC')", buckets.map(|bucket| bucket.0.to_le_bytes()));
     block.dictionary("campaign", once(ledger).chain(keys().map(|key| key.campaign)));
-    block.dictionary("subject", once("").chain(keys().map(|key| key.subject)));
-    block.dictionary("sender", once("").chain(keys().map(|key| key.sender)));
-    block.dictionary("sender_domain", once("").chain(keys().map(|key| schema::domain_of(key.sender))));
-    block.dictionary("recipient_domain", once("").chain(keys().map(|key| key.recipient_domain)));
-    let provider = |domain| MailboxProvider::of_domain(domain).name();
-    block.dictionary("mailbox_provider", once("").chain(keys().map(|key| provider(key.recipient_domain))));
-    block.map("fields", once(&[][..]).chain(keys().map(|key| &key.fields[..])));
+    block.dictionary("subject", none().chain(keys().map(|key| key.subject)));
+    block.dictionary("sender", none().chain(keys().map(|key| key.sender)));
+    block.dictionary("sender_domain", none().chain(rows.iter().map(|row| row.derived.sender_domain)));
+    block.dictionary("recipient_domain", none().chain(keys().map(|key| key.recipient_domain)));
+    block.dictionary("mailbox_provider", none().chain(rows.iter().map(|row| row.derived.mailbox_provider)));
+    block.map("fields", once(FieldsId::default()).chain(keys().map(|key| key.fields)));
     for measure in Measure::ALL {
         let counts = once(0).chain(rows.iter().map(|row| row.measures[*measure]));
         block.fixed(measure.name(), "Int32", counts.map(|count| narrow(count).to_le_bytes()));
@@ -75,10 +85,10 @@ fn block(rows: &[Row<'_>], ledger: &str) -> Encoded {
 }
 
 /// The marker has one place in its month, so that the table sums the markers up.
-fn first_of_month(bucket: schema::Bucket) -> schema::Bucket {
+fn first_of_month(bucket: Bucket) -> Bucket {
     let date = Millis::from(bucket).to_datetime().unwrap_or_default();
     let first = date.date_naive().with_day(1).unwrap_or_default().and_time(NaiveTime::MIN);
-    schema::Bucket::of(first.and_utc().into())
+    Bucket::of(first.and_utc().into())
 }
 
 /// A batch has far fewer than 2^31 events.

@@ -1,9 +1,9 @@
 //! Rows of `deliveries`: the latest state of every delivery.
 
-use schema::{Millis, Month};
+use schema::{FailureClass, Millis, Month};
 
 use super::{
-    Insert, Table, by_month,
+    Buffers, Insert, Table, by_month,
     native::{Block, Encoded},
     types::{TIME, day, or_never},
 };
@@ -13,9 +13,13 @@ use crate::{
 };
 
 /// The inserts of the deliveries that a batch touched.
-pub(super) fn inserts(batch: &Batch<'_>, version: u64) -> Vec<Insert> {
+pub(super) fn inserts(batch: &Batch<'_>, version: u64, buffers: &Buffers) -> Vec<Insert> {
     let months = by_month(rows(batch), |row| Month::of(row.sent_at));
-    let insert = |(month, rows): (_, Vec<_>)| Insert { table: Table::Deliveries, month, block: block(&rows, version) };
+    let insert = |(month, rows): (_, Vec<_>)| Insert {
+        table: Table::Deliveries,
+        month,
+        block: block(batch, &rows, version, buffers),
+    };
     months.into_iter().map(insert).collect()
 }
 
@@ -36,18 +40,18 @@ fn rows<'t, 's>(batch: &'t Batch<'s>) -> Vec<DeliveryRow<'t, 's>> {
         }
         rows.push(DeliveryRow { touched, sent_at, deleted: false });
     }
-    rows.sort_by_cached_key(|row| (row.touched.account, day(row.sent_at), row.touched.key));
+    rows.sort_by_cached_key(|row| (row.touched.account.name, day(row.sent_at), row.touched.key));
     rows
 }
 
 /// The bytes of a row of usual texts.
 const ROW: usize = 330;
 
-fn block(rows: &[DeliveryRow<'_, '_>], version: u64) -> Encoded {
+fn block(batch: &Batch<'_>, rows: &[DeliveryRow<'_, '_>], version: u64, buffers: &Buffers) -> Encoded {
     let touched = || rows.iter().map(|row| row.touched);
     let states = || touched().map(|touched| &touched.delivery);
-    let mut block = Block::new(rows.len(), ROW);
-    block.dictionary("account", touched().map(|touched| touched.account.as_str()));
+    let mut block = Block::new(&batch.texts, rows.len(), buffers.take(rows.len() * ROW));
+    block.dictionary("account", touched().map(|touched| touched.account.text));
     block.fixed("sent_day", "Date", rows.iter().map(|row| day(row.sent_at).to_le_bytes()));
     block.fixed("delivery", "UInt128", touched().map(|touched| touched.key.0.to_le_bytes()));
     block.fixed("version", "UInt64", rows.iter().map(|_| version.to_le_bytes()));
@@ -55,22 +59,21 @@ fn block(rows: &[DeliveryRow<'_, '_>], version: u64) -> Encoded {
     block.text("message_id", touched().map(|touched| touched.message_id));
     block.text("recipient", touched().map(|touched| touched.recipient));
     block.fixed("recipient_hash", "UInt128", touched().map(|touched| touched.recipient_hash.0.to_le_bytes()));
-    block.dictionary("recipient_domain", touched().map(|touched| schema::domain_of(touched.recipient)));
+    block.dictionary("recipient_domain", touched().map(|touched| touched.domain));
     block.dictionary("sender", states().map(|delivery| delivery.attributes.sender()));
     block.dictionary("subject", states().map(|delivery| delivery.attributes.subject()));
     block.dictionary("campaign", states().map(|delivery| delivery.attributes.campaign()));
-    let fields: Vec<Vec<_>> = states().map(|delivery| delivery.attributes.fields().collect()).collect();
-    block.map("fields", fields.iter().map(|fields| &fields[..]));
+    block.map("fields", touched().map(|touched| touched.fields));
     outcome_columns(&mut block, &states().map(|delivery| Outcomes::of(delivery.outcome())).collect::<Vec<_>>());
     time_columns(&mut block, rows);
     block.finish()
 }
 
 /// A time of a delivery, if it has one.
-type At<'s> = fn(&Delivery<'s>) -> Option<Millis>;
+type At = fn(&Delivery) -> Option<Millis>;
 
-fn time_columns<'s>(block: &mut Block, rows: &[DeliveryRow<'_, 's>]) {
-    let columns: [(&str, At<'s>); 8] = [
+fn time_columns(block: &mut Block<'_, '_>, rows: &[DeliveryRow<'_, '_>]) {
+    let columns: [(&str, At); 8] = [
         ("sent_at", Delivery::sent_at),
         ("last_event_at", Delivery::last_event_at),
         ("secured_at", Delivery::secured),
@@ -85,28 +88,41 @@ fn time_columns<'s>(block: &mut Block, rows: &[DeliveryRow<'_, 's>]) {
     }
 }
 
-fn outcome_columns(block: &mut Block, outcomes: &[Outcomes]) {
-    block.dictionary("outcome", outcomes.iter().map(|outcome| outcome.name));
-    block.dictionary("class", outcomes.iter().map(|outcome| outcome.class));
+/// The outcomes by the places that [`Outcomes`] names.
+const OUTCOMES: [&str; 3] = ["delivered", "failed", "pending"];
+/// No class, and the classes in their order.
+const CLASSES: [&str; FailureClass::ALL.len() + 1] = {
+    let mut names = [""; FailureClass::ALL.len() + 1];
+    let mut place = 0;
+    while place < FailureClass::ALL.len() {
+        names[place + 1] = FailureClass::ALL[place].name();
+        place += 1;
+    }
+    names
+};
+
+fn outcome_columns(block: &mut Block<'_, '_>, outcomes: &[Outcomes]) {
+    block.words("outcome", &OUTCOMES, outcomes.iter().map(|outcome| outcome.outcome));
+    block.words("class", &CLASSES, outcomes.iter().map(|outcome| outcome.class));
     block.fixed("delivered_at", TIME, outcomes.iter().map(|outcome| or_never(outcome.delivered_at)));
     block.fixed("failed_at", TIME, outcomes.iter().map(|outcome| or_never(outcome.failed_at)));
 }
 
 /// An outcome, as columns.
 struct Outcomes {
-    name: &'static str,
-    class: &'static str,
+    outcome: u8,
+    class: u8,
     delivered_at: Option<Millis>,
     failed_at: Option<Millis>,
 }
 
 impl Outcomes {
     const fn of(outcome: Outcome) -> Self {
-        let (name, class, delivered_at, failed_at) = match outcome {
-            Outcome::Delivered(time) => ("delivered", "", Some(time), None),
-            Outcome::Failed(time, class) => ("failed", class.name(), None, Some(time)),
-            Outcome::Pending => ("pending", "", None, None),
+        let (outcome, class, delivered_at, failed_at) = match outcome {
+            Outcome::Delivered(time) => (0, 0, Some(time), None),
+            Outcome::Failed(time, class) => (1, class as u8 + 1, None, Some(time)),
+            Outcome::Pending => (2, 0, None, None),
         };
-        Self { name, class, delivered_at, failed_at }
+        Self { outcome, class, delivered_at, failed_at }
     }
 }

@@ -3,45 +3,48 @@
 use schema::Month;
 
 use super::{
-    Insert, Table, by_month,
+    Buffers, Insert, Table, by_month,
     native::{Block, Encoded},
     types::{TIME, time},
 };
-use crate::batch::{Batch, Fact};
+use crate::{batch::Batch, fact::Fact};
 
 /// The inserts of a batch's facts.
-pub(super) fn inserts(batch: &Batch<'_>, number: u64) -> Vec<Insert> {
-    let months = by_month(batch.facts.iter().collect(), |fact| Month::of(fact.event.time));
-    let insert = |(month, rows): (_, Vec<_>)| Insert { table: Table::Events, month, block: block(&rows, number) };
+pub(super) fn inserts(batch: &Batch<'_>, number: u64, buffers: &Buffers) -> Vec<Insert> {
+    let months = by_month(batch.facts.all.iter().collect(), |fact| Month::of(fact.time));
+    let insert = |(month, rows): (_, Vec<_>)| Insert {
+        table: Table::Events,
+        month,
+        block: block(batch, &rows, number, buffers),
+    };
     months.into_iter().map(insert).collect()
 }
 
 /// The bytes of a row of usual texts.
 const ROW: usize = 300;
 
-fn block(rows: &[&Fact<'_>], number: u64) -> Encoded {
+fn block(batch: &Batch<'_>, rows: &[&Fact<'_>], number: u64, buffers: &Buffers) -> Encoded {
     let facts = || rows.iter();
-    let events = || facts().map(|fact| &fact.event);
-    let mut block = Block::new(rows.len(), ROW);
-    block.dictionary("account", facts().map(|fact| fact.account.as_str()));
+    let mut block = Block::new(&batch.texts, rows.len(), buffers.take(rows.len() * ROW));
+    block.dictionary("account", facts().map(|fact| fact.account.text));
     block.fixed("delivery", "UInt128", facts().map(|fact| fact.delivery.0.to_le_bytes()));
     block.fixed("event_id", "UInt128", facts().map(|fact| fact.id.0.to_le_bytes()));
     // ClickHouse takes the numbers of an enumeration for its names.
-    block.fixed("kind", "Int8", events().map(|event| [event.kind as u8 + 1]));
-    block.fixed("class", "Int8", events().map(|event| [event.class.map_or(0, |class| class as u8 + 1)]));
-    block.fixed("method", "Int8", events().map(|event| [event.method.map_or(0, |method| method as u8 + 1)]));
-    block.fixed("machine", "Bool", events().map(|event| [u8::from(event.machine)]));
-    block.fixed("time", TIME, events().map(|event| time(event.time)));
+    block.fixed("kind", "Int8", facts().map(|fact| [fact.kind as u8 + 1]));
+    block.fixed("class", "Int8", facts().map(|fact| [fact.class.map_or(0, |class| class as u8 + 1)]));
+    block.fixed("method", "Int8", facts().map(|fact| [fact.method.map_or(0, |method| method as u8 + 1)]));
+    block.fixed("machine", "Bool", facts().map(|fact| [u8::from(fact.machine)]));
+    block.fixed("time", TIME, facts().map(|fact| time(fact.time)));
     block.fixed("accepted_at", TIME, facts().map(|fact| time(fact.accepted_at)));
     block.fixed("batch", "UInt64", rows.iter().map(|_| number.to_le_bytes()));
-    block.text("source_id", events().map(|event| event.event_id));
-    block.text("message_id", events().map(|event| event.message_id));
-    block.text("recipient", events().map(|event| event.recipient));
-    block.dictionary("sender", events().map(|event| event.sender));
-    block.dictionary("subject", events().map(|event| event.subject));
-    block.dictionary("campaign", events().map(|event| event.campaign));
-    block.map("fields", events().map(|event| &event.fields[..]));
-    block.text("url", events().map(|event| event.url));
-    block.text("reason", events().map(|event| event.reason));
+    block.text("source_id", facts().map(|fact| fact.source_id));
+    block.text("message_id", facts().map(|fact| fact.message_id));
+    block.text("recipient", facts().map(|fact| fact.recipient));
+    block.dictionary("sender", facts().map(|fact| fact.sender));
+    block.dictionary("subject", facts().map(|fact| fact.subject));
+    block.dictionary("campaign", facts().map(|fact| fact.campaign));
+    block.map("fields", facts().map(|fact| fact.fields));
+    block.text("url", facts().map(|fact| fact.url));
+    block.text("reason", facts().map(|fact| fact.reason));
     block.finish()
 }

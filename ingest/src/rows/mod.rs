@@ -1,6 +1,7 @@
 //! A batch as columnar blocks in ClickHouse's Native format: one block for each table and month, for an insert into one partition is
 //! all or nothing. Rows come in the order of the tables' keys, so that ClickHouse has nothing to sort.
 
+mod buffers;
 mod cube;
 mod deliveries;
 mod events;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 
 use schema::Month;
 
-pub(crate) use self::native::Encoded;
+pub(crate) use self::{buffers::Buffers, native::Encoded};
 use crate::batch::Batch;
 
 /// The tables.
@@ -51,10 +52,11 @@ pub(crate) struct Stamp<'n> {
 }
 
 /// The inserts of a batch.
-pub(crate) fn inserts(batch: &Batch<'_>, stamp: Stamp<'_>) -> Vec<Insert> {
-    let mut inserts = cube::inserts(batch, stamp.ledger);
-    inserts.extend(deliveries::inserts(batch, stamp.version));
-    inserts.extend(events::inserts(batch, stamp.batch));
+pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buffers) -> Vec<Insert> {
+    let ledger = batch.texts.intern(stamp.ledger);
+    let mut inserts = cube::inserts(batch, ledger, buffers);
+    inserts.extend(deliveries::inserts(batch, stamp.version, buffers));
+    inserts.extend(events::inserts(batch, stamp.batch, buffers));
     inserts
 }
 

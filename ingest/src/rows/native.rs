@@ -5,7 +5,8 @@
 //! ("Native format", "`LowCardinality`").
 
 use bytes::Bytes;
-use rustc_hash::FxHashMap;
+
+use crate::texts::{FieldsId, TextId, Texts};
 
 /// The version of dictionaries that come with their keys in the block.
 const KEYS_WITH_BLOCK: u64 = 1;
@@ -13,10 +14,12 @@ const KEYS_WITH_BLOCK: u64 = 1;
 const OWN_KEYS: u64 = 1 << 9 | 1 << 10;
 
 /// A block that is being written: every column has `rows` values.
-pub(super) struct Block {
+pub(super) struct Block<'b, 's> {
+    texts: &'b Texts<'s>,
     rows: usize,
     columns: u64,
     body: Vec<u8>,
+    dictionary: Dictionary,
 }
 
 /// A block, ready to be sent in this order.
@@ -26,16 +29,46 @@ pub(crate) struct Encoded {
     pub(crate) body: Bytes,
 }
 
-impl Block {
-    /// A block of so many rows; `row_bytes` is a guess at the length of one.
-    pub(super) fn new(rows: usize, row_bytes: usize) -> Self {
-        Self { rows, columns: 0, body: Vec::with_capacity(rows * row_bytes) }
+/// A column's texts, each once; kept from column to column for its memory.
+struct Dictionary {
+    /// Where a text of the batch is in `keys`, by its number; `NOWHERE` if it is not.
+    places: Vec<u32>,
+    keys: Vec<TextId>,
+    indexes: Vec<u32>,
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+impl Dictionary {
+    fn clear(&mut self) {
+        for key in self.keys.drain(..) {
+            self.places[key.index()] = NOWHERE;
+        }
+        self.indexes.clear();
+    }
+
+    fn push(&mut self, text: TextId) {
+        let place = &mut self.places[text.index()];
+        if *place == NOWHERE {
+            *place = u32::try_from(self.keys.len()).unwrap_or(NOWHERE);
+            self.keys.push(text);
+        }
+        self.indexes.push(*place);
+    }
+}
+
+impl<'b, 's> Block<'b, 's> {
+    /// A block of so many rows, written into an empty buffer.
+    pub(super) fn new(texts: &'b Texts<'s>, rows: usize, body: Vec<u8>) -> Self {
+        let dictionary = Dictionary { places: vec![NOWHERE; texts.len()], keys: Vec::new(), indexes: Vec::new() };
+        Self { texts, rows, columns: 0, body, dictionary }
     }
 
     /// A column of numbers, or of what ClickHouse keeps as numbers.
     pub(super) fn fixed<const N: usize>(&mut self, name: &str, kind: &str, values: impl Iterator<Item = [u8; N]>) {
         self.begin(name, kind);
         let start = self.body.len();
+        self.body.reserve(self.rows * N);
         for value in values {
             self.body.extend_from_slice(&value);
         }
@@ -51,56 +84,37 @@ impl Block {
     }
 
     /// A column of texts that repeat.
-    pub(super) fn dictionary<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) {
+    pub(super) fn dictionary(&mut self, name: &str, values: impl Iterator<Item = TextId>) {
         self.begin(name, "LowCardinality(String)");
-        let mut places: FxHashMap<&str, u32> = FxHashMap::default();
-        let mut keys: Vec<&str> = Vec::new();
-        let mut indexes: Vec<u32> = Vec::with_capacity(self.rows);
+        self.dictionary.clear();
         for value in values {
-            let last = indexes.last().copied().filter(|last| keys[*last as usize] == value);
-            indexes.push(last.unwrap_or_else(|| {
-                *places.entry(value).or_insert_with(|| {
-                    keys.push(value);
-                    u32::try_from(keys.len() - 1).unwrap_or(u32::MAX)
-                })
-            }));
+            self.dictionary.push(value);
         }
-        debug_assert_eq!(indexes.len(), self.rows, "{name} has a value a row");
-        self.write_dictionary(&keys, &indexes);
+        debug_assert_eq!(self.dictionary.indexes.len(), self.rows, "{name} has a value a row");
+        let Dictionary { keys, indexes, .. } = &self.dictionary;
+        let keys = keys.iter().map(|key| self.texts.text(*key));
+        write_dictionary(&mut self.body, keys, indexes.iter().copied(), self.rows);
     }
 
-    fn write_dictionary(&mut self, keys: &[&str], indexes: &[u32]) {
-        let width: u64 = match keys.len() {
-            0..=0x100 => 0,
-            0x101..=0x1_0000 => 1,
-            _ => 2,
-        };
-        let body = &mut self.body;
-        for number in [KEYS_WITH_BLOCK, OWN_KEYS | width, keys.len() as u64] {
-            body.extend_from_slice(&number.to_le_bytes());
-        }
-        for key in keys {
-            text(body, key);
-        }
-        body.extend_from_slice(&(indexes.len() as u64).to_le_bytes());
-        for index in indexes {
-            body.extend_from_slice(&index.to_le_bytes()[..1 << width]);
-        }
+    /// A column of a few words, given by their places in `words`.
+    pub(super) fn words(&mut self, name: &str, words: &[&str], places: impl Iterator<Item = u8>) {
+        self.begin(name, "LowCardinality(String)");
+        write_dictionary(&mut self.body, words.iter().copied(), places.map(u32::from), self.rows);
     }
 
     /// A column of maps from text to text.
-    pub(super) fn map<'v>(&mut self, name: &str, maps: impl Iterator<Item = &'v [(&'v str, &'v str)]> + Clone) {
+    pub(super) fn map(&mut self, name: &str, maps: impl Iterator<Item = FieldsId> + Clone) {
         self.begin(name, "Map(String, String)");
         let mut end = 0;
         for map in maps.clone() {
-            end += map.len() as u64;
+            end += self.texts.fields(map).len() as u64;
             self.body.extend_from_slice(&end.to_le_bytes());
         }
-        for (key, _) in maps.clone().flatten() {
-            text(&mut self.body, key);
+        for (key, _) in maps.clone().flat_map(|map| self.texts.fields(map)) {
+            text(&mut self.body, self.texts.text(*key));
         }
-        for (_, value) in maps.flatten() {
-            text(&mut self.body, value);
+        for (_, value) in maps.flat_map(|map| self.texts.fields(map)) {
+            text(&mut self.body, self.texts.text(*value));
         }
     }
 
@@ -116,6 +130,29 @@ impl Block {
         varint(&mut head, self.columns);
         varint(&mut head, self.rows as u64);
         Encoded { head: head.into(), body: self.body.into() }
+    }
+}
+
+fn write_dictionary<'v>(
+    body: &mut Vec<u8>,
+    keys: impl ExactSizeIterator<Item = &'v str>,
+    indexes: impl Iterator<Item = u32>,
+    rows: usize,
+) {
+    let width: u64 = match keys.len() {
+        0..=0x100 => 0,
+        0x101..=0x1_0000 => 1,
+        _ => 2,
+    };
+    for number in [KEYS_WITH_BLOCK, OWN_KEYS | width, keys.len() as u64] {
+        body.extend_from_slice(&number.to_le_bytes());
+    }
+    for key in keys {
+        text(body, key);
+    }
+    body.extend_from_slice(&(rows as u64).to_le_bytes());
+    for index in indexes {
+        body.extend_from_slice(&index.to_le_bytes()[..1 << width]);
     }
 }
 
@@ -139,16 +176,21 @@ mod tests {
 
     #[test]
     fn a_dictionary_names_each_text_once() {
-        let mut block = Block::new(4, 8);
-        block.dictionary("d", ["x", "y", "y", "x"].into_iter());
+        let mut texts = Texts::default();
+        let ids = ["x", "y", "y", "x"].map(|text| texts.intern(text));
+        let mut block = Block::new(&texts, 4, Vec::new());
+        block.dictionary("d", ids.into_iter());
+        block.dictionary("d", ids.into_iter());
         let bytes = block.finish();
-        assert_eq!(bytes.head[..], [1, 4]);
+        assert_eq!(bytes.head[..], [2, 4]);
+        let (first, second) = bytes.body.split_at(bytes.body.len() / 2);
+        assert_eq!(first, second, "nothing is left of a column in the next");
         let start = b"\x01d\x16LowCardinality(String)".len();
         let numbers = |at: usize| u64::from_le_bytes(std::array::from_fn(|place| bytes.body[start + at + place]));
         assert_eq!((numbers(0), numbers(8), numbers(16)), (1, 0x600, 2));
         assert_eq!(bytes.body[start + 24..start + 28], *b"\x01x\x01y");
         assert_eq!(numbers(28), 4);
-        assert_eq!(bytes.body[start + 36..], [0, 1, 1, 0]);
+        assert_eq!(first[start + 36..], [0, 1, 1, 0]);
     }
 
     #[test]

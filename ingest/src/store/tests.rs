@@ -14,10 +14,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    batch::{self, Records},
+    batch::Batch,
+    fact::{Facts, Records},
     ledger::{Ledger, View},
     record::RecordBuilder,
-    rows::{Stamp, inserts},
+    rows::{Buffers, Stamp, inserts},
+    texts::Texts,
 };
 
 /// Where the engine keeps its data; its presence makes this program the engine.
@@ -115,10 +117,12 @@ fn three_events(folder: &Path) -> Vec<Insert> {
     let frames = record.finish(&"a".parse().expect("a name"), Millis(1_795_000_000_000));
     let view = View { ledger: &ledger, ahead: None };
     let records = Records::open(&frames).expect("what was written can be read");
-    let (facts, duplicates) = batch::distinct(&records, view, &identifier).expect("the ledger answers");
-    let states = batch::states(&facts, view).expect("the ledger answers");
-    let batch = batch::fold(facts, duplicates, &states, &identifier).expect("no state is damaged");
-    inserts(&batch, Stamp { ledger: "l", version: 7, batch: 7 })
+    let states;
+    let mut texts = Texts::default();
+    let facts = Facts::distinct(&records, &mut texts, view, &identifier).expect("the ledger answers");
+    states = facts.states(view).expect("the ledger answers");
+    let mut batch = Batch::fold(facts, texts, &states, &identifier).expect("no state is damaged");
+    inserts(&mut batch, Stamp { ledger: "l", version: 7, batch: 7 }, &Buffers::default())
 }
 
 #[tokio::test]

@@ -1,0 +1,93 @@
+//! What a batch adds to the cube, cell by cell.
+
+use indexmap::{IndexMap, IndexSet};
+use rustc_hash::FxBuildHasher;
+use schema::{Basis, Bucket, MailboxProvider, Measures};
+
+use crate::{
+    contribution::Cells,
+    texts::{FieldsId, Ranks, TextId, Texts},
+};
+
+/// The attributes that a cell is keyed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Dimensions {
+    pub(crate) account: TextId,
+    pub(crate) campaign: TextId,
+    pub(crate) subject: TextId,
+    pub(crate) sender: TextId,
+    pub(crate) recipient_domain: TextId,
+    pub(crate) fields: FieldsId,
+}
+
+impl Dimensions {
+    /// The order of the cube's key.
+    pub(crate) fn rank(&self, ranks: &Ranks) -> [u32; 6] {
+        [
+            ranks.text(self.account),
+            ranks.text(self.campaign),
+            ranks.text(self.subject),
+            ranks.text(self.sender),
+            ranks.text(self.recipient_domain),
+            ranks.fields(self.fields),
+        ]
+    }
+}
+
+/// What follows from a cell's attributes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Derived {
+    pub(crate) sender_domain: TextId,
+    pub(crate) mailbox_provider: TextId,
+}
+
+/// A cell: the place of its dimensions, a clock and a quarter of an hour.
+pub(crate) type Cell = (u32, Basis, Bucket);
+
+/// Changed measures by the cube's key; the dimensions are kept once.
+#[derive(Default)]
+pub(crate) struct CubeChange {
+    dimensions: IndexSet<Dimensions, FxBuildHasher>,
+    derived: Vec<Derived>,
+    cells: IndexMap<Cell, Measures, FxBuildHasher>,
+}
+
+impl CubeChange {
+    /// Adds the cells of a delivery with these dimensions, and empties the list.
+    pub(crate) fn add(&mut self, dimensions: Dimensions, cells: &mut Cells, texts: &mut Texts<'_>) {
+        let mut cells = cells.drain().peekable();
+        if cells.peek().is_none() {
+            return;
+        }
+        let (place, new) = self.dimensions.insert_full(dimensions);
+        if new {
+            let sender_domain = texts.intern(schema::domain_of(texts.text(dimensions.sender)));
+            let provider = MailboxProvider::of_domain(texts.text(dimensions.recipient_domain));
+            self.derived.push(Derived { sender_domain, mailbox_provider: texts.intern(provider.name()) });
+        }
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        for (basis, bucket, measures) in cells {
+            *self.cells.entry((place, basis, bucket)).or_default() += &measures;
+        }
+    }
+
+    /// Leaves out what has cancelled itself out.
+    pub(crate) fn settle(&mut self) {
+        self.cells.retain(|_, measures| !measures.is_zero());
+    }
+
+    /// All dimensions, by their places.
+    pub(crate) fn dimensions(&self) -> impl ExactSizeIterator<Item = &Dimensions> {
+        self.dimensions.iter()
+    }
+
+    /// The dimensions at a place, and what follows from them.
+    pub(crate) fn at(&self, place: u32) -> (&Dimensions, Derived) {
+        (&self.dimensions[place as usize], self.derived[place as usize])
+    }
+
+    /// The cells that change.
+    pub(crate) fn cells(&self) -> impl ExactSizeIterator<Item = (&Cell, &Measures)> {
+        self.cells.iter()
+    }
+}

@@ -1,0 +1,226 @@
+//! The distinct events of a batch with their identities, delivery by delivery.
+
+use schema::{AccountId, DeliveryKey, EventId, EventKind, FailureClass, Identifier, Millis, SecureMethod};
+
+use crate::{
+    attributes::Carried,
+    delivery::Happening,
+    ledger::{LedgerError, State, View},
+    record::{self, Record, RecordError, Stored},
+    texts::{Field, FieldsId, TextId, Texts},
+};
+
+/// A batch could not be computed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BatchError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("a record of the spool cannot be read")]
+    Record(#[from] RecordError),
+    #[error("the spool's bytes changed under our feet")]
+    Frame,
+}
+
+/// The records of a batch, in binary form.
+pub(crate) struct Records<'s>(Vec<Record<'s>>);
+
+impl<'s> Records<'s> {
+    /// Finds the records in the frames.
+    pub(crate) fn open(mut frames: &'s [u8]) -> Result<Self, BatchError> {
+        let mut records = Vec::new();
+        while !frames.is_empty() {
+            let payload = record::payload(frames).ok_or(BatchError::Frame)?;
+            frames = &frames[record::FRAME + payload.len()..];
+            records.push(Record::read(payload)?);
+        }
+        Ok(Self(records))
+    }
+}
+
+/// An account: its name, and that name's number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Account<'s> {
+    pub(crate) name: &'s AccountId,
+    pub(crate) text: TextId,
+}
+
+/// An event with its identities. What repeats from event to event is a number of the batch's texts.
+pub(crate) struct Fact<'s> {
+    pub(crate) account: Account<'s>,
+    pub(crate) accepted_at: Millis,
+    pub(crate) id: EventId,
+    pub(crate) delivery: DeliveryKey,
+    pub(crate) kind: EventKind,
+    pub(crate) time: Millis,
+    pub(crate) machine: bool,
+    pub(crate) class: Option<FailureClass>,
+    pub(crate) method: Option<SecureMethod>,
+    pub(crate) message_id: &'s str,
+    pub(crate) recipient: &'s str,
+    pub(crate) source_id: &'s str,
+    pub(crate) url: &'s str,
+    pub(crate) reason: &'s str,
+    pub(crate) sender: TextId,
+    pub(crate) subject: TextId,
+    pub(crate) campaign: TextId,
+    pub(crate) fields: FieldsId,
+}
+
+impl Fact<'_> {
+    /// What the event says of its delivery.
+    pub(crate) fn happening<'t>(&self, texts: &'t Texts<'_>) -> Happening<'t> {
+        Happening {
+            id: self.id,
+            kind: self.kind,
+            time: self.time,
+            machine: self.machine,
+            class: self.class,
+            secured: self.method.is_some(),
+            carried: Carried {
+                sender: self.sender,
+                subject: self.subject,
+                campaign: self.campaign,
+                fields: texts.fields(self.fields),
+            },
+        }
+    }
+}
+
+/// The facts of a batch.
+pub(crate) struct Facts<'s> {
+    /// Sorted by account, delivery, time and identity, as the table of events is.
+    pub(crate) all: Vec<Fact<'s>>,
+    /// Their identities, sorted.
+    pub(crate) ids: Vec<EventId>,
+    /// Events that repeated another.
+    pub(crate) duplicates: u64,
+}
+
+impl<'s> Facts<'s> {
+    /// The distinct events of the records that the ledger has not seen. Of two events of one identity the first one accepted stands.
+    pub(crate) fn distinct(
+        records: &'s Records<'s>,
+        texts: &mut Texts<'s>,
+        ledger: View<'_>,
+        identifier: &Identifier,
+    ) -> Result<Self, BatchError> {
+        let mut facts = facts(records, texts, identifier)?;
+        let before = facts.len();
+        let ids = fresh(&mut facts, ledger)?;
+        facts.sort_by_cached_key(|fact| (fact.account.name, fact.delivery, fact.time, fact.id));
+        Ok(Self { duplicates: (before - facts.len()) as u64, all: facts, ids })
+    }
+
+    /// The facts of each delivery.
+    pub(crate) fn by_delivery(&self) -> impl Iterator<Item = &[Fact<'s>]> {
+        self.all.chunk_by(|one, next| one.delivery == next.delivery)
+    }
+
+    /// The ledger's states of the deliveries, in their order.
+    pub(crate) fn states(&self, ledger: View<'_>) -> Result<Vec<Option<State>>, LedgerError> {
+        self.by_delivery().map(|facts| ledger.state(facts[0].delivery)).collect()
+    }
+}
+
+/// Leaves the facts that are new and returns their identities. The ledger is asked in the order of its keys: neighbours share blocks.
+fn fresh(facts: &mut Vec<Fact<'_>>, ledger: View<'_>) -> Result<Vec<EventId>, LedgerError> {
+    let mut ids: Vec<(EventId, u32)> = facts.iter().zip(0..).map(|(fact, place)| (fact.id, place)).collect();
+    ids.sort_unstable();
+    ids.dedup_by_key(|(id, _)| *id);
+    let mut is_fresh = vec![false; facts.len()];
+    let mut fresh = Vec::with_capacity(ids.len());
+    for (id, place) in ids {
+        if !ledger.has_seen(id)? {
+            is_fresh[place as usize] = true;
+            fresh.push(id);
+        }
+    }
+    let mut is_fresh = is_fresh.into_iter();
+    facts.retain(|_| is_fresh.next().unwrap_or(false));
+    Ok(fresh)
+}
+
+fn facts<'s>(
+    records: &'s Records<'s>,
+    texts: &mut Texts<'s>,
+    identifier: &Identifier,
+) -> Result<Vec<Fact<'s>>, RecordError> {
+    let events = records.0.iter().map(|record| record.head.events as usize).sum();
+    let mut facts = Vec::with_capacity(events);
+    for record in &records.0 {
+        let numbers = Numbers::of(record, texts)?;
+        let name = &record.head.account;
+        let account = Account { name, text: texts.intern(name.as_str()) };
+        record.each_event(|event| {
+            let id = identifier.event(name, &event.named());
+            let delivery = identifier.delivery(name, event.message_id, event.recipient);
+            facts.push(fact(
+                event,
+                &numbers,
+                Identities { account, accepted_at: record.head.accepted_at, id, delivery },
+            )?);
+            Ok(())
+        })?;
+    }
+    Ok(facts)
+}
+
+/// The batch's numbers of what a record's events share, by their places there.
+struct Numbers {
+    texts: Vec<TextId>,
+    fields: Vec<FieldsId>,
+}
+
+impl Numbers {
+    fn of<'s>(record: &'s Record<'s>, texts: &mut Texts<'s>) -> Result<Self, RecordError> {
+        let numbers: Vec<TextId> = record.shared.texts.iter().map(|text| texts.intern(text)).collect();
+        let text = |place: u32| numbers.get(place as usize).copied().ok_or(RecordError::Text);
+        let mut fields = Vec::with_capacity(record.shared.fields.len());
+        let mut set: Vec<Field> = Vec::new();
+        for stored in &record.shared.fields {
+            set.clear();
+            for (name, value) in stored {
+                set.push((text(*name)?, text(*value)?));
+            }
+            fields.push(texts.intern_fields(&set));
+        }
+        Ok(Self { texts: numbers, fields })
+    }
+
+    fn text(&self, place: u32) -> Result<TextId, RecordError> {
+        self.texts.get(place as usize).copied().ok_or(RecordError::Text)
+    }
+}
+
+/// What an event does not say by itself.
+#[derive(Clone, Copy)]
+struct Identities<'s> {
+    account: Account<'s>,
+    accepted_at: Millis,
+    id: EventId,
+    delivery: DeliveryKey,
+}
+
+fn fact<'s>(event: Stored<'s>, numbers: &Numbers, identities: Identities<'s>) -> Result<Fact<'s>, RecordError> {
+    let Identities { account, accepted_at, id, delivery } = identities;
+    Ok(Fact {
+        account,
+        accepted_at,
+        id,
+        delivery,
+        kind: event.kind,
+        time: event.time,
+        machine: event.machine,
+        class: event.class,
+        method: event.method,
+        message_id: event.message_id,
+        recipient: event.recipient,
+        source_id: event.event_id,
+        url: event.url,
+        reason: event.reason,
+        sender: numbers.text(event.sender)?,
+        subject: numbers.text(event.subject)?,
+        campaign: numbers.text(event.campaign)?,
+        fields: numbers.fields.get(event.fields as usize).copied().ok_or(RecordError::Text)?,
+    })
+}

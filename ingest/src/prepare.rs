@@ -1,0 +1,92 @@
+//! Computes a batch: from a range of the spool to the blocks for the tables and the changes of the ledger. Reads, writes nothing.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use schema::{Identifier, Millis};
+
+use crate::{
+    batch::Batch,
+    fact::{BatchError, Facts, Records},
+    ledger::{Changes, Ledger, LedgerError, View},
+    rows::{Buffers, Insert, Stamp, inserts},
+    spool::{Range, Spool},
+    status::LastBatch,
+    texts::Texts,
+};
+
+/// A batch could not be computed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PrepareError {
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the spool cannot be read")]
+    Spool(#[from] std::io::Error),
+}
+
+/// A batch, computed.
+pub(crate) struct Prepared {
+    pub(crate) range: Range,
+    pub(crate) number: u64,
+    pub(crate) inserts: Vec<Insert>,
+    pub(crate) changes: Arc<Changes>,
+    pub(crate) summary: LastBatch,
+    /// Whether some of it may be in the tables: it was begun before a crash, or tried before.
+    pub(crate) repeated: AtomicBool,
+}
+
+/// What batches are computed from.
+pub(crate) struct Preparation {
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) ledger: Arc<Ledger>,
+    /// The ledger's name.
+    pub(crate) name: String,
+    pub(crate) identifier: Identifier,
+    pub(crate) buffers: Buffers,
+}
+
+impl Preparation {
+    /// Computes the batch of a range upon the ledger, or upon what it will hold once the batch before is committed.
+    pub(crate) fn prepare(&self, range: Range, ahead: Option<&Changes>, now: Millis) -> Result<Prepared, PrepareError> {
+        let frames = self.spool.read(range)?;
+        let view = View { ledger: &self.ledger, ahead };
+        let records = Records::open(&frames)?;
+        // The texts of the batch lie in the states, too, which therefore must live longer.
+        let states;
+        let mut texts = Texts::default();
+        let facts = Facts::distinct(&records, &mut texts, view, &self.identifier)?;
+        states = facts.states(view)?;
+        let mut batch = Batch::fold(facts, texts, &states, &self.identifier)?;
+        let number = number(&self.name, range);
+        let stamp = Stamp { ledger: &self.name, version: range.last, batch: number };
+        let inserts = inserts(&mut batch, stamp, &self.buffers);
+        let (changes, summary) = (Arc::new(batch.changes()?), summary(&batch, now));
+        drop(batch);
+        Ok(Prepared { range, number, inserts, changes, summary, repeated: AtomicBool::new(false) })
+    }
+
+    /// Takes back the memory of a batch that was written.
+    pub(crate) fn recycle(&self, batch: Prepared) {
+        for insert in batch.inserts {
+            self.buffers.give(insert.block.body);
+        }
+    }
+}
+
+/// Tells a batch from all others, of other ledgers too.
+fn number(ledger: &str, range: Range) -> u64 {
+    let hash = blake3::hash(format!("{ledger}:{}-{}", range.first, range.last).as_bytes());
+    u64::from_le_bytes(std::array::from_fn(|place| hash.as_bytes()[place]))
+}
+
+fn summary(batch: &Batch<'_>, at: Millis) -> LastBatch {
+    LastBatch {
+        at,
+        events: batch.facts.all.len() as u64,
+        duplicates: batch.facts.duplicates,
+        deliveries: batch.touched.len() as u64,
+        cells: batch.cube.cells().len() as u64,
+        millis: 0,
+    }
+}
