@@ -190,6 +190,7 @@ impl Ingest {
             store: Store { clickhouse, ledger: ledger.name()? },
             begun: ledger.begun()?,
             ledger: Arc::new(ledger),
+            ledger_dir: options.dir.join("ledger"),
             identifier,
             clock: Arc::clone(&clock),
             batch_events: options.batch_events,

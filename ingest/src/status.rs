@@ -91,6 +91,11 @@ impl Progress {
         self.applied.send_replace(position);
     }
 
+    /// The ledger was opened again and says how far it is.
+    pub(crate) fn reopened(&self, position: u64) {
+        self.applied.send_replace(position);
+    }
+
     pub(crate) fn failed(&self, error: &(dyn Error + 'static)) {
         let text = chain(error);
         let mut trouble = lock(&self.trouble);

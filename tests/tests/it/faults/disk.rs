@@ -66,6 +66,25 @@ fn a_full_disk_loses_nothing_and_needs_nobody() {
 }
 
 #[test]
+fn a_service_that_is_killed_on_a_full_disk_starts_when_there_is_room_again() {
+    let Some(disk) = SmallDisk::mount(MEBIBYTES) else {
+        eprintln!("mounting is not allowed here: the files' sizes are limited instead");
+        return with_limited_files(88);
+    };
+    let service = Service::with(&[("POSTLENS_DATA_DIR", disk.path().join("data").to_str().unwrap())]);
+    let restart = || {
+        service.kill();
+        for millis in [300, 1000, 2000] {
+            service.start_and_kill(Duration::from_millis(millis));
+        }
+        disk.clear();
+        service.restart();
+    };
+    survive(&service, 88, || disk.fill(), restart);
+    drop(service);
+}
+
+#[test]
 fn files_that_may_not_grow_lose_nothing_and_need_nobody() {
     with_limited_files(87);
 }
