@@ -1,26 +1,14 @@
 //! An engine that hangs: events are accepted until the queue is full, reports say that they cannot be made, and everything catches up.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
-use postlens_tests::{
-    check,
-    harness::{Body, Encoding, Service, is_alive, signal, until},
-};
+use postlens_tests::harness::{Body, Encoding, Service, is_alive, signal, until};
 
 use super::Account;
-use crate::{
-    budget::{FAULTY_RUN, is_soak},
-    refusals::refused,
-    traffic::{Work, count},
-};
+use crate::{budget::FAULTY_RUN, refusals::refused, traffic::Work};
 
 /// How long a report may take here.
 const REPORT: &str = "2s";
-/// How much longer we wait until we say that it took too long: on a busy machine everything does.
-const SLACK: Duration = Duration::from_secs(20);
 /// Longer than the supervisor watches an engine that does not answer.
 const REPLACED: Duration = Duration::from_mins(3);
 
@@ -58,11 +46,10 @@ fn a_hanging_engine_stops_reports_but_not_acceptance_and_everything_catches_up()
 fn unavailable(account: &Account) {
     let question = account.everything();
     for path in ["/v1/reports/summary", "/v1/reports/split?by=subject", "/v1/reports/series?interval=day&by=subject"] {
-        let started = Instant::now();
         let reply = account.client.get(path, &question.parameters());
         refused(&reply, 503, "reports-unavailable", path);
         assert!(reply.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{path}");
-        assert!(started.elapsed() < SLACK, "{path}: answered after {} s", started.elapsed().as_secs());
+        assert!(reply.text().contains("in the time that a report may take"), "{path}: {}", reply.text());
     }
 }
 
@@ -71,15 +58,11 @@ fn an_engine_that_hangs_for_good_is_replaced() {
     let service = Service::start();
     let account = Account::of(&service, 62, FAULTY_RUN);
     let work = Work::cut(&account.events, 1_000, 62);
-    for _ in 0..if is_soak() { 5 } else { 1 } {
-        let engine = service.engine();
-        thread::scope(|scope| {
-            scope.spawn(|| work.run(&account.client, 2));
-            signal(engine, "STOP");
-            until("the engine is replaced", REPLACED, || (!is_alive(engine)).then_some(()));
-        });
-        account.compare();
-    }
-    let tally = count(&account.name, &account.events);
-    check::summary(&account.client, &tally, &account.everything());
+    let engine = service.engine();
+    thread::scope(|scope| {
+        scope.spawn(|| work.run(&account.client, 2));
+        signal(engine, "STOP");
+        until("the engine is replaced", REPLACED, || (!is_alive(engine)).then_some(()));
+    });
+    account.compare();
 }
