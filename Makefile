@@ -17,7 +17,7 @@ demo: setup ## Start the service, load the sample events, show reports, serve un
 test: setup ## Run all tests
 	$(CARGO) test --workspace --locked
 
-soak: setup ## Make everything fail, over and over: hundreds of kills over millions of events (takes an hour)
+soak: setup ## Make everything fail, over and over: hundreds of kills over millions of events (takes half an hour)
 	POSTLENS_SOAK=1 $(CARGO) test --locked --package postlens-tests --test it faults:: -- --nocapture --test-threads=1
 
 check: setup ## Format, lints, documentation, tests and the API's specification, warnings denied

@@ -16,7 +16,11 @@ use tokio::sync::{
     oneshot, watch,
 };
 
-use super::{Entry, Queue, SpoolError, lock, segment::Segment};
+use super::{
+    SpoolError, lock,
+    queue::{Entry, Queue},
+    segment::Segment,
+};
 
 /// At most this much is written before a sync, so that the first client does not wait for ever.
 const COMMIT_BYTES: usize = 64 << 20;

@@ -6,12 +6,12 @@
 
 mod committer;
 mod quarantine;
+mod queue;
 mod recover;
 mod scan;
 mod segment;
 
 use std::{
-    collections::VecDeque,
     fs, io,
     path::{Path, PathBuf},
     sync::{
@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::{
     committer::{Append, Committer},
     quarantine::Quarantine,
+    queue::{Entry, Queue},
     recover::Recovered,
     segment::Segment,
 };
@@ -65,15 +66,6 @@ impl From<io::Error> for SpoolError {
     }
 }
 
-/// A record that waits to be applied.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    start: u64,
-    end: u64,
-    events: u32,
-    accepted_at: Millis,
-}
-
 /// A range of positions. It holds the records that end in it; between them may lie what is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
@@ -87,14 +79,6 @@ pub(crate) struct Waiting {
     pub(crate) bytes: u64,
     pub(crate) events: u64,
     pub(crate) oldest: Option<Millis>,
-}
-
-#[derive(Debug)]
-struct Queue {
-    entries: VecDeque<Entry>,
-    events: u64,
-    applied: u64,
-    segments: VecDeque<Segment>,
 }
 
 /// The spool. Share it by `Arc`.
@@ -268,48 +252,6 @@ impl Spool {
         if committer.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the spool's thread panicked");
         }
-    }
-}
-
-impl Entry {
-    fn length(&self) -> usize {
-        usize::try_from(self.end - self.start).expect("a record was in memory once")
-    }
-}
-
-impl Queue {
-    fn new(segments: VecDeque<Segment>, entries: VecDeque<Entry>) -> Self {
-        let events = entries.iter().map(|entry| u64::from(entry.events)).sum();
-        Self { entries, events, applied: 0, segments }
-    }
-
-    /// The records that end in the range, and the segments that they may lie in.
-    fn within(&self, range: Range) -> (Vec<Entry>, Vec<Segment>) {
-        let first = self.entries.partition_point(|entry| entry.end <= range.first);
-        let last = self.entries.partition_point(|entry| entry.end <= range.last);
-        let entries: Vec<Entry> = self.entries.range(first..last.max(first)).copied().collect();
-        let start = entries.first().map_or(range.last, |entry| entry.start);
-        let range = Range { first: start, ..range };
-        (entries, self.segments.iter().filter(|segment| segment.overlaps(range)).cloned().collect())
-    }
-
-    /// Forgets the records up to `position`; returns the segments that are not needed any more.
-    fn advance(&mut self, position: u64) -> Vec<Segment> {
-        while let Some(entry) = self.entries.front().filter(|entry| entry.end <= position) {
-            self.events -= u64::from(entry.events);
-            self.entries.pop_front();
-        }
-        self.applied = self.applied.max(position);
-        if self.entries.is_empty() {
-            // Whatever lies behind the last record is damaged, and waits for nothing.
-            self.applied = self.applied.max(self.segments.back().map_or(0, |segment| segment.end));
-        }
-        let mut done = Vec::new();
-        // The last segment is being written to; it stays.
-        while self.segments.len() > 1 && self.segments.front().is_some_and(|segment| segment.end <= self.applied) {
-            done.extend(self.segments.pop_front());
-        }
-        done
     }
 }
 

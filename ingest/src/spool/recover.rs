@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use super::{Entry, SpoolError, quarantine::Quarantine, scan, segment::Segment};
+use super::{SpoolError, quarantine::Quarantine, queue::Entry, scan, segment::Segment};
 use crate::record;
 
 /// The spool as it was found.

@@ -49,6 +49,6 @@ pub(crate) fn subjects() -> usize {
 }
 
 /// Whether the long form was asked for.
-pub(crate) fn is_soak() -> bool {
+fn is_soak() -> bool {
     std::env::var_os("POSTLENS_SOAK").is_some_and(|value| value == "1")
 }

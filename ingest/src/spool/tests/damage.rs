@@ -78,6 +78,9 @@ fn joined(batches: &[(Range, Vec<u8>)]) -> Vec<u8> {
 }
 
 proptest! {
+    // Every case syncs some fifty files.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn damage_in_the_midst_costs_only_the_records_that_it_hits(
         sizes in proptest::collection::vec(1..6_u32, 4..24),
