@@ -206,6 +206,14 @@ pub fn signal(id: u32, name: &str) {
     assert!(status.is_ok_and(|status| status.success()), "the process was there to get SIG{name}");
 }
 
+/// kill -9 of a process that may be gone already; waits until it is.
+pub(super) fn end(id: u32) {
+    let mut kill = Command::new("kill");
+    // An error means that it has ended already.
+    let _ = kill.args(["-KILL", &id.to_string()]).stderr(Stdio::null()).status();
+    until("a killed process is gone", STARTUP, || (!is_alive(id)).then_some(()));
+}
+
 /// Asks again and again until there is an answer; gives up after the limit.
 pub fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{
     client::Client,
-    process::{Process, children_of, postlens, signal, tail, until},
+    process::{Process, children_of, end, postlens, signal, tail, until},
 };
 
 /// The secret of every installation under test: the count must order identities as the service does.
@@ -236,6 +236,13 @@ impl Drop for Service {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("the end of the service's log:\n{}", tail(&self.log));
+        }
+        let Some(process) = self.process().take() else { return };
+        let engines = children_of(process.id());
+        process.kill();
+        // An engine that is still writing would keep the directory from being removed.
+        for (engine, _) in engines {
+            end(engine);
         }
     }
 }
