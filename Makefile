@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench
+.PHONY: help setup demo test soak check bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ demo: setup ## Start the service, load the sample events, show reports, serve un
 
 test: setup ## Run all tests
 	$(CARGO) test --workspace --locked
+
+soak: setup ## Make everything fail, over and over: hundreds of kills over millions of events (takes half an hour)
+	POSTLENS_SOAK=1 $(CARGO) test --locked --package postlens-tests --test it faults:: -- --nocapture --test-threads=1
 
 check: setup ## Format, lints, documentation, tests and the API's specification, warnings denied
 	$(CARGO) fmt --all --check

@@ -37,6 +37,7 @@ const BOOTSTRAP_ACCOUNT: &str = "default";
 /// When a part cannot be opened.
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     log_panics();
+    survive_file_limits()?;
     let stop = stop_signal()?;
     let listener = listen(&config).await?;
     secret::make_private_dir(&config.data_dir)?;
@@ -56,7 +57,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         drawing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, NonZeroUsize::get))),
         limits: Limits {
             body_timeout: config.ingest.body_timeout.0,
-            report: query::Limits { time: config.reports.timeout.0, ..query::Limits::default() },
+            report_timeout: config.reports.timeout.0,
+            report: query::Limits { time: config.reports.timeout.0 * 9 / 10, ..query::Limits::default() },
         },
         clock,
     };
@@ -137,6 +139,12 @@ fn log_panics() {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "a panic: this is a defect");
     }));
+}
+
+/// Makes a write beyond the limit of a file's size an error like that of a full disk; otherwise it would end the process.
+fn survive_file_limits() -> std::io::Result<()> {
+    // Once asked for, the signal is caught for as long as the process lives.
+    signal(SignalKind::from_raw(libc::SIGXFSZ)).map(drop)
 }
 
 /// Over when the process is asked to stop.

@@ -31,6 +31,8 @@ pub(crate) struct AppState {
 pub(crate) struct Limits {
     /// How long a client may take to send a body.
     pub(crate) body_timeout: Duration,
+    /// How long a client waits for a report at most.
+    pub(crate) report_timeout: Duration,
     /// What a report may cost.
     pub(crate) report: query::Limits,
 }

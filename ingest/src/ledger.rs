@@ -36,6 +36,13 @@ pub enum LedgerError {
     Contents(#[from] postcard::Error),
 }
 
+impl LedgerError {
+    /// Whether the ledger takes nothing more until it is opened again, because what is on disk after a failure is unknown.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Store(fjall::Error::Poisoned))
+    }
+}
+
 /// The ledger's store. Everything is in one keyspace, for only within one can a sorted file become visible whole.
 pub(crate) struct Ledger {
     database: Database,

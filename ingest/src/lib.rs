@@ -151,7 +151,7 @@ impl From<SpoolError> for IngestError {
         match error {
             SpoolError::Full { waiting, limit } => Self::SpoolFull { waiting_bytes: waiting, limit },
             SpoolError::Closed => Self::Closed,
-            SpoolError::Disk(_) | SpoolError::Damaged { .. } => Self::Spool(error),
+            SpoolError::Disk(_) | SpoolError::Unreadable { .. } => Self::Spool(error),
         }
     }
 }
@@ -201,6 +201,7 @@ impl Ingest {
                 identifier,
                 buffers: Buffers::default(),
             }),
+            ledger_dir: options.dir.join("ledger"),
             clock: Arc::clone(&clock),
             batch_events: options.batch_events,
             progress: Arc::clone(&progress),
@@ -259,6 +260,7 @@ impl Ingest {
         Status {
             spool_bytes: waiting.bytes,
             spool_limit: self.0.spool.limit(),
+            quarantined_bytes: self.0.spool.quarantined(),
             events_waiting: waiting.events,
             oldest_waiting: waiting.oldest,
             last_batch,

@@ -19,6 +19,8 @@ pub struct Status {
     pub spool_bytes: u64,
     /// Bytes that may wait before new events are refused.
     pub spool_limit: u64,
+    /// Damaged bytes of the spool that were put aside; events in them are not in the reports.
+    pub quarantined_bytes: u64,
     /// Events that wait in the spool.
     pub events_waiting: u64,
     /// When the oldest of them was accepted.
@@ -86,6 +88,11 @@ impl Progress {
 
     pub(crate) fn advance(&self, position: u64, batch: LastBatch) {
         *lock(&self.last) = Some(batch);
+        self.applied.send_replace(position);
+    }
+
+    /// The ledger was opened again and says how far it is.
+    pub(crate) fn reopened(&self, position: u64) {
         self.applied.send_replace(position);
     }
 

@@ -5,8 +5,11 @@
 //! 3. The new states and the spool's cursor are committed in one ledger transaction.
 //!
 //! While a batch is being inserted, the next one is computed upon the states that it leaves.
+//!
+//! After its disk failed the ledger takes nothing more. Then it is opened again, and the writer goes on as after a restart.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -18,9 +21,10 @@ use schema::Clock;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
-    ledger::{Changes, Held, LedgerError},
+    fact::BatchError,
+    ledger::{Changes, Held, Ledger, LedgerError},
     prepare::{Preparation, PrepareError, Prepared},
-    rows::{Insert, Table},
+    rows::{Buffers, Insert, Table},
     spool::Range,
     status::{LastBatch, Progress},
     store::{Delivered, Store, StoreError},
@@ -51,8 +55,30 @@ enum WriteError {
     Panicked(#[from] tokio::task::JoinError),
 }
 
+impl WriteError {
+    /// Whether the ledger takes nothing more until it is opened again.
+    fn breaks_ledger(&self) -> bool {
+        match self {
+            Self::Ledger(error)
+            | Self::Prepare(PrepareError::Ledger(error) | PrepareError::Batch(BatchError::Ledger(error))) => {
+                error.is_lasting()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Why the writer stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Closed,
+    LedgerBroken,
+}
+
 pub(crate) struct Writer {
     pub(crate) preparation: Arc<Preparation>,
+    /// Where the ledger lies.
+    pub(crate) ledger_dir: PathBuf,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) batch_events: u64,
@@ -66,9 +92,18 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Works until it is told to close and nothing waits, or nothing can be applied any more.
-    pub(crate) async fn run(self) {
-        if self.retry(|| async { Ok(schema::migrate(&self.store.clickhouse).await?) }).await.is_none() {
-            return;
+    pub(crate) async fn run(mut self) {
+        while self.work().await == End::LedgerBroken {
+            match self.reopen().await {
+                Some(writer) => self = writer,
+                None => return,
+            }
+        }
+    }
+
+    async fn work(&self) -> End {
+        if self.retry(|| async { Ok(schema::migrate(&self.store.clickhouse).await?) }).await.is_err() {
+            return End::Closed;
         }
         let mut begun = self.begun;
         let mut durable = self.preparation.spool.durable();
@@ -81,43 +116,79 @@ impl Writer {
                 }
                 let Some(range) = begun.take().or_else(|| self.following(self.progress.applied())) else {
                     if *closing.borrow() {
-                        return;
+                        return End::Closed;
                     }
                     tokio::select! {
-                        changed = durable.changed() => if changed.is_err() { return },
+                        changed = durable.changed() => if changed.is_err() { return End::Closed },
                         _ = closing.changed() => {}
                     }
                     continue;
                 };
-                prepared = self.retry(|| self.prepare(range, None)).await;
+                match self.retry(|| self.prepare(range, None)).await {
+                    Ok(batch) => prepared = Some(batch),
+                    Err(end) => return end,
+                }
             }
-            let Some(batch) = prepared.take() else { return };
+            let Some(batch) = prepared.take() else { continue };
             match self.retry(|| self.apply(&batch)).await {
-                Some(ahead) => prepared = ahead,
-                None => return,
+                Ok(ahead) => prepared = ahead,
+                Err(end) => return end,
             }
             self.preparation.recycle(batch);
         }
     }
 
-    /// Tries until it works; `None` when the service closes meanwhile.
-    async fn retry<T, F: Future<Output = Result<T, WriteError>>>(&self, mut work: impl FnMut() -> F) -> Option<T> {
+    /// Tries until it works, the service closes, or the ledger is broken.
+    async fn retry<T, F: Future<Output = Result<T, WriteError>>>(&self, mut work: impl FnMut() -> F) -> Result<T, End> {
         let mut wait = RETRY.0;
         loop {
             match work().await {
                 Ok(value) => {
                     self.progress.recovered();
-                    return Some(value);
+                    return Ok(value);
                 }
-                Err(error) => self.progress.failed(&error),
+                Err(error) => {
+                    self.progress.failed(&error);
+                    if error.breaks_ledger() {
+                        return Err(End::LedgerBroken);
+                    }
+                }
             }
-            let mut closing = self.closing.clone();
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                _ = closing.wait_for(|closing| *closing) => return None,
+            if closes_within(wait, &self.closing).await {
+                return Err(End::Closed);
             }
             wait = (wait * 2).min(RETRY.1);
         }
+    }
+
+    /// Opens the ledger again, as soon as its disk allows; `None` when the service closes meanwhile.
+    async fn reopen(self) -> Option<Self> {
+        tracing::warn!("the ledger's disk failed; the ledger is opened again, and its last batch is looked at");
+        let (spool, identifier) = (Arc::clone(&self.preparation.spool), self.preparation.identifier.clone());
+        let (name, preparation) = (self.preparation.name.clone(), self.preparation);
+        let mut opening = spawn_blocking(move || drop(preparation)).await.is_ok();
+        let mut wait = RETRY.0;
+        while opening {
+            let dir = self.ledger_dir.clone();
+            let opened = spawn_blocking(move || {
+                let ledger = Ledger::open(&dir)?;
+                Ok::<_, LedgerError>((ledger.cursor()?, ledger.begun()?, ledger))
+            });
+            match opened.await.map_err(WriteError::from).and_then(|opened| Ok(opened?)) {
+                Ok((cursor, begun, ledger)) => {
+                    // What was said to have failed may be there: the ledger on disk decides.
+                    spool.applied(cursor);
+                    self.progress.reopened(cursor);
+                    let (ledger, buffers) = (Arc::new(ledger), Buffers::default());
+                    let preparation = Arc::new(Preparation { spool, ledger, name, identifier, buffers });
+                    return Some(Self { preparation, begun, ..self });
+                }
+                Err(error) => self.progress.failed(&error),
+            }
+            opening = !closes_within(wait, &self.closing).await;
+            wait = (wait * 2).min(RETRY.1);
+        }
+        None
     }
 
     /// Lets acceptance go first while bodies are coming in, but not for longer than `LAG`.
@@ -168,6 +239,13 @@ impl Writer {
         // Should the next batch not have been computed, it is tried again on its own.
         Ok(ahead.unwrap_or(None))
     }
+}
+
+/// Waits; true when the service closes meanwhile.
+async fn closes_within(wait: Duration, closing: &watch::Receiver<bool>) -> bool {
+    let mut closing = closing.clone();
+    // A sender that is gone closes, too.
+    tokio::time::timeout(wait, closing.wait_for(|closing| *closing)).await.is_ok()
 }
 
 fn count_blocks(held: &mut Held, inserts: &[Insert]) {

@@ -18,7 +18,7 @@ use crate::{
 /// The state of ingestion.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
-    "spool_bytes": 1_048_576, "spool_limit": 4_294_967_296_u64, "events_waiting": 5213, "oldest_waiting_ms": 840,
+    "spool_bytes": 1_048_576, "spool_limit": 4_294_967_296_u64, "quarantined_bytes": 0, "events_waiting": 5213, "oldest_waiting_ms": 840,
     "last_batch": {"at": "2026-11-20T14:03:07.123Z", "events": 65000, "duplicates": 536, "deliveries": 31000, "cells": 4100, "ms": 210},
     "error": null
 }))]
@@ -27,6 +27,8 @@ pub(crate) struct IngestStatus {
     spool_bytes: u64,
     /// Bytes that may wait before new events are answered 503.
     spool_limit: u64,
+    /// Damaged bytes of the queue that were put aside, in `DATA_DIR/spool/quarantine`: events in them are not in the reports.
+    quarantined_bytes: u64,
     /// Events that are on disk and not in the reports yet.
     events_waiting: u64,
     /// How long ago the oldest of them was accepted, in milliseconds; null when none waits.
@@ -71,6 +73,7 @@ impl IngestStatus {
         Self {
             spool_bytes: status.spool_bytes,
             spool_limit: status.spool_limit,
+            quarantined_bytes: status.quarantined_bytes,
             events_waiting: status.events_waiting,
             oldest_waiting_ms: status.oldest_waiting.map(age),
             last_batch: status.last_batch.map(AppliedBatch::from),

@@ -44,7 +44,11 @@ impl Bench {
             clickhouse,
             admission,
             drawing: Arc::new(Semaphore::new(1)),
-            limits: Limits { body_timeout: Duration::from_mins(1), report: query::Limits::default() },
+            limits: Limits {
+                body_timeout: Duration::from_mins(1),
+                report_timeout: Duration::from_mins(1),
+                report: query::Limits::default(),
+            },
             clock,
         };
         Self { router: router(state.clone()), state, _dir: dir }

@@ -16,7 +16,11 @@ use tokio::sync::{
     oneshot, watch,
 };
 
-use super::{Entry, Queue, SpoolError, lock, segment::Segment};
+use super::{
+    SpoolError, lock,
+    queue::{Entry, Queue},
+    segment::Segment,
+};
 
 /// At most this much is written before a sync, so that the first client does not wait for ever.
 const COMMIT_BYTES: usize = 64 << 20;
@@ -38,6 +42,8 @@ pub(super) struct Committer {
     file: File,
     start: u64,
     end: u64,
+    /// A failed write left something behind the end that has to be cut off before the next one.
+    torn: bool,
     /// A failed sync leaves unknown what is on disk: nothing more is promised until a restart has looked.
     failed: Option<Arc<io::Error>>,
 }
@@ -46,11 +52,9 @@ impl Committer {
     pub(super) fn new(
         dir: &Path,
         segment_bytes: u64,
-        queue: Arc<Mutex<Queue>>,
-        reserved: Arc<AtomicU64>,
-        durable: watch::Sender<u64>,
+        end: u64,
+        (queue, reserved, durable): (Arc<Mutex<Queue>>, Arc<AtomicU64>, watch::Sender<u64>),
     ) -> Result<Self, SpoolError> {
-        let end = *durable.borrow();
         let last = lock(&queue).segments.back().cloned();
         let (file, start) = if let Some(segment) = last {
             let mut file = File::options().write(true).open(&segment.path)?;
@@ -61,7 +65,8 @@ impl Committer {
             lock(&queue).segments.push_back(Segment::at(dir, end));
             (file, end)
         };
-        Ok(Self { dir: dir.to_owned(), segment_bytes, queue, reserved, durable, file, start, end, failed: None })
+        let dir = dir.to_owned();
+        Ok(Self { dir, segment_bytes, queue, reserved, durable, file, start, end, torn: false, failed: None })
     }
 
     /// Works until the spool is closed.
@@ -97,10 +102,12 @@ impl Committer {
         {
             let mut queue = lock(&self.queue);
             for append in &group {
+                let start = self.end;
                 self.end += append.frame.len() as u64;
                 ends.push(self.end);
                 queue.events += u64::from(append.events);
                 queue.entries.push_back(Entry {
+                    start,
                     end: self.end,
                     events: append.events,
                     accepted_at: append.accepted_at,
@@ -116,26 +123,35 @@ impl Committer {
         }
     }
 
-    /// Writes and syncs; what was half written is cut off again.
+    /// Writes and syncs; what was half written is cut off again, at the latest before the next write.
     fn write(&mut self, group: &[Append]) -> io::Result<()> {
         if let Some(error) = &self.failed {
             return Err(io::Error::new(error.kind(), Arc::clone(error)));
         }
+        if self.torn {
+            self.cut()?;
+        }
         if self.end - self.start >= self.segment_bytes {
             self.rotate()?;
         }
-        let written = group.iter().try_for_each(|append| self.file.write_all(&append.frame));
-        if let Err(error) = written {
-            let whole = self.end - self.start;
-            let cut = self.file.set_len(whole).and_then(|()| self.file.seek(SeekFrom::Start(whole)));
-            if let Err(error) = cut {
-                self.failed = Some(Arc::new(error));
+        if let Err(error) = group.iter().try_for_each(|append| self.file.write_all(&append.frame)) {
+            self.torn = true;
+            if let Err(error) = self.cut() {
+                tracing::warn!(%error, "a record that was half written is cut off before the next one");
             }
             return Err(error);
         }
         self.file.sync_data().inspect_err(|error| {
             self.failed = Some(Arc::new(io::Error::new(error.kind(), "a sync failed; restart the service")));
         })
+    }
+
+    fn cut(&mut self) -> io::Result<()> {
+        let whole = self.end - self.start;
+        self.file.set_len(whole)?;
+        self.file.seek(SeekFrom::Start(whole))?;
+        self.torn = false;
+        Ok(())
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -146,8 +162,9 @@ impl Committer {
     }
 }
 
+/// Creates the segment that begins at the end of all others. One that is there already was left by a try that failed half-way.
 fn create(dir: &Path, start: u64) -> io::Result<File> {
-    let file = File::create_new(Segment::at(dir, start).path)?;
+    let file = File::create(Segment::at(dir, start).path)?;
     File::open(dir)?.sync_all()?;
     Ok(file)
 }

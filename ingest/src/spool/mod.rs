@@ -1,13 +1,17 @@
 //! The durable queue between acceptance and the tables: an append-only log of checksummed records in segment files.
 //!
 //! Positions are bytes since the spool's beginning and never repeat. A client is answered after its record is on disk; all records
-//! that wait at that moment share one sync (group commit). What the ledger has applied is deleted, a segment at a time.
+//! that wait at that moment share one sync (group commit). What the ledger has applied is deleted, a segment at a time. What is damaged
+//! is skipped and kept in quarantine; all other records keep their positions.
 
 mod committer;
+mod quarantine;
+mod queue;
+mod recover;
+mod scan;
 mod segment;
 
 use std::{
-    collections::VecDeque,
     fs, io,
     path::{Path, PathBuf},
     sync::{
@@ -22,8 +26,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
     committer::{Append, Committer},
+    quarantine::Quarantine,
+    queue::{Entry, Queue},
+    recover::Recovered,
     segment::Segment,
 };
+use crate::record;
 
 /// Why the spool did not take a record, or could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +50,12 @@ pub enum SpoolError {
     /// The spool is closed.
     #[error("the spool is closed")]
     Closed,
-    /// A record before the last one does not match its checksum.
-    #[error("segment {} is damaged at byte {offset}", segment.display())]
-    Damaged {
+    /// A record matches its checksum and is of a form that is not known here.
+    #[error("the record at byte {offset} of {} cannot be read: a newer Postlens wrote it", segment.display())]
+    Unreadable {
         /// The file.
         segment: PathBuf,
-        /// The damaged record's first byte in it.
+        /// The record's first byte in it.
         offset: u64,
     },
 }
@@ -58,15 +66,7 @@ impl From<io::Error> for SpoolError {
     }
 }
 
-/// A record that waits to be applied.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    end: u64,
-    events: u32,
-    accepted_at: Millis,
-}
-
-/// A range of whole records.
+/// A range of positions. It holds the records that end in it; between them may lie what is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) first: u64,
@@ -81,14 +81,6 @@ pub(crate) struct Waiting {
     pub(crate) oldest: Option<Millis>,
 }
 
-#[derive(Debug)]
-struct Queue {
-    entries: VecDeque<Entry>,
-    events: u64,
-    applied: u64,
-    segments: VecDeque<Segment>,
-}
-
 /// The spool. Share it by `Arc`.
 #[derive(Debug)]
 pub(crate) struct Spool {
@@ -96,23 +88,31 @@ pub(crate) struct Spool {
     /// Where the next record will end up at the earliest: what is on disk and what is on its way.
     reserved: Arc<AtomicU64>,
     queue: Arc<Mutex<Queue>>,
+    quarantine: Quarantine,
     durable: watch::Receiver<u64>,
     appends: Mutex<Option<mpsc::UnboundedSender<Append>>>,
     committer: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 impl Spool {
-    /// Opens the spool in `dir`, everything before `applied` being in the tables already. A record that a crash tore is cut off.
+    /// Opens the spool in `dir`, everything before `applied` being in the tables already. A record that a crash tore is cut off, what
+    /// is damaged otherwise is put into quarantine.
     pub(crate) fn open(dir: &Path, applied: u64, limit: u64, segment_bytes: u64) -> Result<Self, SpoolError> {
         fs::create_dir_all(dir)?;
-        let (segments, entries) = segment::recover(dir, applied)?;
+        let quarantine = Quarantine::of(dir)?;
+        let Recovered { segments, entries } = recover::recover(dir, applied, &quarantine)?;
         let end = segments.back().map_or(applied, |segment| segment.end);
-        let events = entries.iter().map(|entry| u64::from(entry.events)).sum();
-        let queue = Arc::new(Mutex::new(Queue { entries, events, applied, segments }));
-        let (durable_sender, durable) = watch::channel(end);
+        // Damage at the end is never applied: nobody must wait for it.
+        let (durable_sender, durable) = watch::channel(entries.back().map_or(applied, |entry| entry.end));
+        let mut queue = Queue::new(segments, entries);
+        for segment in queue.advance(applied) {
+            fs::remove_file(&segment.path)?;
+        }
+        let queue = Arc::new(Mutex::new(queue));
         let (appends, receiver) = mpsc::unbounded_channel();
         let reserved = Arc::new(AtomicU64::new(end));
-        let committer = Committer::new(dir, segment_bytes, Arc::clone(&queue), Arc::clone(&reserved), durable_sender)?;
+        let shared = (Arc::clone(&queue), Arc::clone(&reserved), durable_sender);
+        let committer = Committer::new(dir, segment_bytes, end, shared)?;
         let committer = thread::Builder::new()
             .name("spool".into())
             .spawn(move || committer.run(receiver))
@@ -121,6 +121,7 @@ impl Spool {
             limit,
             reserved,
             queue,
+            quarantine,
             durable,
             appends: Mutex::new(Some(appends)),
             committer: Mutex::new(Some(committer)),
@@ -171,22 +172,41 @@ impl Spool {
         last.map(|last| Range { first, last })
     }
 
-    /// The bytes of a range: whole frames.
+    /// The whole records of a range, one after the other. One that was damaged since the spool was opened is left out.
     pub(crate) fn read(&self, range: Range) -> io::Result<Vec<u8>> {
-        let segments: Vec<Segment> = lock(&self.queue)
-            .segments
-            .iter()
-            .filter(|segment| segment.end > range.first && segment.start < range.last)
-            .cloned()
-            .collect();
-        let mut bytes = Vec::with_capacity(usize::try_from(range.last - range.first).unwrap_or(0));
-        for segment in segments {
-            segment.read(range, &mut bytes)?;
+        let (entries, segments) = lock(&self.queue).within(range);
+        let length: usize = entries.iter().map(Entry::length).sum();
+        let mut bytes = Vec::with_capacity(length);
+        for run in entries.chunk_by(|one, next| one.end == next.start) {
+            let run = Range { first: run[0].start, last: run[run.len() - 1].end };
+            for segment in segments.iter().filter(|segment| segment.overlaps(run)) {
+                segment.read(run, &mut bytes)?;
+            }
         }
-        if bytes.len() as u64 == range.last - range.first {
-            Ok(bytes)
-        } else {
-            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the spool's segments do not hold the whole batch"))
+        if bytes.len() != length {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the spool's segments do not hold the whole batch",
+            ));
+        }
+        self.take_out_damaged(&entries, &segments, &mut bytes);
+        Ok(bytes)
+    }
+
+    /// Puts records that do not match their checksums into quarantine.
+    fn take_out_damaged(&self, entries: &[Entry], segments: &[Segment], bytes: &mut Vec<u8>) {
+        let mut place = 0;
+        for entry in entries {
+            let end = place + entry.length();
+            let frame = &bytes[place..end];
+            if record::payload(frame).is_some_and(|payload| record::FRAME + payload.len() == frame.len()) {
+                place = end;
+                continue;
+            }
+            for segment in segments.iter().filter(|segment| segment.holds(entry.start)) {
+                self.quarantine.put(&segment.path, entry.start - segment.start, entry.start, frame);
+            }
+            bytes.drain(place..end);
         }
     }
 
@@ -215,6 +235,11 @@ impl Spool {
         self.limit
     }
 
+    /// How many damaged bytes lie in quarantine.
+    pub(crate) fn quarantined(&self) -> u64 {
+        self.quarantine.bytes()
+    }
+
     /// Tells the end of what is on disk, as it moves.
     pub(crate) fn durable(&self) -> watch::Receiver<u64> {
         self.durable.clone()
@@ -227,22 +252,6 @@ impl Spool {
         if committer.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the spool's thread panicked");
         }
-    }
-}
-
-impl Queue {
-    fn advance(&mut self, position: u64) -> Vec<Segment> {
-        while let Some(entry) = self.entries.front().filter(|entry| entry.end <= position) {
-            self.events -= u64::from(entry.events);
-            self.entries.pop_front();
-        }
-        self.applied = self.applied.max(position);
-        let mut done = Vec::new();
-        // The last segment is being written to; it stays.
-        while self.segments.len() > 1 && self.segments.front().is_some_and(|segment| segment.end <= position) {
-            done.extend(self.segments.pop_front());
-        }
-        done
     }
 }
 

@@ -3,11 +3,17 @@
 mod answer;
 mod binary;
 mod client;
+mod disk;
+mod engine;
 mod process;
+mod proxy;
 mod service;
 
 pub use answer::{Group, Receipt, Remainder, Report, Row};
 pub use binary::{binary, repository};
 pub use client::{Body, Client, Encoding, Reply};
-pub use process::{Process, children_of, is_alive, until};
+pub use disk::{SmallDisk, limit_file_size};
+pub use engine::Engine;
+pub use process::{Process, children_of, is_alive, signal, until};
+pub use proxy::{Fault, Proxy};
 pub use service::{SECRET, Service};

@@ -20,12 +20,13 @@ const STARTUP: Duration = Duration::from_mins(2);
 pub struct Process {
     child: Child,
     guard: Guard,
+    address: mpsc::Receiver<String>,
     url: String,
 }
 
 impl Process {
-    /// Starts it and waits until it listens. What it prints is appended to `log`.
-    pub(super) fn start(directory: &Path, environment: &[(String, String)], log: &Path) -> Self {
+    /// Starts it. What it prints is appended to `log`.
+    pub(super) fn spawn(directory: &Path, environment: &[(String, String)], log: &Path) -> Self {
         let append = || OpenOptions::new().create(true).append(true).open(log).expect("the log can be written");
         let mut child = serve(directory, environment)
             .stdin(Stdio::null())
@@ -35,8 +36,13 @@ impl Process {
             .expect("the built binary starts");
         let guard = Guard::over(child.id(), directory);
         let address = listen(&mut child, append());
-        let mut process = Self { child, guard, url: String::new() };
-        match address.recv_timeout(STARTUP) {
+        Self { child, guard, address, url: String::new() }
+    }
+
+    /// Starts it and waits until it listens.
+    pub(super) fn start(directory: &Path, environment: &[(String, String)], log: &Path) -> Self {
+        let mut process = Self::spawn(directory, environment, log);
+        match process.address.recv_timeout(STARTUP) {
             Ok(url) => process.url = url,
             Err(error) => panic!("the service did not start ({error}): {}", tail(log)),
         }
@@ -68,10 +74,14 @@ impl Process {
     /// SIGTERM; answers its exit code.
     #[must_use]
     pub fn terminate(mut self) -> Option<i32> {
-        let status = Command::new("kill").args(["-TERM", &self.id().to_string()]).status();
-        assert!(status.is_ok_and(|status| status.success()), "the service was there to be stopped");
+        signal(self.id(), "TERM");
         let status = self.child.wait().expect("a child can be waited for");
         status.code()
+    }
+
+    /// Waits until it ends by itself; answers its exit code.
+    pub(super) fn end_by_itself(mut self, limit: Duration) -> Option<i32> {
+        until("the service ends by itself", limit, || self.child.try_wait().expect("a child can be asked")).code()
     }
 
     fn end(&mut self) {
@@ -188,6 +198,20 @@ fn state(id: u32) -> Option<(String, u32)> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut words = rest.split(' ');
     Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
+}
+
+/// Sends a signal to a process, which must be there.
+pub fn signal(id: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "the process was there to get SIG{name}");
+}
+
+/// kill -9 of a process that may be gone already; waits until it is.
+pub(super) fn end(id: u32) {
+    let mut kill = Command::new("kill");
+    // An error means that it has ended already.
+    let _ = kill.args(["-KILL", &id.to_string()]).stderr(Stdio::null()).status();
+    until("a killed process is gone", STARTUP, || (!is_alive(id)).then_some(()));
 }
 
 /// Asks again and again until there is an answer; gives up after the limit.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{
     client::Client,
-    process::{Process, children_of, postlens, tail, until},
+    process::{Process, children_of, end, postlens, signal, tail, until},
 };
 
 /// The secret of every installation under test: the count must order identities as the service does.
@@ -54,6 +54,14 @@ impl Service {
     /// Starts a service with further settings, and does not wait until it is ready.
     #[must_use]
     pub fn starting_with(settings: &[(&str, &str)]) -> Self {
+        let service = Self::prepared_with(settings);
+        service.launch();
+        service
+    }
+
+    /// A service with further settings that was never started.
+    #[must_use]
+    pub fn prepared_with(settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::Builder::new().prefix("postlens-test-").tempdir().expect("there is room for tests");
         let hex = SECRET.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let data = directory.path().join("data").to_string_lossy().into_owned();
@@ -63,15 +71,13 @@ impl Service {
             ("POSTLENS_BOOTSTRAP_KEY".to_owned(), BOOTSTRAP_KEY.to_owned()),
         ];
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let service = Self {
+        Self {
             process: Mutex::new(None),
             url: Arc::default(),
             environment: Mutex::new(environment),
             log: directory.path().join("log"),
             directory,
-        };
-        service.launch();
-        service
+        }
     }
 
     /// Changes a setting, an environment variable, from the next start on.
@@ -98,6 +104,30 @@ impl Service {
     pub fn terminate(&self) -> Option<i32> {
         let process = self.process().take().expect("the service runs");
         process.terminate()
+    }
+
+    /// SIGTERM to the service, and kill -9 in the midst of its end.
+    pub fn terminate_and_kill(&self, after: Duration) {
+        let process = self.process().take().expect("the service runs");
+        signal(process.id(), "TERM");
+        thread::sleep(after);
+        process.kill();
+    }
+
+    /// Starts it again after its end, and kills it in the midst of its start.
+    pub fn start_and_kill(&self, after: Duration) {
+        let process = Process::spawn(self.directory.path(), &self.environment(), &self.log);
+        thread::sleep(after);
+        process.kill();
+    }
+
+    /// Starts another service with the same settings, which must end by itself; answers its exit code and what it wrote.
+    #[must_use]
+    pub fn another(&self) -> (Option<i32>, String) {
+        let log = self.directory.path().join("log of another");
+        let process = Process::spawn(self.directory.path(), &self.environment(), &log);
+        let code = process.end_by_itself(PATIENCE);
+        (code, std::fs::read_to_string(log).expect("it has a log"))
     }
 
     /// Starts it again after its end, and waits until it is ready.
@@ -206,6 +236,13 @@ impl Drop for Service {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("the end of the service's log:\n{}", tail(&self.log));
+        }
+        let Some(process) = self.process().take() else { return };
+        let engines = children_of(process.id());
+        process.kill();
+        // An engine that is still writing would keep the directory from being removed.
+        for (engine, _) in engines {
+            end(engine);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! How much the suite does: sizes, numbers of cases and limits of time, all in one place. Together they keep it within a few
-//! minutes on two cores.
+//! minutes on two cores; with `POSTLENS_SOAK=1` (`make soak`) faults get hours instead of minutes.
 
 use std::time::Duration;
 
@@ -10,11 +10,6 @@ pub(crate) const CLIENTS: u64 = 8;
 /// The largest batch that they report.
 pub(crate) const LARGEST_BATCH: usize = 5_000;
 
-/// Distinct events of a run in the midst of which something is killed.
-pub(crate) const KILLED_RUN: usize = 60_000;
-/// How often it is killed.
-pub(crate) const KILLS: usize = 10;
-
 /// Random sets of events.
 pub(crate) const RANDOM_CASES: u32 = 64;
 /// Events of a random set.
@@ -24,3 +19,36 @@ pub(crate) const SHRINKING: Duration = Duration::from_mins(1);
 
 /// How long schemathesis looks for failures.
 pub(crate) const SCHEMATHESIS: Duration = Duration::from_mins(1);
+
+/// Distinct events of a run in the midst of which something fails.
+pub(crate) const FAULTY_RUN: usize = 15_000;
+
+/// Runs in which things are killed, one after the other, on one service.
+pub(crate) fn kill_rounds() -> usize {
+    if is_soak() { 20 } else { 1 }
+}
+
+/// Distinct events of each.
+pub(crate) fn killed_run() -> usize {
+    if is_soak() { 100_000 } else { 20_000 }
+}
+
+/// How often something is killed in each.
+pub(crate) fn kills() -> usize {
+    if is_soak() { 26 } else { 10 }
+}
+
+/// How often a start is cut short: the first one, and one with a full queue.
+pub(crate) fn short_starts() -> usize {
+    if is_soak() { 40 } else { 6 }
+}
+
+/// Distinct subjects within an hour.
+pub(crate) fn subjects() -> usize {
+    if is_soak() { 1_000_000 } else { 50_000 }
+}
+
+/// Whether the long form was asked for.
+fn is_soak() -> bool {
+    std::env::var_os("POSTLENS_SOAK").is_some_and(|value| value == "1")
+}

@@ -4,9 +4,10 @@
 
 mod bodies;
 mod budget;
+mod faults;
 mod formats;
 mod identities;
-mod kills;
+
 mod large_run;
 mod privacy;
 mod properties;

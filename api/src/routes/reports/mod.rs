@@ -6,6 +6,7 @@ mod schema;
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use query::{Presentation, ReportSpec, SeriesRequest, SpecError, SplitRequest, SummaryRequest, from_json, from_pairs};
+use tokio::time::timeout;
 
 use self::schema::{SeriesReport, SplitReport, SummaryReport};
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     extract::{Document, Pairs},
     negotiate,
     openapi::{PostedReportProblems, ReportProblems},
-    problem::Problem,
+    problem::{Kind, Problem},
     state::AppState,
 };
 
@@ -197,6 +198,14 @@ async fn report(
     let format = negotiate::format(asked.presentation.format, headers)?;
     let _entered = state.admission.enter(caller.account())?;
     let as_of = state.ingest.as_of();
-    let report = query::run(&state.clickhouse, caller.account(), &asked.spec, as_of, &state.limits.report).await?;
+    let making = query::run(&state.clickhouse, caller.account(), &asked.spec, as_of, &state.limits.report);
+    // ClickHouse gives up before that, unless it hangs.
+    let report = timeout(state.limits.report_timeout, making).await.map_err(|_| overdue())??;
     answer::of(report, format, &asked.presentation, &state.drawing).await
+}
+
+/// ClickHouse has let the report's time pass without a word.
+fn overdue() -> Problem {
+    let detail = "ClickHouse did not answer in the time that a report may take; try again, or ask for less";
+    Problem::new(Kind::ReportsUnavailable, detail).retry_after(5)
 }
