@@ -8,6 +8,7 @@ mod formats;
 mod identities;
 mod kills;
 mod large_run;
+mod metrics;
 mod privacy;
 mod properties;
 mod queue;
