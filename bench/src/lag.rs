@@ -18,6 +18,7 @@ use postlens_tests::harness::{Body, Client, Encoding, Report, Service};
 
 use crate::{
     load::{Target, http},
+    reports::percentile,
     traffic,
 };
 
@@ -74,7 +75,7 @@ pub(crate) fn measure(service: &Service, rate: f64) -> Lag {
     let mut times = times.into_inner().unwrap_or_else(PoisonError::into_inner);
     times.sort_unstable();
     let rate = body_events as f64 / PACE.as_secs_f64();
-    Lag { rate, samples: times.len(), p50: times[times.len() / 2], p99: times[times.len() * 99 / 100], waiting }
+    Lag { rate, samples: times.len(), p50: percentile(&times, 50), p99: percentile(&times, 99), waiting }
 }
 
 fn send(bodies: &[Vec<u8>], next: &AtomicUsize, target: &Target, start: Instant) {

@@ -46,8 +46,13 @@ pub(crate) struct Times {
 impl Times {
     fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
-        Self { runs: times.len(), p50: times[times.len() / 2], p95: times[times.len() * 95 / 100] }
+        Self { runs: times.len(), p50: percentile(&times, 50), p95: percentile(&times, 95) }
     }
+}
+
+/// The least of the sorted times that so many of a hundred do not exceed.
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[(sorted.len() * percent).div_ceil(100).max(1) - 1]
 }
 
 /// A question's times: ours, and theirs unless they could not answer.
