@@ -111,7 +111,7 @@ impl<A: Access> FromRequestParts<AppState> for Caller<A> {
 }
 
 /// The key in the header `Authorization: Bearer KEY`.
-fn bearer(headers: &HeaderMap) -> Result<Token, Problem> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Token, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(unauthenticated("send the header `Authorization: Bearer KEY`, once"));
@@ -123,7 +123,7 @@ fn bearer(headers: &HeaderMap) -> Result<Token, Problem> {
     token.ok_or_else(|| unauthenticated("send the header `Authorization: Bearer KEY`"))
 }
 
-fn unauthenticated(detail: &str) -> Problem {
+pub(crate) fn unauthenticated(detail: &str) -> Problem {
     let challenge = HeaderValue::from_static("Bearer realm=\"postlens\"");
     Problem::new(Kind::Unauthenticated, detail).header(header::WWW_AUTHENTICATE, challenge)
 }

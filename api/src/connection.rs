@@ -1,11 +1,11 @@
 //! Connections: accepted, served, and let go of when the service stops.
 //!
-//! A client has a bounded time to send a request's head, so that silent connections do not pile up.
+//! Every request knows its peer. A client has a bounded time to send a request's head, so that silent connections do not pile up.
 
-use std::{io, time::Duration};
+use std::{io, net::IpAddr, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{Request, body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -15,26 +15,31 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
+use tower::ServiceExt as _;
 
 /// How long a client may take to send a request's head, and how long a connection may lie idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where a request's connection comes from: a client, or a proxy before it. Requests carry it as an extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Serves until `stop` is over; then accepts no more, and waits for running requests as long as `patience` lasts.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, patience: Duration) {
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     pause_after(&error).await;
                     continue;
                 }
             },
         };
-        answer(stream, router.clone(), &graceful);
+        answer(stream, Peer(peer.ip()), router.clone(), &graceful);
     }
     drop(listener);
     let open = graceful.count();
@@ -44,13 +49,17 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
     }
 }
 
-fn answer(stream: TcpStream, router: Router, graceful: &GracefulShutdown) {
+fn answer(stream: TcpStream, peer: Peer, router: Router, graceful: &GracefulShutdown) {
     // An answer is written in one go; waiting to fill a packet would only delay it.
     let _ = stream.set_nodelay(true);
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -20,6 +20,7 @@ mod server;
 mod service;
 mod state;
 mod supervisor;
+mod telemetry;
 mod token;
 
 /// Many threads make and free many texts here: the system's allocator would keep several times what is in use.

@@ -48,7 +48,13 @@ impl Modify for Bearer {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("An API key, made by `postlens keys create` or `POST /v1/keys`."))
             .build();
-        document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
+        let metrics = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The setting `metrics.key`. No API key opens `/metrics`."))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+        components.add_security_scheme("metrics_key", SecurityScheme::Http(metrics));
     }
 }
 
@@ -82,6 +88,8 @@ problems! {
     /// A report asked by a document.
     PostedReportProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN NOT_ACCEPTABLE REQUEST_TIMEOUT PAYLOAD_TOO_LARGE
         UNSUPPORTED_MEDIA_TYPE UNPROCESSABLE_ENTITY TOO_MANY_REQUESTS INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Metrics.
+    MetricsProblems = UNAUTHORIZED INTERNAL_SERVER_ERROR;
     /// Readiness.
     ReadyProblems = INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
     /// Listing keys.

@@ -1,4 +1,4 @@
-//! What surrounds every request: its id, and one line in the log.
+//! What surrounds every request: its id, one line in the log, and one more in the count of requests.
 //!
 //! A line tells method, route, status, time, id, account and what went wrong. Never the path, the query, a header or a body: they
 //! may hold addresses, subjects and keys. The route is the pattern that matched.
@@ -15,7 +15,7 @@ use axum::{
     response::Response,
 };
 use rand::{RngExt as _, rng};
-use schema::AccountId;
+use schema::{AccountId, metrics::HTTP_REQUESTS_TOTAL};
 
 use crate::problem::Logged;
 
@@ -62,6 +62,11 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
 
     let status = response.status().as_u16();
     let route = route.as_deref().unwrap_or("(none)");
+    metrics::counter!(
+        HTTP_REQUESTS_TOTAL,
+        "route" => route.to_owned(), "method" => method, "status" => response.status().as_str().to_owned()
+    )
+    .increment(1);
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let account = owner.0.get().map(AccountId::as_str);
     let logged = response.extensions().get::<Logged>();

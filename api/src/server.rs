@@ -15,7 +15,7 @@ use crate::{
     openapi::Base,
     problem::{Kind, Problem},
     request,
-    routes::{events, health, keys, reports, specification, status},
+    routes::{events, health, keys, metrics, reports, specification, status},
     state::AppState,
 };
 
@@ -31,6 +31,7 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::revoke))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::get))
         .routes(routes!(specification::yaml))
 }
 

@@ -20,7 +20,8 @@ use crate::{
     secret, server,
     state::{AppState, Limits},
     supervisor::{Launch, Patience, Place, Supervisor},
-    token::{SHORTEST, Token},
+    telemetry::Telemetry,
+    token::{Digest, SHORTEST, Token},
 };
 
 /// How long running requests may take to finish when the service stops.
@@ -38,6 +39,8 @@ const BOOTSTRAP_ACCOUNT: &str = "default";
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     log_panics();
     survive_file_limits()?;
+    // First of all, for what is recorded before is lost.
+    let telemetry = Telemetry::install(metrics_key(&config)?)?;
     let stop = stop_signal()?;
     let listener = listen(&config).await?;
     secret::make_private_dir(&config.data_dir)?;
@@ -49,12 +52,15 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let ingest = open_ingest(&config, clickhouse.clone(), Arc::clone(&clock)).await?;
     let supervisor = place.as_ref().map(|place| launch(&config, place)).transpose()?.map(Supervisor::start);
 
+    let engine = supervisor.as_ref().map(Supervisor::process);
+
     let state = AppState {
         keys: Keys::new(metadata.clone(), Arc::clone(&clock)),
         ingest: ingest.clone(),
         clickhouse,
         admission: Admission::new(config.ingest.max_in_flight.0, config.ingest.max_requests),
         drawing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, NonZeroUsize::get))),
+        telemetry: telemetry.with_engine(engine),
         limits: Limits {
             body_timeout: config.ingest.body_timeout.0,
             report_timeout: config.reports.timeout.0,
@@ -158,17 +164,27 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Makes the configured key an admin key, unless it was one before: a revoked key stays revoked.
-async fn bootstrap(metadata: &Metadata, key: &Sensitive, now: Millis) -> Result<(), Failure> {
+/// What opens `/metrics`.
+fn metrics_key(config: &Config) -> Result<Option<Digest>, Failure> {
+    let key = config.metrics.key.as_ref().map(|key| presentable("metrics.key", key)).transpose()?;
+    Ok(key.map(|key| key.digest()))
+}
+
+/// A key of the operator's own making, when it can be sent in a header and is not too short.
+fn presentable(setting: &str, key: &Sensitive) -> Result<Token, Failure> {
     if key.expose().len() < SHORTEST || !key.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-        let wrong = format!(
-            "the setting `bootstrap_key` must have at least {SHORTEST} visible ASCII characters, and no spaces"
-        );
+        let wrong =
+            format!("the setting `{setting}` must have at least {SHORTEST} visible ASCII characters, and no spaces");
         return Err(wrong.into());
     }
+    Ok(Token::presented(key.expose()))
+}
+
+/// Makes the configured key an admin key, unless it was one before: a revoked key stays revoked.
+async fn bootstrap(metadata: &Metadata, key: &Sensitive, now: Millis) -> Result<(), Failure> {
+    let token = presentable("bootstrap_key", key)?;
     let account: AccountId = BOOTSTRAP_ACCOUNT.parse()?;
     metadata.ensure_account(&account, now).await?;
-    let token = Token::presented(key.expose());
     let name = "bootstrap".to_owned();
     let key = NewKey { id: token.id(), account, role: Role::Admin, name, digest: token.digest(), created_at: now };
     if metadata.insert_key(&key).await? {

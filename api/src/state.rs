@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use schema::{ClickHouse, Clock};
 use tokio::sync::Semaphore;
 
-use crate::{admission::Admission, auth::Keys};
+use crate::{admission::Admission, auth::Keys, telemetry::Telemetry};
 
 /// The parts of the service. Cheap to clone.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub(crate) struct AppState {
     pub(crate) admission: Admission,
     /// How many pictures may be drawn at once.
     pub(crate) drawing: Arc<Semaphore>,
+    /// What the service tells about itself.
+    pub(crate) telemetry: Telemetry,
     /// Limits of requests.
     pub(crate) limits: Limits,
     /// Tells the time.

@@ -1,18 +1,33 @@
 //! Events in: how fast they are acknowledged, and how fast reports show them.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, sync_channel},
+    },
     thread,
     time::{Duration, Instant},
 };
 
+use fixtures::Options;
 use postlens_tests::harness::Service;
 use reqwest::blocking::Client;
+use serde_json::Value;
 
-use crate::traffic::Traffic;
+use crate::{
+    plain::Plain,
+    traffic::{self, Taker},
+};
 
 /// Clients that send at once, to us and to the plain table alike.
 const CLIENTS: usize = 4;
+
+/// Bodies that wait for a client while the traffic is made.
+const AHEAD: usize = 4;
+
+/// Bodies that are one `INSERT` of the plain table while the traffic is made.
+const AN_INSERT: usize = 10;
 
 /// How long a load took.
 pub(crate) struct Loaded {
@@ -22,41 +37,114 @@ pub(crate) struct Loaded {
     pub(crate) applied: Duration,
 }
 
-/// Posts all bodies and waits until they are applied.
-pub(crate) fn post(service: &Service, traffic: &Traffic) -> Loaded {
-    let client = service.bootstrap();
-    let (url, key) = (format!("{}/v1/events", service.url()), client.key().to_owned());
-    let started = Instant::now();
-    send_all(traffic, |http, body| {
-        let request = http.post(&url).bearer_auth(&key).header("content-type", "application/x-ndjson");
-        let answer = request.body(body).send().expect("the service answers");
-        assert_eq!(answer.status(), 202, "every event is accepted");
-    });
-    let acknowledged = started.elapsed();
-    let status = format!("{}/v1/ingest/status", service.url());
-    let http = Client::new();
-    loop {
-        let answer = http.get(&status).bearer_auth(&key).send().expect("the service answers");
-        let text = answer.text().expect("a status is text");
-        let json: serde_json::Value = serde_json::from_str(&text).expect("a status is JSON");
-        if json["events_waiting"] == 0 {
-            return Loaded { acknowledged, applied: started.elapsed() };
+/// Where events go.
+pub(crate) struct Target {
+    url: String,
+    key: String,
+}
+
+impl Target {
+    /// The way in of the service.
+    pub(crate) fn new(service: &Service) -> Self {
+        Self { url: service.url(), key: service.bootstrap().key().to_owned() }
+    }
+
+    /// Posts a body, again while the service asks for patience.
+    pub(crate) fn post(&self, http: &Client, body: &[u8]) {
+        let url = format!("{}/v1/events", self.url);
+        loop {
+            let request = http.post(&url).bearer_auth(&self.key).header("content-type", "application/x-ndjson");
+            let answer = request.body(body.to_vec()).send().expect("the service answers");
+            match answer.status().as_u16() {
+                202 => return,
+                429 | 503 => thread::sleep(Duration::from_millis(200)),
+                _ => panic!("every event is accepted: {}", answer.text().unwrap_or_default()),
+            }
         }
-        thread::sleep(Duration::from_millis(20));
+    }
+
+    /// Events that are acknowledged and not in the reports yet.
+    pub(crate) fn waiting(&self, http: &Client) -> u64 {
+        let answer = http.get(format!("{}/v1/ingest/status", self.url)).bearer_auth(&self.key).send();
+        let text = answer.and_then(reqwest::blocking::Response::text).expect("the service answers");
+        let status: Value = serde_json::from_str(&text).expect("a status is JSON");
+        status["events_waiting"].as_u64().expect("a status tells how many events wait")
+    }
+
+    /// Waits until reports show everything.
+    pub(crate) fn wait_applied(&self) {
+        let (http, mut told) = (http(), Instant::now());
+        loop {
+            let waiting = self.waiting(&http);
+            if waiting == 0 {
+                return;
+            }
+            if told.elapsed() >= Duration::from_secs(15) {
+                told = Instant::now();
+                println!("  {waiting} events wait to be applied");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
+/// A client that waits as long as it takes.
+pub(crate) fn http() -> Client {
+    Client::builder().timeout(None).build().expect("a client needs nothing")
+}
+
+/// Posts all bodies and waits until they are applied.
+pub(crate) fn post(service: &Service, bodies: &[Vec<u8>]) -> Loaded {
+    let target = Target::new(service);
+    let started = Instant::now();
+    send_all(bodies, |http, body| target.post(http, body));
+    let acknowledged = started.elapsed();
+    target.wait_applied();
+    Loaded { acknowledged, applied: started.elapsed() }
+}
+
 /// Has the clients take the bodies from the pile, each its next when it has an answer.
-pub(crate) fn send_all(traffic: &Traffic, send: impl Fn(&Client, Vec<u8>) + Sync) {
+pub(crate) fn send_all(bodies: &[Vec<u8>], send: impl Fn(&Client, &[u8]) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
-                let http = Client::builder().timeout(None).build().expect("a client needs nothing");
-                while let Some(body) = traffic.bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    send(&http, body.clone());
+                let http = http();
+                while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    send(&http, body);
                 }
             });
         }
     });
+}
+
+/// Posts traffic while it is made, and inserts the same into the plain table if there is one. How long ours took: as it shares
+/// the machine with the generator and with the other load, that is no measure of its speed.
+pub(crate) fn stream(service: &Service, plain: Option<&Plain>, options: &Options) -> Duration {
+    let (target, started) = (Target::new(service), Instant::now());
+    let (to_us, ours) = sync_channel(AHEAD);
+    let (mut takers, ours) = (vec![Taker::new(to_us, 1)], Mutex::new(ours));
+    thread::scope(|scope| {
+        let (target, ours) = (&target, &ours);
+        if let Some(plain) = plain {
+            let (to_them, theirs) = sync_channel(1);
+            takers.push(Taker::new(to_them, AN_INSERT));
+            scope.spawn(move || theirs.iter().for_each(|body| plain.insert(&http(), &body)));
+        }
+        for _ in 0..CLIENTS {
+            scope.spawn(move || {
+                let http = http();
+                while let Some(body) = next(ours) {
+                    target.post(&http, &body);
+                }
+            });
+        }
+        traffic::stream(options, takers);
+    });
+    target.wait_applied();
+    started.elapsed()
+}
+
+fn next(bodies: &Mutex<Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
+    bodies.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }

@@ -10,7 +10,10 @@ use postlens_tests::harness::binary;
 use reqwest::blocking::Client;
 use tempfile::TempDir;
 
-use crate::{load::send_all, traffic::Traffic};
+use crate::{
+    load::{http, send_all},
+    reports::Question,
+};
 
 const TABLE: &str = "CREATE TABLE plain (
     event LowCardinality(String), time DateTime64(3, 'UTC'), message_id String, recipient String, event_id String,
@@ -27,7 +30,6 @@ const INSERT: [(&str, &str); 2] =
 pub(crate) struct Plain {
     engine: Child,
     url: String,
-    http: Client,
     _directory: TempDir,
 }
 
@@ -38,49 +40,79 @@ impl Plain {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let port = port.expect("loopback has a free port").port();
         let engine = Command::new(binary())
-            .args(["engine", "--log-level", "warn", "--tcp", &format!("127.0.0.1:{port}"), "--path"])
+            .args(["engine", "--exit-with-stdin", "--log-level", "warn", "--query-time-limit", "3600"])
+            .args(["--tcp", &format!("127.0.0.1:{port}"), "--path"])
             .arg(directory.path().join("engine"))
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .expect("the engine starts");
-        let http = Client::builder().timeout(None).build().expect("a client needs nothing");
-        let plain = Self { engine, url: format!("http://127.0.0.1:{port}"), http, _directory: directory };
-        while plain.http.get(format!("{}/ping", plain.url)).send().is_err() {
+        let plain = Self { engine, url: format!("http://127.0.0.1:{port}"), _directory: directory };
+        let http = http();
+        while http.get(format!("{}/ping", plain.url)).send().is_err() {
             thread::sleep(Duration::from_millis(50));
         }
-        plain.ask(TABLE);
+        plain.ask(&http, TABLE).expect("the table is one of the engine's");
         plain
     }
 
     /// Inserts everything with one statement, as people load a file; how long it took.
-    pub(crate) fn load_at_once(&self, traffic: &Traffic) -> Duration {
-        self.ask("TRUNCATE TABLE plain");
-        let body = traffic.bodies.concat();
+    pub(crate) fn load_at_once(&self, bodies: &[Vec<u8>]) -> Duration {
+        self.empty();
+        let body = bodies.concat();
         let started = Instant::now();
-        let answer = self.http.post(&self.url).query(&INSERT).body(body).send().expect("the engine answers");
-        assert!(answer.status().is_success(), "{}", answer.text().unwrap_or_default());
+        self.insert(&http(), &body);
         started.elapsed()
     }
 
     /// Inserts all bodies, by as many clients as post them to us; how long it took.
-    pub(crate) fn load(&self, traffic: &Traffic) -> Duration {
-        self.ask("TRUNCATE TABLE plain");
+    pub(crate) fn load(&self, bodies: &[Vec<u8>]) -> Duration {
+        self.empty();
         let started = Instant::now();
-        send_all(traffic, |http, body| {
-            let answer = http.post(&self.url).query(&INSERT).body(body).send().expect("the engine answers");
-            assert!(answer.status().is_success(), "{}", answer.text().unwrap_or_default());
-        });
+        send_all(bodies, |http, body| self.insert(http, body));
         started.elapsed()
     }
 
-    /// Runs a statement and returns what it answers.
-    pub(crate) fn ask(&self, sql: &str) -> String {
-        let answer = self.http.post(&self.url).body(sql.to_owned()).send().expect("the engine answers");
-        let ok = answer.status().is_success();
-        let text = answer.text().expect("the answer is text");
-        assert!(ok, "{text}");
-        text
+    /// Inserts a body.
+    pub(crate) fn insert(&self, http: &Client, body: &[u8]) {
+        let answer = http.post(&self.url).query(&INSERT).body(body.to_vec()).send().expect("the engine answers");
+        assert!(answer.status().is_success(), "{}", answer.text().unwrap_or_default());
     }
+
+    /// How long the table takes to answer a question.
+    pub(crate) fn time(&self, http: &Client, question: Question) -> Result<Duration, String> {
+        let started = Instant::now();
+        self.ask(http, &count(question.column)).map(|_| started.elapsed())
+    }
+
+    /// Runs a statement and returns what it answers.
+    pub(crate) fn ask(&self, http: &Client, sql: &str) -> Result<String, String> {
+        let answer = http.post(&self.url).body(sql.to_owned()).send().map_err(|error| error.to_string())?;
+        let ok = answer.status().is_success();
+        let text = answer.text().map_err(|error| error.to_string())?;
+        if ok { Ok(text) } else { Err(text) }
+    }
+
+    fn empty(&self) {
+        self.ask(&http(), "TRUNCATE TABLE plain").expect("a table can be emptied");
+    }
+}
+
+/// The question as people write it over events.
+fn count(column: &str) -> String {
+    let unique = |condition: &str| format!("uniqExactIf((message_id, recipient), {condition})");
+    let measures = [
+        "uniqExact((message_id, recipient))".to_owned(),
+        unique("event = 'delivered'"),
+        unique("event = 'failed'"),
+        unique("event IN ('opened', 'clicked') AND NOT machine"),
+        unique("event IN ('opened', 'clicked') AND machine"),
+        unique("event = 'clicked' AND NOT machine"),
+        unique("event = 'complained'"),
+        unique("event = 'unsubscribed'"),
+        unique("event = 'secured' OR method != ''"),
+    ];
+    format!("SELECT {column} AS key, {} FROM plain GROUP BY key ORDER BY 2 DESC LIMIT 50", measures.join(", "))
 }
 
 impl Drop for Plain {

@@ -12,6 +12,7 @@ mod dimension;
 mod event;
 mod identity;
 mod measure;
+pub mod metrics;
 mod migrate;
 mod provider;
 mod rate;

@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) reports: Reports,
     /// Accounts and keys.
     pub(crate) metadata: Metadata,
+    /// What the service tells about itself.
+    pub(crate) metrics: Metrics,
     /// Logs.
     pub(crate) log: Log,
 }
@@ -59,6 +61,7 @@ impl Default for Config {
             ingest: Ingest::default(),
             reports: Reports::default(),
             metadata: Metadata::default(),
+            metrics: Metrics::default(),
             log: Log::default(),
         }
     }
@@ -161,6 +164,14 @@ impl Default for Reports {
 pub(crate) struct Metadata {
     /// `postgres://…`; SQLite in the data directory when absent.
     pub(crate) url: Option<Sensitive>,
+}
+
+/// What the service tells about itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Metrics {
+    /// The key that opens `/metrics`; only this machine may read it when absent.
+    pub(crate) key: Option<Sensitive>,
 }
 
 /// Logs, written to standard error.

@@ -3,6 +3,7 @@
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod keys;
+pub(crate) mod metrics;
 pub(crate) mod reports;
 pub(crate) mod specification;
 pub(crate) mod status;

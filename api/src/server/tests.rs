@@ -15,8 +15,10 @@ use super::*;
 use crate::{
     admission::Admission,
     auth::Keys,
+    connection::Peer,
     metadata::{Metadata, NewKey, Role},
     state::Limits,
+    telemetry::Telemetry,
     token::Token,
 };
 
@@ -34,6 +36,10 @@ impl Bench {
     }
 
     async fn with(admission: Admission) -> Self {
+        Self::telling(admission, None).await
+    }
+
+    async fn telling(admission: Admission, metrics_key: Option<&Token>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(SystemClock);
         let metadata = Metadata::open(None, dir.path()).await.unwrap();
@@ -49,6 +55,7 @@ impl Bench {
                 report_timeout: Duration::from_mins(1),
                 report: query::Limits::default(),
             },
+            telemetry: Telemetry::apart(metrics_key.map(Token::digest)),
             clock,
         };
         Self { router: router(state.clone()), state, _dir: dir }
@@ -430,5 +437,47 @@ fn every_operation_is_named_described_and_says_what_it_answers_when_it_fails() {
                 assert!(responses.contains_key("401") && responses.contains_key("403"), "{method} {path}");
             }
         }
+    }
+}
+
+/// A request for the metrics from that address.
+fn scrape(peer: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::get("/metrics").extension(Peer(peer.parse().unwrap()));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn without_a_key_of_their_own_metrics_are_for_this_machine_alone() {
+    let bench = Bench::new().await;
+    for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+        let reply = bench.send(scrape(peer, &[])).await;
+        assert_eq!((reply.parts.status, reply.header(header::CACHE_CONTROL)), (StatusCode::OK, "no-store"), "{peer}");
+    }
+    for peer in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
+        assert_eq!(bench.send(scrape(peer, &[])).await.problem(), is(403, "forbidden"), "{peer}");
+    }
+    for header in ["forwarded", "x-forwarded-for", "x-real-ip", "via"] {
+        let reply = bench.send(scrape("127.0.0.1", &[(header, "anything")])).await;
+        assert_eq!(reply.problem(), is(403, "forbidden"), "{header}");
+    }
+    let nobody_knows_who = Request::get("/metrics").body(Body::empty()).unwrap();
+    assert_eq!(bench.send(nobody_knows_who).await.problem(), is(403, "forbidden"));
+}
+
+#[tokio::test]
+async fn with_a_key_of_their_own_metrics_are_for_whoever_has_it() {
+    let key = Token::generate();
+    let bench = Bench::telling(Admission::new(1 << 30, 8), Some(&key)).await;
+    let admin = bench.key("acme", Role::Admin).await;
+    let bearer = |token: &Token| format!("Bearer {}", token.expose());
+    for peer in ["127.0.0.1", "192.0.2.1"] {
+        let right = scrape(peer, &[("authorization", &bearer(&key)), ("via", "1.1 proxy")]);
+        assert_eq!(bench.send(right).await.parts.status, StatusCode::OK, "{peer}");
+        let other = scrape(peer, &[("authorization", &bearer(&admin))]);
+        assert_eq!(bench.send(other).await.problem(), is(401, "unauthenticated"), "{peer}");
+        assert_eq!(bench.send(scrape(peer, &[])).await.problem(), is(401, "unauthenticated"), "{peer}");
     }
 }

@@ -16,6 +16,7 @@ use std::{
 use http_body_util::Empty;
 use hyper::{Request, StatusCode, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
+use schema::metrics::{ENGINE_RESTARTS_TOTAL, ENGINE_UP};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     net::UnixStream,
@@ -73,13 +74,21 @@ impl Default for Patience {
 pub(crate) struct Supervisor {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    process: watch::Receiver<Option<u32>>,
 }
 
 impl Supervisor {
     /// Starts the engine and goes on keeping it.
     pub(crate) fn start(launch: Launch) -> Self {
         let (stop, told) = watch::channel(false);
-        Self { stop, task: tokio::spawn(keep(launch, told)) }
+        let (run, process) = watch::channel(None);
+        metrics::counter!(ENGINE_RESTARTS_TOTAL).increment(0);
+        Self { stop, task: tokio::spawn(keep(launch, run, told)), process }
+    }
+
+    /// The engine's process id while it runs.
+    pub(crate) fn process(&self) -> watch::Receiver<Option<u32>> {
+        self.process.clone()
     }
 
     /// Ends the engine in order, or by force when that takes too long.
@@ -99,16 +108,22 @@ enum End {
     Died { healthy: bool },
 }
 
-async fn keep(launch: Launch, mut told: watch::Receiver<bool>) {
+async fn keep(launch: Launch, process: watch::Sender<Option<u32>>, mut told: watch::Receiver<bool>) {
     let mut backoff = Backoff::default();
     while !*told.borrow() {
+        metrics::gauge!(ENGINE_UP).set(0);
         let end = match spawn(&launch) {
-            Ok(child) => attend(&launch, child, &mut told).await,
+            Ok(child) => {
+                process.send_replace(child.id());
+                attend(&launch, child, &mut told).await
+            }
             Err(error) => {
                 tracing::error!(%error, "the engine cannot be started");
                 End::Died { healthy: false }
             }
         };
+        process.send_replace(None);
+        metrics::gauge!(ENGINE_UP).set(0);
         match end {
             End::Stopped => return,
             End::Died { healthy } => {
@@ -116,6 +131,7 @@ async fn keep(launch: Launch, mut told: watch::Receiver<bool>) {
                     backoff.reset();
                 }
                 let pause = backoff.next();
+                metrics::counter!(ENGINE_RESTARTS_TOTAL).increment(1);
                 tracing::warn!(
                     pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                     "the engine is started again"
@@ -190,6 +206,7 @@ async fn watch_health(launch: &Launch, healthy_since: &mut Option<Instant>) -> &
     let mut failures = 0;
     loop {
         let answers = matches!(timeout(patience.ping, ping(&launch.socket)).await, Ok(true));
+        metrics::gauge!(ENGINE_UP).set(u8::from(answers));
         if answers {
             if healthy_since.is_none() {
                 *healthy_since = Some(Instant::now());

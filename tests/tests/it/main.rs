@@ -9,6 +9,7 @@ mod formats;
 mod identities;
 
 mod large_run;
+mod metrics;
 mod privacy;
 mod properties;
 mod queue;

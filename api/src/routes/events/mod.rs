@@ -10,7 +10,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use ingest::{BodyFormat, Receipt};
+use ingest::{BodyFormat, IngestError, Receipt};
+use schema::metrics::{EVENTS_TOTAL, Outcome as EventOutcome};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -159,7 +160,9 @@ pub(crate) async fn post(
         // Given back before the wait: by then the body is gone.
         let mut room = state.admission.room();
         let bytes = body::read(&headers, body, limits, &mut room).await?;
-        state.ingest.accept(caller.account(), bytes, format, manner.atomic).await?
+        let taken = state.ingest.accept(caller.account(), bytes, format, manner.atomic).await;
+        count(&taken);
+        taken?
     };
     let status = match manner.wait {
         false => StatusCode::ACCEPTED,
@@ -167,6 +170,14 @@ pub(crate) async fn post(
         true => StatusCode::GATEWAY_TIMEOUT,
     };
     Ok((status, Json(Outcome::from(receipt))).into_response())
+}
+
+/// Counts what became of a body's events.
+fn count(taken: &Result<Receipt, IngestError>) {
+    let (Ok(receipt) | Err(IngestError::Refused(receipt))) = taken else { return };
+    for (outcome, events) in [(EventOutcome::Accepted, receipt.accepted), (EventOutcome::Rejected, receipt.rejected)] {
+        metrics::counter!(EVENTS_TOTAL, "outcome" => outcome.label()).increment(events);
+    }
 }
 
 fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {

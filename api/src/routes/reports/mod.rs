@@ -4,8 +4,14 @@
 mod answer;
 mod schema;
 
+use std::time::Instant;
+
+use ::schema::metrics::REPORT_SECONDS;
 use axum::{extract::State, http::HeaderMap, response::Response};
-use query::{Presentation, ReportSpec, SeriesRequest, SpecError, SplitRequest, SummaryRequest, from_json, from_pairs};
+use query::{
+    Format, Kind as ReportKind, Presentation, ReportSpec, SeriesRequest, SpecError, SplitRequest, SummaryRequest,
+    from_json, from_pairs,
+};
 use tokio::time::timeout;
 
 use self::schema::{SeriesReport, SplitReport, SummaryReport};
@@ -197,6 +203,14 @@ async fn report(
 ) -> Result<Response, Problem> {
     let format = negotiate::format(asked.presentation.format, headers)?;
     let _entered = state.admission.enter(caller.account())?;
+    let (kind, started) = (asked.spec.kind(), Instant::now());
+    let answer = run(caller, state, asked, format).await;
+    let labels = [("kind", kind_label(kind)), ("format", format_label(format))];
+    metrics::histogram!(REPORT_SECONDS, &labels).record(started.elapsed());
+    answer
+}
+
+async fn run(caller: &Caller<Read>, state: &AppState, asked: Asked, format: Format) -> Result<Response, Problem> {
     let as_of = state.ingest.as_of();
     let making = query::run(&state.clickhouse, caller.account(), &asked.spec, as_of, &state.limits.report);
     // ClickHouse gives up before that, unless it hangs.
@@ -208,4 +222,22 @@ async fn report(
 fn overdue() -> Problem {
     let detail = "ClickHouse did not answer in the time that a report may take; try again, or ask for less";
     Problem::new(Kind::ReportsUnavailable, detail).retry_after(5)
+}
+
+/// What metrics call the kind of a report.
+const fn kind_label(kind: ReportKind) -> &'static str {
+    match kind {
+        ReportKind::Summary => "summary",
+        ReportKind::Split => "split",
+        ReportKind::Series(_) => "series",
+    }
+}
+
+/// What metrics call the format of a report.
+const fn format_label(format: Format) -> &'static str {
+    match format {
+        Format::Json => "json",
+        Format::Csv => "csv",
+        Format::Png => "png",
+    }
 }
