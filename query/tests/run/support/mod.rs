@@ -98,6 +98,13 @@ impl Cell {
         self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
     }
 
+    /// What takes the cell back.
+    pub(crate) fn negated(&self) -> Self {
+        let mut measures = Measures::default();
+        measures -= &self.measures;
+        Self { measures, ..self.clone() }
+    }
+
     fn values(&self) -> String {
         let fields: Vec<_> = self.fields.iter().flat_map(|(name, value)| [quoted(name), quoted(value)]).collect();
         let texts = [&self.campaign, &self.subject, &self.sender, self.sender_domain(), &self.domain, self.provider()];
