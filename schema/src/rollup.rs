@@ -48,7 +48,8 @@ SETTINGS {SETTINGS}"
 }
 
 /// Every row of the cube becomes a few of the rollup, in one pass and without grouping: the table sums them up. The cube's markers
-/// go along, for the ledger counts the blocks of both tables alike. A cube of many years has more months than one insert may touch.
+/// go along, for the ledger counts the blocks of both tables alike. A cube of many years has more months than one insert may touch,
+/// and takes longer than a query may.
 fn fill() -> String {
     let numbers: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT]).collect();
     let signed: Vec<_> = numbers.iter().map(|name| format!("{name} * cell.4")).collect();
@@ -58,7 +59,7 @@ fn fill() -> String {
         .collect();
     format!(
         "INSERT INTO {ROLLUP} (account, basis, dimension, bucket, value, {numbers})
-SETTINGS max_partitions_per_insert_block = 0
+SETTINGS max_partitions_per_insert_block = 0, max_execution_time = 0
 SELECT account, basis, cell.1, cell.2, cell.3, {signed}
 FROM {CUBE}
 ARRAY JOIN if(
