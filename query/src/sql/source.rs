@@ -80,16 +80,12 @@ impl Reader<'_> {
         let mut conditions = vec![self.owner.clone(), edges];
         conditions.extend(tests(&value));
         let cells = read(CUBE, &conditions);
-        let named = |value: &str| {
-            let key = self.spec.by.first().map(|_| value.to_owned());
-            key.into_iter().chain(columns.iter().cloned()).collect::<Vec<_>>().join(", ")
-        };
-        let union = format!(
-            "SELECT {}\nFROM {whole}\nUNION ALL\nSELECT {}\nFROM {cells}",
-            named("value"),
-            named(&format!("toString({value}) AS value"))
+        let key = |value: String| self.spec.by.first().map(|_| value);
+        let from = union(
+            &select(key("value".to_owned()), columns, &whole),
+            &select(key(format!("toString({value}) AS value")), columns, &cells),
         );
-        Source { from: format!("(\n    {}\n)", union.replace('\n', "\n    ")), keys }
+        Source { from, keys }
     }
 
     /// The condition of the cells beside the days; `None` when the range is whole days.
@@ -136,6 +132,15 @@ impl Bounds {
 
 fn read(table: &str, conditions: &[String]) -> String {
     format!("{table}\nWHERE {}", conditions.join("\n  AND "))
+}
+
+fn select(key: Option<String>, columns: &[String], from: &str) -> String {
+    let selected: Vec<_> = key.into_iter().chain(columns.iter().cloned()).collect();
+    format!("SELECT {}\nFROM {from}", selected.join(", "))
+}
+
+fn union(one: &str, other: &str) -> String {
+    format!("(\n    {}\n)", format!("{one}\nUNION ALL\n{other}").replace('\n', "\n    "))
 }
 
 /// The expression of a dimension in the cube; the name of a field is bound as `name`.
