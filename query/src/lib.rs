@@ -5,9 +5,10 @@
 //! 1. **request** — what a caller asks, as texts: a query string or a JSON document ([`SplitRequest`], [`SummaryRequest`], [`SeriesRequest`]);
 //! 2. **spec** — the same, judged: a [`ReportSpec`] of enums, times on quarters of an hour and values to bind, or a [`SpecError`] that
 //!    names the parameter and what to change;
-//! 3. **sql** — the spec as SQL over the cube: every value a bound parameter, the account the first condition;
-//! 4. **run** — asks ClickHouse within [`Limits`] and puts the answer together;
-//! 5. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
+//! 3. **plan** — which of the tables' rows answer it: whole days by one dimension, totals, or the fine cube;
+//! 4. **sql** — spec and plan as SQL: every value a bound parameter, the account the first condition;
+//! 5. **run** — asks ClickHouse within [`Limits`] and puts the answer together;
+//! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
 //!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
 //!
 //! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
@@ -20,6 +21,7 @@ mod error;
 mod filter;
 mod interval;
 mod json;
+mod plan;
 mod presentation;
 mod report;
 mod request;

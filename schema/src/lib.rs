@@ -16,6 +16,7 @@ pub mod metrics;
 mod migrate;
 mod provider;
 mod rate;
+mod rollup;
 mod tables;
 mod time;
 
@@ -31,5 +32,5 @@ pub use measure::{Measure, Measures};
 pub use migrate::{MigrationError, migrate};
 pub use provider::MailboxProvider;
 pub use rate::Rate;
-pub use tables::{CUBE, DELIVERIES, EVENTS, MARKER_BASIS, WEIGHT};
+pub use tables::{CUBE, DELIVERIES, EVENTS, MARKER_BASIS, ROLLUP, WEIGHT};
 pub use time::{Bucket, Millis, Month};

@@ -1,4 +1,5 @@
-//! Brings a ClickHouse database to the current schema: once per migration, in order, however often it is called.
+//! Brings a ClickHouse database to the current schema: once per migration, in order, however often it is called. A migration that
+//! was interrupted begins anew with its first statement, for its number is recorded after its last.
 
 use crate::{ClickHouse, tables::migrations};
 
@@ -32,14 +33,16 @@ pub async fn migrate(clickhouse: &ClickHouse) -> Result<(), MigrationError> {
     let versions = "CREATE TABLE IF NOT EXISTS migrations (version UInt32, applied DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version";
     client.query_raw(versions).execute().await.map_err(failed(0))?;
 
-    let statements = migrations();
-    let known = u32::try_from(statements.len()).unwrap_or(u32::MAX);
+    let migrations = migrations();
+    let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
     let found: u32 = client.query_raw("SELECT max(version) FROM migrations").fetch_one().await.map_err(failed(0))?;
     if found > known {
         return Err(MigrationError::Newer { found, known });
     }
-    for (number, statement) in (1..).zip(&statements).skip(found as usize) {
-        client.query_raw(statement).execute().await.map_err(failed(number))?;
+    for (number, statements) in (1..).zip(&migrations).skip(found as usize) {
+        for statement in statements {
+            client.query_raw(statement).execute().await.map_err(failed(number))?;
+        }
         let record = format!("INSERT INTO migrations (version) VALUES ({number})");
         client.query_raw(&record).execute().await.map_err(failed(number))?;
     }

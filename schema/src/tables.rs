@@ -1,29 +1,33 @@
-//! The tables in ClickHouse and what each is for. Their DDL is written once, here; `migrate` runs it.
+//! The tables in ClickHouse and what each is for. Their DDL is written once, here and in `rollup`; `migrate` runs it.
 
 use std::fmt::Write as _;
 
-use crate::{EventKind, FailureClass, Measure, SecureMethod};
+use crate::{EventKind, FailureClass, Measure, SecureMethod, rollup};
 
 /// Every distinct event, as accepted: for drill-down, audit and rebuild.
 pub const EVENTS: &str = "events";
 /// The latest state of every delivery.
 pub const DELIVERIES: &str = "deliveries";
-/// Signed measures by account, basis, quarter of an hour and dimensions: what reports read.
+/// Signed measures by account, basis, quarter of an hour and dimensions: what reports read where nothing coarser answers them.
 pub const CUBE: &str = "cube";
-/// The cube's column that sums all measures of a row: a group exists in a report exactly when it is above zero.
+/// The cube's measures by one dimension at a time: totals by the quarter of an hour, the values of each dimension by the UTC day.
+pub const ROLLUP: &str = "rollup";
+/// The column of both that sums all measures of a row: a group exists in a report exactly when it is above zero.
 pub const WEIGHT: &str = "weight";
 
-/// The cube's rows of this basis, of no account, are no measures: each block brings one, and their [`WEIGHT`] counts the blocks that
+/// Rows of this basis, of no account, are no measures: each block brings one, and their [`WEIGHT`] counts the blocks that
 /// a partition holds. So it can be told whether a block whose answer was lost has arrived, in one with its contents.
 pub const MARKER_BASIS: u8 = 255;
 
 /// Blocks whose `insert_deduplication_token` each partition remembers. The writer repeats only the latest one, so a few suffice;
 /// the rest is room for parallel writers.
-const SETTINGS: &str = "non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1";
+pub(crate) const SETTINGS: &str =
+    "non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1";
 
-/// The migrations, oldest first. Their numbers are their places; never change one that was released, append another.
-pub(crate) fn migrations() -> [String; 3] {
-    [events(), deliveries(), cube()]
+/// The migrations, oldest first, each of statements that can be repeated from its first one on. Their numbers are their places;
+/// never change one that was released, append another.
+pub(crate) fn migrations() -> [Vec<String>; 4] {
+    [vec![events()], vec![deliveries()], vec![cube()], rollup::migration()]
 }
 
 fn events() -> String {

@@ -30,6 +30,31 @@ fn a_summary_is_one_sum() {
 }
 
 #[test]
+fn a_summary_by_a_filter_reads_whole_days_and_the_cells_before_and_after_them() {
+    let more = [("measures", "queued"), ("rates", ""), ("filter", "sender:in:news@a.example|info@a.example")];
+    insta::assert_snapshot!(shown(&sql::total(&account(), &summary_spec(&more))));
+}
+
+#[test]
+fn a_split_by_a_field_takes_the_deliveries_without_it_from_the_total() {
+    let more = [("by", "field:payer"), ("measures", "queued"), ("rates", ""), ("filter", "field:payer:is_not:p1")];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+}
+
+#[test]
+fn a_split_of_whole_utc_days_reads_no_cells() {
+    let more = [("by", "campaign"), ("measures", "queued"), ("rates", ""), ("tz", "UTC")];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+}
+
+#[test]
+fn a_split_within_two_days_reads_the_cells() {
+    let range = [("from", "2026-11-01T00:15:00Z"), ("to", "2026-11-02T23:45:00Z")];
+    let more = [range[0], range[1], ("by", "campaign"), ("measures", "queued"), ("rates", "")];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+}
+
+#[test]
 fn a_split_takes_only_the_measures_that_it_needs() {
     let more = [("measures", "clicked"), ("rates", "spam_rate"), ("sort", "ctor"), ("limit", "5"), ("basis", "event")];
     insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
@@ -66,22 +91,35 @@ fn a_series_by_groups_keeps_the_top_apart_from_the_rest() {
     let more =
         [("measures", "queued"), ("rates", ""), ("tz", "UTC"), ("interval", "15m"), ("by", "campaign,field:payer")];
     insta::assert_snapshot!(shown(&steps(&series_spec(&more), &[&["autumn", "p1"], &["", "p2"]])));
-    let more = [("measures", "queued"), ("rates", ""), ("tz", "UTC"), ("by", "campaign")];
+    let more = [("measures", "queued"), ("rates", ""), ("by", "campaign")];
+    insta::assert_snapshot!(shown(&steps(&series_spec(&more), &[&["autumn"], &[""]])));
+}
+
+#[test]
+fn a_series_of_utc_days_by_one_dimension_reads_days_even_when_it_begins_inside_one() {
+    let more =
+        [("measures", "queued"), ("rates", ""), ("tz", "UTC"), ("from", "2026-11-01T06:00:00Z"), ("by", "campaign")];
     insta::assert_snapshot!(shown(&steps(&series_spec(&more), &[&["autumn"], &[""]])));
 }
 
 #[test]
 fn the_account_is_always_the_first_condition() {
-    let series = series_spec(&[("by", "campaign")]);
+    let series = series_spec(&[("by", "campaign,subject")]);
+    let utc = series_spec(&[("by", "field:x"), ("tz", "UTC"), ("to", "2026-11-07T12:00:00Z")]);
     let statements = [
+        sql::total(&account(), &summary_spec(&[])),
         sql::total(&account(), &summary_spec(&[("filter", "subject:is:x")])),
         sql::groups(&account(), &split_spec(&[("filter", "subject:is:x")])),
-        steps(&series, &[&["x"]]),
+        sql::groups(&account(), &split_spec(&[("by", "subject"), ("filter", "subject:is:x")])),
+        steps(&series, &[&["x", "y"]]),
+        steps(&utc, &[&["x"]]),
         steps(&series_spec(&[]), &[&[]]),
     ];
     for sql in statements {
-        let (_, conditions) = sql.text.split_once("WHERE ").unwrap();
-        assert!(conditions.starts_with("account = {account:String}\n"), "{}", sql.text);
-        assert_eq!(sql.text.matches("FROM cube").count(), 1);
+        let tables = ["FROM cube", "FROM rollup"].map(|table| sql.text.matches(table).count()).iter().sum::<usize>();
+        let conditions: Vec<_> = sql.text.split("WHERE ").skip(1).collect();
+        assert_eq!(conditions.len(), tables, "{}", sql.text);
+        assert!(tables > 0, "{}", sql.text);
+        assert!(conditions.iter().all(|text| text.starts_with("account = {account:String}\n")), "{}", sql.text);
     }
 }

@@ -1,6 +1,7 @@
-//! The embedded engine as a child of the test, and a cube of cells that the test also keeps to itself.
+//! The embedded engine as a child of the test, and cells in its tables that the test also keeps to itself.
 
 pub(crate) mod brute;
+mod rollup;
 
 use std::{
     ffi::OsString,
@@ -97,6 +98,13 @@ impl Cell {
         self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
     }
 
+    /// What takes the cell back.
+    pub(crate) fn negated(&self) -> Self {
+        let mut measures = Measures::default();
+        measures -= &self.measures;
+        Self { measures, ..self.clone() }
+    }
+
     fn values(&self) -> String {
         let fields: Vec<_> = self.fields.iter().flat_map(|(name, value)| [quoted(name), quoted(value)]).collect();
         let texts = [&self.campaign, &self.subject, &self.sender, self.sender_domain(), &self.domain, self.provider()];
@@ -109,19 +117,24 @@ impl Cell {
     }
 }
 
-/// Writes cells as one insert.
+/// Writes cells into the cube and, as what they add to it, into the rollup.
 pub(crate) async fn insert(clickhouse: &ClickHouse, cells: &[Cell]) {
-    let measures: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).collect();
-    for cells in cells.chunks(500) {
-        let rows: Vec<_> = cells.iter().map(Cell::values).collect();
-        let sql = format!(
-            "INSERT INTO {CUBE} (account, basis, bucket, campaign, subject, sender, sender_domain, recipient_domain, mailbox_provider, fields, {}, {WEIGHT}) VALUES {}",
-            measures.join(", "),
-            rows.join(", ")
-        );
-        let query = clickhouse.client().query_raw(&sql).with_setting("insert_deduplicate", "0");
-        query.execute().await.expect("the cells are inserted");
+    for cells in cells.chunks(200) {
+        for sql in [statement(cells), rollup::statement(cells)] {
+            let query = clickhouse.client().query_raw(&sql).with_setting("insert_deduplicate", "0");
+            query.execute().await.expect("the rows are inserted");
+        }
     }
+}
+
+fn statement(cells: &[Cell]) -> String {
+    let measures: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).collect();
+    let rows: Vec<_> = cells.iter().map(Cell::values).collect();
+    format!(
+        "INSERT INTO {CUBE} (account, basis, bucket, campaign, subject, sender, sender_domain, recipient_domain, mailbox_provider, fields, {}, {WEIGHT}) VALUES {}",
+        measures.join(", "),
+        rows.join(", ")
+    )
 }
 
 fn quoted(text: &str) -> String {

@@ -1,0 +1,172 @@
+//! What a statement reads: the tables of a plan with their conditions. The account is the first condition of each.
+
+use schema::{AccountId, CUBE, Dimension, ROLLUP};
+
+use super::bind::{Binder, Param};
+use crate::{Filter, Range, ReportSpec, Test, plan::Plan};
+
+/// The rows of a plan.
+pub(super) struct Source {
+    /// What stands after `FROM`, and the conditions.
+    pub(super) from: String,
+    /// The expression of each dimension that the report is split by.
+    pub(super) keys: Vec<String>,
+}
+
+impl Source {
+    /// The rows that answer the spec; `columns` are those needed beside its dimensions, at least one.
+    pub(super) fn new(
+        binder: &mut Binder,
+        account: &AccountId,
+        spec: &ReportSpec,
+        plan: &Plan,
+        columns: &[String],
+    ) -> Self {
+        let account = binder.text("account", account.as_str());
+        let basis = binder.number("basis", "UInt8", spec.basis.code());
+        let reader = Reader { owner: format!("account = {account}\n  AND basis = {basis}"), spec };
+        match plan {
+            Plan::Cells => reader.cells(binder),
+            Plan::Totals => reader.totals(binder),
+            Plan::Days { dimension, days } => reader.days(binder, dimension, *days, columns),
+        }
+    }
+}
+
+struct Reader<'s> {
+    /// The conditions on account and basis.
+    owner: String,
+    spec: &'s ReportSpec,
+}
+
+impl Reader<'_> {
+    fn cells(&self, binder: &mut Binder) -> Source {
+        let keys = self.spec.by.iter().enumerate();
+        let keys = keys.map(|(place, dimension)| column(binder, dimension, format!("field{place}"))).collect();
+        let mut conditions = vec![self.owner.clone(), Bounds::of_range(binder, self.spec.range).within()];
+        for (place, filter) in self.spec.filters.iter().enumerate() {
+            let value = column(binder, &filter.dimension, format!("filter_field{place}"));
+            conditions.push(condition(&value, filter, &value_of(binder, place, filter)));
+        }
+        Source { from: read(CUBE, &conditions), keys }
+    }
+
+    fn totals(&self, binder: &mut Binder) -> Source {
+        let bounds = Bounds::of_range(binder, self.spec.range).within();
+        Source { from: read(ROLLUP, &[self.owner.clone(), "dimension = ''".to_owned(), bounds]), keys: Vec::new() }
+    }
+
+    /// Whole days from the rollup, and what the range holds before and after them from the cube.
+    fn days(&self, binder: &mut Binder, dimension: &Dimension, days: Range, columns: &[String]) -> Source {
+        let name = binder.text("dimension", &dimension.to_string());
+        let named = match dimension {
+            // What the rows of a field leave of the total are the deliveries without it.
+            Dimension::Field(_) => format!("dimension IN ('', {name})"),
+            _ => format!("dimension = {name}"),
+        };
+        let inner = Bounds::new(binder, ("days_from", days.from), ("days_to", days.to));
+        let filters = self.spec.filters.iter().enumerate();
+        let filters: Vec<_> = filters.map(|(place, filter)| (filter, value_of(binder, place, filter))).collect();
+        let tests =
+            |value: &str| filters.iter().map(|(filter, bound)| condition(value, filter, bound)).collect::<Vec<_>>();
+
+        let mut conditions = vec![self.owner.clone(), named, inner.within()];
+        conditions.extend(tests("value"));
+        let whole = read(ROLLUP, &conditions);
+        let keys = vec!["value".to_owned(); self.spec.by.len()];
+        let Some(edges) = self.edges(binder, &inner, days) else { return Source { from: whole, keys } };
+
+        let value = column(binder, dimension, "field".to_owned());
+        let mut conditions = vec![self.owner.clone(), edges];
+        conditions.extend(tests(&value));
+        let cells = read(CUBE, &conditions);
+        let key = |value: String| self.spec.by.first().map(|_| value);
+        let from = union(
+            &select(key("value".to_owned()), columns, &whole),
+            &select(key(format!("toString({value}) AS value")), columns, &cells),
+        );
+        Source { from, keys }
+    }
+
+    /// The condition of the cells beside the days; `None` when the range is whole days.
+    fn edges(&self, binder: &mut Binder, inner: &Bounds, days: Range) -> Option<String> {
+        let Range { from, to } = self.spec.range;
+        let mut edges = Vec::new();
+        if from < days.from {
+            let from = binder.number("from", "UInt32", from);
+            edges.push(Bounds { from, to: inner.from.clone() }.within());
+        }
+        if days.to < to {
+            let to = binder.number("to", "UInt32", to);
+            edges.push(Bounds { from: inner.to.clone(), to }.within());
+        }
+        let edges: Vec<_> = edges.into_iter().map(|edge| edge.replace("\n  AND", " AND")).collect();
+        match edges.as_slice() {
+            [] => None,
+            [edge] => Some(edge.clone()),
+            edges => Some(format!("({})", edges.join("\n    OR "))),
+        }
+    }
+}
+
+/// The bound ends of a range.
+struct Bounds {
+    from: String,
+    to: String,
+}
+
+impl Bounds {
+    fn new(binder: &mut Binder, (from_name, from): (&str, u32), (to_name, to): (&str, u32)) -> Self {
+        Self { from: binder.number(from_name, "UInt32", from), to: binder.number(to_name, "UInt32", to) }
+    }
+
+    fn of_range(binder: &mut Binder, range: Range) -> Self {
+        Self::new(binder, ("from", range.from), ("to", range.to))
+    }
+
+    fn within(&self) -> String {
+        let Self { from, to } = self;
+        format!("bucket >= toDateTime({from}, 'UTC')\n  AND bucket < toDateTime({to}, 'UTC')")
+    }
+}
+
+fn read(table: &str, conditions: &[String]) -> String {
+    format!("{table}\nWHERE {}", conditions.join("\n  AND "))
+}
+
+fn select(key: Option<String>, columns: &[String], from: &str) -> String {
+    let selected: Vec<_> = key.into_iter().chain(columns.iter().cloned()).collect();
+    format!("SELECT {}\nFROM {from}", selected.join(", "))
+}
+
+fn union(one: &str, other: &str) -> String {
+    format!("(\n    {}\n)", format!("{one}\nUNION ALL\n{other}").replace('\n', "\n    "))
+}
+
+/// The expression of a dimension in the cube; the name of a field is bound as `name`.
+fn column(binder: &mut Binder, dimension: &Dimension, name: String) -> String {
+    match dimension {
+        Dimension::Field(field) => format!("{}[{}]", dimension.column(), binder.text(name, field.as_str())),
+        fixed => fixed.column().to_owned(),
+    }
+}
+
+/// Binds what a filter compares with.
+fn value_of(binder: &mut Binder, place: usize, filter: &Filter) -> String {
+    let name = format!("filter{place}");
+    match &filter.test {
+        Test::In(texts) => binder.bind(name, "Array(String)", Param::Texts(texts.clone())),
+        Test::Is(text) | Test::IsNot(text) | Test::Contains(text) | Test::StartsWith(text) => binder.text(name, text),
+    }
+}
+
+/// Whether `value`, an expression, passes the filter, which compares it with what was bound.
+fn condition(value: &str, filter: &Filter, bound: &str) -> String {
+    match &filter.test {
+        Test::Is(_) => format!("{value} = {bound}"),
+        Test::IsNot(_) => format!("{value} != {bound}"),
+        Test::In(_) => format!("{value} IN {bound}"),
+        Test::Contains(_) => format!("position({value}, {bound}) > 0"),
+        Test::StartsWith(_) => format!("startsWith({value}, {bound})"),
+    }
+}

@@ -1,0 +1,105 @@
+//! Whether a report is what a count by brute force says.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use proptest::{prelude::*, test_runner::TestCaseError};
+use query::{Body, Report};
+use schema::{Measure, Measures, Rate};
+
+use crate::support::{
+    Cell,
+    brute::{Question, label},
+};
+
+pub(crate) type Judgement = Result<(), TestCaseError>;
+
+/// In which order a report shows its groups, and how many.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order {
+    /// A measure or a rate.
+    pub(crate) by: &'static str,
+    pub(crate) descending: bool,
+    pub(crate) limit: usize,
+}
+
+fn sum<'a>(all: impl IntoIterator<Item = &'a Measures>) -> Measures {
+    all.into_iter().fold(Measures::default(), |mut total, measures| {
+        total += measures;
+        total
+    })
+}
+
+/// The groups in the order asked for: by a measure or a rate, absent rates last, equals by their keys.
+fn sorted(groups: &BTreeMap<Vec<String>, Measures>, name: &str, descending: bool) -> Vec<(Vec<String>, Measures)> {
+    let value = |measures: &Measures| match Measure::from_name(name) {
+        Some(measure) => Some(measures[measure] as f64),
+        None => Rate::from_name(name).unwrap().of(measures),
+    };
+    let mut groups: Vec<_> = groups.iter().map(|(key, measures)| (key.clone(), *measures)).collect();
+    groups.sort_by(|(_, one), (_, other)| match (value(one), value(other)) {
+        (Some(one), Some(other)) if descending => other.total_cmp(&one),
+        (Some(one), Some(other)) => one.total_cmp(&other),
+        (one, other) => other.is_some().cmp(&one.is_some()),
+    });
+    groups
+}
+
+pub(crate) fn summary(report: &Report, question: &Question, cells: &[Cell]) -> Judgement {
+    prop_assert_eq!(*report.total(), sum(question.groups(cells).values()));
+    Ok(())
+}
+
+pub(crate) fn split(report: &Report, question: &Question, cells: &[Cell], order: Order) -> Judgement {
+    let groups = question.groups(cells);
+    prop_assert_eq!(*report.total(), sum(groups.values()));
+    let expected = sorted(&groups, order.by, order.descending);
+    let Body::Split { rows, remainder } = report.body() else { panic!("a split") };
+    let (shown, cut) = expected.split_at(order.limit.min(expected.len()));
+    prop_assert_eq!(rows.iter().map(|row| (row.key.clone(), row.measures)).collect::<Vec<_>>(), shown);
+    match remainder {
+        None => prop_assert!(cut.is_empty()),
+        Some(remainder) => {
+            prop_assert_eq!(remainder.groups, cut.len() as u64);
+            prop_assert_eq!(remainder.measures, sum(cut.iter().map(|(_, measures)| measures)));
+        }
+    }
+    Ok(())
+}
+
+/// The groups of a series are the `limit` that have the most queued.
+pub(crate) fn series(
+    report: &Report,
+    question: &Question,
+    cells: &[Cell],
+    (tz, interval): (Tz, &str),
+    limit: usize,
+) -> Judgement {
+    let split = !question.by.is_empty();
+    let points = question.series(cells, tz, interval);
+    let Body::Series { times, groups, remainder } = report.body() else { panic!("a series") };
+    let labels: Vec<_> = times.iter().map(|time| label(tz, interval, *time)).collect();
+    // Every interval of the range has exactly one row, whether something happened in it or not.
+    let mut every: Vec<_> = (question.from..question.to).step_by(900).map(|time| label(tz, interval, time)).collect();
+    every.dedup();
+    prop_assert_eq!(&labels, &every);
+
+    let by_key = question.groups(cells);
+    let top: Vec<_> = sorted(&by_key, "queued", true).into_iter().map(|(key, _)| key).collect();
+    let shown = if split { limit.min(top.len()) } else { 1 };
+    prop_assert_eq!(groups.len(), shown);
+    for (place, line) in groups.iter().enumerate() {
+        prop_assert!(!split || line.key == top[place]);
+        for (label, measures) in labels.iter().zip(&line.points) {
+            let expected = points.get(&(line.key.clone(), label.clone())).copied().unwrap_or_default();
+            prop_assert_eq!(*measures, expected);
+        }
+    }
+    let lines = groups.iter().chain(remainder.iter().map(|(_, line)| line));
+    prop_assert_eq!(sum(lines.clone().map(|line| &line.total)), *report.total());
+    prop_assert_eq!(sum(lines.flat_map(|line| &line.points)), *report.total());
+    prop_assert_eq!(*report.total(), sum(by_key.values()));
+    let cut = remainder.as_ref().map_or(0, |(count, _)| *count);
+    prop_assert_eq!(cut, if split { (top.len() - shown) as u64 } else { 0 });
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Reports against the real engine, compared with a count by brute force over the same cells.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod generate;
+mod judge;
+mod migration;
+mod properties;
+mod support;
+
+use std::time::Duration;
+
+use generate::{START, time};
+use query::{
+    Body, Kind, Limits, QueryError, Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest, from_pairs,
+};
+use schema::{AccountId, Basis, ClickHouse, Endpoint, Measure, Measures, Millis};
+use support::{Cell, database, insert};
+
+#[test]
+#[ignore = "is the engine that the other tests ask, not a test"]
+fn engine() {
+    support::serve_if_asked();
+}
+
+async fn ask(clickhouse: &ClickHouse, spec: &ReportSpec) -> Result<Report, QueryError> {
+    let account: AccountId = "default".parse().unwrap();
+    query::run(clickhouse, &account, spec, Millis(0), &Limits::default()).await
+}
+
+/// A cell of the account `default` on the `sent` basis with that many of each measure.
+fn plain(domain: &str, count: i64) -> Cell {
+    let mut measures = Measures::default();
+    for measure in Measure::ALL {
+        measures[*measure] = count;
+    }
+    Cell {
+        account: "default".parse().unwrap(),
+        basis: Basis::Sent,
+        bucket: u32::try_from(START).unwrap(),
+        campaign: String::new(),
+        subject: String::new(),
+        sender: String::new(),
+        domain: domain.to_owned(),
+        fields: Vec::new(),
+        measures,
+    }
+}
+
+fn whole_range(more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let range = [("from".to_owned(), time(START)), ("to".to_owned(), time(START + 86_400))];
+    let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    range.into_iter().chain(more).collect()
+}
+
+#[tokio::test]
+async fn a_group_whose_deliveries_were_all_retracted_is_not_shown() {
+    let clickhouse = database("retracted").await;
+    insert(&clickhouse, &[plain("gone.example", 3), plain("here.example", 2)]).await;
+    insert(&clickhouse, &[plain("gone.example", -3)]).await;
+    let request: SplitRequest = from_pairs(whole_range(&[("by", "recipient_domain"), ("limit", "1")])).unwrap();
+    let report = ask(&clickhouse, &ReportSpec::split(&request).unwrap()).await.unwrap();
+    let Body::Split { rows, remainder } = report.body() else { panic!("a split") };
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].key, ["here.example"]);
+    assert_eq!(*remainder, None);
+    assert_eq!(report.total()[Measure::Queued], 2);
+}
+
+#[tokio::test]
+async fn only_the_account_s_own_rows_count() {
+    let clickhouse = database("accounts").await;
+    let foreign = Cell { account: "other".parse().unwrap(), ..plain("a.example", 7) };
+    insert(&clickhouse, &[plain("a.example", 1), foreign]).await;
+    let request: SummaryRequest = from_pairs(whole_range(&[])).unwrap();
+    let report = ask(&clickhouse, &ReportSpec::summary(&request).unwrap()).await.unwrap();
+    assert_eq!(report.spec().kind(), Kind::Summary);
+    assert_eq!(report.total()[Measure::Queued], 1);
+}
+
+#[tokio::test]
+async fn nothing_at_all_makes_reports_of_zeros() {
+    let clickhouse = database("nothing").await;
+    let split: SplitRequest = from_pairs(whole_range(&[("by", "subject")])).unwrap();
+    let report = ask(&clickhouse, &ReportSpec::split(&split).unwrap()).await.unwrap();
+    assert!(report.total().is_zero());
+    let summary: SummaryRequest = from_pairs(whole_range(&[("measures", ""), ("rates", "")])).unwrap();
+    let report = ask(&clickhouse, &ReportSpec::summary(&summary).unwrap()).await.unwrap();
+    assert!(report.total().is_zero());
+    for by in ["", "campaign", "campaign,field:x"] {
+        let pairs = whole_range(&[("interval", "hour"), ("by", by), ("measures", ""), ("rates", "")]);
+        let series: SeriesRequest = from_pairs(pairs).unwrap();
+        let report = ask(&clickhouse, &ReportSpec::series(&series).unwrap()).await.unwrap();
+        let Body::Series { times, remainder, .. } = report.body() else { panic!("a series") };
+        assert_eq!((times.len(), remainder), (24, &None), "{by}");
+    }
+}
+
+#[tokio::test]
+async fn sql_in_a_value_is_a_value() {
+    let clickhouse = database("injection").await;
+    insert(&clickhouse, &[plain("a.example", 1)]).await;
+    for value in [
+        "' OR 1=1 --",
+        "x'; DROP TABLE cube; --",
+        "{account:String}",
+        "\\",
+        "\0",
+        "a\0b",
+        "[]",
+        "['a.example']",
+        "%",
+        "NULL",
+        "\\N",
+    ] {
+        for op in ["is", "in", "contains", "starts_with"] {
+            let filter = format!("recipient_domain:{op}:{value}");
+            let request: SummaryRequest = from_pairs(whole_range(&[("filter", &filter)])).unwrap();
+            let report = ask(&clickhouse, &ReportSpec::summary(&request).unwrap()).await.unwrap();
+            assert!(report.total().is_zero(), "{filter}");
+        }
+        let filter = format!("recipient_domain:is_not:{value}");
+        let request: SummaryRequest = from_pairs(whole_range(&[("filter", &filter)])).unwrap();
+        let report = ask(&clickhouse, &ReportSpec::summary(&request).unwrap()).await.unwrap();
+        assert_eq!(report.total()[Measure::Queued], 1, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_beyond_its_limits_is_too_expensive_and_a_missing_database_unavailable() {
+    let clickhouse = database("limits").await;
+    let cells: Vec<_> = (0..2_000).map(|number| plain(&format!("d{number}.example"), 1)).collect();
+    insert(&clickhouse, &cells).await;
+    let request: SplitRequest = from_pairs(whole_range(&[("by", "recipient_domain"), ("limit", "10000")])).unwrap();
+    let spec = ReportSpec::split(&request).unwrap();
+    let account: AccountId = "default".parse().unwrap();
+    for limits in [Limits { rows: 100, ..Limits::default() }, Limits { memory: 100_000, ..Limits::default() }] {
+        let error = query::run(&clickhouse, &account, &spec, Millis(0), &limits).await.unwrap_err();
+        assert!(matches!(error, QueryError::TooExpensive(_)), "{limits:?}: {error:?}");
+    }
+    let nobody = ClickHouse::new(&Endpoint::Socket("/nonexistent/engine.sock".into()), "limits");
+    let limits = Limits { time: Duration::from_secs(1), ..Limits::default() };
+    let error = query::run(&nobody, &account, &spec, Millis(0), &limits).await.unwrap_err();
+    assert!(matches!(error, QueryError::Unavailable(_)), "{error:?}");
+}

@@ -1,0 +1,80 @@
+//! The rollup of a cube that was there before it.
+
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
+use schema::{CUBE, ClickHouse, MARKER_BASIS, Measure, ROLLUP, WEIGHT, migrate};
+
+use crate::{
+    generate::cell,
+    support::{database, insert},
+};
+
+/// The number of the migration that makes the rollup.
+const MIGRATION: u32 = 4;
+
+/// Every row that is not all zeros, summed up and in order, as text.
+async fn contents(clickhouse: &ClickHouse) -> Vec<u8> {
+    let sums: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT]).collect();
+    let keys = "account, basis, dimension, bucket, value";
+    let sql = format!(
+        "SELECT {keys}, {} FROM {ROLLUP} GROUP BY {keys} HAVING {} ORDER BY {keys}",
+        sums.iter().map(|name| format!("sum({name})")).collect::<Vec<_>>().join(", "),
+        sums.iter().map(|name| format!("sum({name}) != 0")).collect::<Vec<_>>().join(" OR "),
+    );
+    clickhouse.client().query_raw(&sql).fetch_bytes("TSV").unwrap().collect().await.unwrap().to_vec()
+}
+
+async fn execute(clickhouse: &ClickHouse, sql: &str) {
+    clickhouse.client().query_raw(sql).execute().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cube_without_a_rollup_gets_the_one_that_the_writer_would_have_written() {
+    let clickhouse = database("migration").await;
+    let mut runner = TestRunner::deterministic();
+    let cells = prop::collection::vec(cell(), 300).new_tree(&mut runner).unwrap().current();
+    insert(&clickhouse, &cells).await;
+    let written = contents(&clickhouse).await;
+    assert!(written.len() > 100_000, "{}", written.len());
+
+    // As a migration leaves it that was stopped before its number was recorded: with rows in the rollup.
+    execute(&clickhouse, &format!("DELETE FROM migrations WHERE version = {MIGRATION}")).await;
+    migrate(&clickhouse).await.unwrap();
+    assert!(contents(&clickhouse).await == written, "the rollup is another after the migration");
+
+    // As a database is that never had one.
+    execute(&clickhouse, &format!("DELETE FROM migrations WHERE version = {MIGRATION}")).await;
+    execute(&clickhouse, &format!("DROP TABLE {ROLLUP}")).await;
+    migrate(&clickhouse).await.unwrap();
+    assert!(contents(&clickhouse).await == written, "the rollup is another after the first migration");
+}
+
+#[tokio::test]
+async fn a_migration_that_was_recorded_leaves_the_rollup_alone() {
+    let clickhouse = database("migrated").await;
+    let cells = prop::collection::vec(cell(), 10).new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    insert(&clickhouse, &cells).await;
+    execute(&clickhouse, &format!("TRUNCATE TABLE {CUBE}")).await;
+    let before = contents(&clickhouse).await;
+    migrate(&clickhouse).await.unwrap();
+    assert!(contents(&clickhouse).await == before && !before.is_empty());
+}
+
+#[tokio::test]
+async fn the_cube_s_markers_count_the_rollup_s_blocks_after_the_migration_and_a_cube_of_many_years_is_no_hindrance() {
+    let clickhouse = database("markers").await;
+    let markers = format!(
+        "INSERT INTO {CUBE} (account, basis, bucket, campaign, {WEIGHT}) \
+         SETTINGS max_partitions_per_insert_block = 0 \
+         SELECT '', {MARKER_BASIS}, addMonths(toDateTime('2010-01-01 00:00:00', 'UTC'), number % 150), 'ledger', 1 \
+         FROM numbers(300)"
+    );
+    execute(&clickhouse, &markers).await;
+    execute(&clickhouse, &format!("DELETE FROM migrations WHERE version = {MIGRATION}")).await;
+    migrate(&clickhouse).await.unwrap();
+    let text = String::from_utf8(contents(&clickhouse).await).unwrap();
+    assert_eq!(text.lines().count(), 150);
+    for line in text.lines() {
+        assert!(line.starts_with(&format!("\t{MARKER_BASIS}\t\t")), "{line}");
+        assert!(line.contains("-01 00:00:00\tledger\t") && line.ends_with("\t2"), "{line}");
+    }
+}

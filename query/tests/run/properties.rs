@@ -1,0 +1,140 @@
+//! What holds of every report, whatever is asked of whatever cells, and whichever rows the plan reads.
+
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{TestCaseResult, TestRunner},
+};
+use query::{Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest, from_pairs};
+use schema::ClickHouse;
+
+use crate::{
+    ask,
+    generate::{ZONES, about_one_dimension, cell, pairs, question},
+    judge::{self, Order},
+    support::{
+        Cell,
+        brute::{Check, Question},
+        database, insert,
+    },
+};
+
+const INTERVALS: [&str; 5] = ["15m", "hour", "day", "week", "month"];
+
+/// Cells, and a database that holds them.
+struct Given {
+    runtime: tokio::runtime::Runtime,
+    clickhouse: ClickHouse,
+    cells: Vec<Cell>,
+}
+
+impl Given {
+    /// Cells of which some were taken back again.
+    fn new(name: &str) -> Self {
+        let mut runner = TestRunner::deterministic();
+        let mut cells = prop::collection::vec(cell(), 300).new_tree(&mut runner).unwrap().current();
+        let taken_back: Vec<_> = cells.iter().step_by(5).map(Cell::negated).collect();
+        cells.extend(taken_back);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let clickhouse = runtime.block_on(async {
+            let clickhouse = database(name).await;
+            insert(&clickhouse, &cells).await;
+            clickhouse
+        });
+        Self { runtime, clickhouse, cells }
+    }
+
+    fn report(&self, spec: &ReportSpec) -> Report {
+        self.runtime.block_on(ask(&self.clickhouse, spec)).unwrap()
+    }
+
+    fn summary(&self, question: &Question) -> Report {
+        let request: SummaryRequest = from_pairs(pairs(question, &[])).unwrap();
+        self.report(&ReportSpec::summary(&request).unwrap())
+    }
+
+    fn split(&self, question: &Question, order: Order) -> Report {
+        let dash = if order.descending { "-" } else { "" };
+        let sort = format!("{dash}{}", order.by);
+        let more = [("by", question.by.join(",")), ("sort", sort), ("limit", order.limit.to_string())];
+        let request: SplitRequest = from_pairs(pairs(question, &more)).unwrap();
+        self.report(&ReportSpec::split(&request).unwrap())
+    }
+
+    fn series(&self, question: &Question, (zone, interval): (&str, &str), limit: usize) -> Report {
+        let mut more = vec![("tz", zone.to_owned()), ("interval", interval.to_owned())];
+        if !question.by.is_empty() {
+            more.extend([("by", question.by.join(",")), ("limit", limit.to_string())]);
+        }
+        let request: SeriesRequest = from_pairs(pairs(question, &more)).unwrap();
+        self.report(&ReportSpec::series(&request).unwrap())
+    }
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    let by = prop::sample::select(vec!["queued", "delivered", "ctr", "spam_rate"]);
+    (by, any::<bool>(), 1..12usize).prop_map(|(by, descending, limit)| Order { by, descending, limit })
+}
+
+/// A time zone and an interval.
+fn clock() -> impl Strategy<Value = (&'static str, &'static str)> {
+    (prop::sample::select(&ZONES[..]), prop::sample::select(&INTERVALS[..]))
+}
+
+fn holds<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> TestCaseResult) {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
+    TestRunner::new(config).run(strategy, test).unwrap();
+}
+
+#[test]
+fn splits_are_what_a_count_by_brute_force_says() {
+    let given = Given::new("splits");
+    holds(120, &(question(), order()), |(question, order)| {
+        judge::split(&given.split(&question, order), &question, &given.cells, order)
+    });
+}
+
+#[test]
+fn series_are_what_a_count_by_brute_force_says_across_changes_of_the_clock() {
+    let given = Given::new("series");
+    holds(150, &(question(), clock(), any::<bool>(), 1..4usize), |(mut question, (zone, interval), split, limit)| {
+        question.by.truncate(if split { 2 } else { 0 });
+        let report = given.series(&question, (zone, interval), limit);
+        judge::series(&report, &question, &given.cells, (zone.parse().unwrap(), interval), limit)
+    });
+}
+
+/// The same question with conditions that every cell meets, on two dimensions: none but the cube's rows know both.
+fn of_the_cube(question: &Question) -> Question {
+    let mut question = question.clone();
+    question.checks.extend(["subject", "campaign"].map(|name| Check::IsNot(name, "nobody has this".to_owned())));
+    question
+}
+
+fn same(planned: &Report, fine: &Report) -> TestCaseResult {
+    prop_assert_eq!(planned.total(), fine.total());
+    prop_assert_eq!(planned.body(), fine.body());
+    Ok(())
+}
+
+#[test]
+fn the_rollup_and_the_cube_give_one_answer_which_is_that_of_a_count_by_brute_force() {
+    let given = Given::new("plans");
+    let cells = &given.cells;
+    holds(200, &(about_one_dimension(), order(), clock()), |(question, order, (zone, interval))| {
+        let fine = of_the_cube(&question);
+        let limit = order.limit;
+        if question.by.is_empty() {
+            let report = given.summary(&question);
+            judge::summary(&report, &question, cells)?;
+            same(&report, &given.summary(&fine))?;
+        } else {
+            let report = given.split(&question, order);
+            judge::split(&report, &question, cells, order)?;
+            same(&report, &given.split(&fine, order))?;
+        }
+        let report = given.series(&question, (zone, interval), limit);
+        judge::series(&report, &question, cells, (zone.parse().unwrap(), interval), limit)?;
+        same(&report, &given.series(&fine, (zone, interval), limit))
+    });
+}
