@@ -16,6 +16,7 @@ mod fact;
 mod ledger;
 mod prepare;
 mod record;
+mod rollup;
 mod rows;
 mod spool;
 mod status;

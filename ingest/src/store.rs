@@ -2,12 +2,12 @@
 //!
 //! Every insert has a token, so that ClickHouse drops a repetition. That alone is not enough: a MergeTree table notes a token just
 //! before it makes the block visible, and a crash between the two leaves a token without a block. So a batch that may have been
-//! tried before is looked for after it was repeated: the cube's markers count its blocks, events carry their batch's number. What is
+//! tried before is looked for after it was repeated: the markers of cube and rollup count their blocks, events carry their batch's number. What is
 //! still missing goes in under a new token. Deliveries replace themselves, so they are repeated without one.
 
 use std::time::Duration;
 
-use schema::{CUBE, ClickHouse, EVENTS, MARKER_BASIS, Month, WEIGHT};
+use schema::{ClickHouse, EVENTS, MARKER_BASIS, Month, WEIGHT};
 
 use crate::{
     ledger::Held,
@@ -29,9 +29,9 @@ pub(crate) enum StoreError {
     #[error("a block for table {0} was taken but is not there")]
     Missing(&'static str),
     #[error(
-        "the cube's partition {month:?} holds {found} blocks of this ledger where {expected} were written: put back both from one backup"
+        "the partition {month:?} of table {table} holds {found} blocks of this ledger where {expected} were written: put back the data directory and the tables from one backup"
     )]
-    Drift { month: Month, found: u64, expected: u64 },
+    Drift { table: &'static str, month: Month, found: u64, expected: u64 },
 }
 
 /// ClickHouse, as one ledger writes to it.
@@ -55,12 +55,13 @@ pub(crate) struct Delivered<'b> {
 impl Store {
     /// Inserts everything, the tables at once, and makes sure of it where it was tried before.
     pub(crate) async fn put(&self, batch: &Delivered<'_>) -> Result<()> {
-        let (cube, deliveries, events) = tokio::join!(
+        let (cube, rollup, deliveries, events) = tokio::join!(
             self.put_table(Table::Cube, batch),
+            self.put_table(Table::Rollup, batch),
             self.put_table(Table::Deliveries, batch),
             self.put_table(Table::Events, batch),
         );
-        cube.and(deliveries).and(events)
+        cube.and(rollup).and(deliveries).and(events)
     }
 
     async fn put_table(&self, table: Table, batch: &Delivered<'_>) -> Result<()> {
@@ -79,11 +80,20 @@ impl Store {
             return self.insert(insert, None).await;
         }
         for attempt in 0..TOKENS {
-            self.insert(insert, Some(&self.token(insert, batch.number, attempt))).await?;
+            // Looked for first: the rollup of an older installation is filled from a cube that may have the batch's block already.
             if self.has(insert, batch).await? {
                 return Ok(());
             }
-            tracing::warn!(table = insert.table.name(), "a block's token was known, but not the block: inserted again");
+            if attempt > 0 {
+                tracing::warn!(
+                    table = insert.table.name(),
+                    "a block's token was known, but not the block: inserted again"
+                );
+            }
+            self.insert(insert, Some(&self.token(insert, batch.number, attempt))).await?;
+        }
+        if self.has(insert, batch).await? {
+            return Ok(());
         }
         Err(StoreError::Missing(insert.table.name()))
     }
@@ -106,11 +116,12 @@ impl Store {
     async fn has(&self, insert: &Insert, batch: &Delivered<'_>) -> Result<bool> {
         let (table, month) = (insert.table, insert.month);
         match table {
-            Table::Cube => {
+            Table::Cube | Table::Rollup => {
                 let expected = batch.held.get(&month).copied().unwrap_or(0) + 1;
-                let found = self.markers(month).await?;
+                let found = self.markers(table, month).await?;
                 if found > expected {
-                    return Err(StoreError::Drift { month, found, expected });
+                    let table = table.name();
+                    return Err(StoreError::Drift { table, month, found, expected });
                 }
                 Ok(found == expected)
             }
@@ -119,10 +130,12 @@ impl Store {
         }
     }
 
-    async fn markers(&self, month: Month) -> Result<u64> {
+    async fn markers(&self, table: Table, month: Month) -> Result<u64> {
+        let ledger = if table == Table::Rollup { "value" } else { "campaign" };
         let sql = format!(
-            "SELECT toUInt64(sum({WEIGHT})) FROM {CUBE} WHERE account = '' AND basis = {MARKER_BASIS} \
-             AND campaign = {{ledger:String}} AND toYYYYMM(bucket) = {{month:UInt32}}"
+            "SELECT toUInt64(sum({WEIGHT})) FROM {} WHERE account = '' AND basis = {MARKER_BASIS} \
+             AND {ledger} = {{ledger:String}} AND toYYYYMM(bucket) = {{month:UInt32}}",
+            table.name()
         );
         let query = self.clickhouse.client().query_raw(&sql).param("ledger", &self.ledger).param("month", month.0);
         Ok(query.fetch_one().await?)

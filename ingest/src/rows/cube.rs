@@ -2,11 +2,10 @@
 
 use std::iter::once;
 
-use chrono::{Datelike, NaiveTime};
-use schema::{Basis, Bucket, MARKER_BASIS, Measure, Measures, Millis, Month, WEIGHT};
+use schema::{Basis, Bucket, MARKER_BASIS, Measure, Measures, Month, WEIGHT};
 
 use super::{
-    Buffers, Insert, Table, by_month,
+    Buffers, Insert, Table, by_month, first_of_month,
     native::{Block, Encoded},
 };
 use crate::{
@@ -18,8 +17,11 @@ use crate::{
 /// The inserts of what a batch changes in the cube. The ledger's name is a text of the batch.
 pub(super) fn inserts(batch: &Batch<'_>, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
     let months = by_month(rows(batch), |row| Month::of(row.bucket.into()));
-    let insert =
-        |(month, rows): (_, Vec<_>)| Insert { table: Table::Cube, month, block: block(batch, &rows, ledger, buffers) };
+    let insert = |(month, rows): (_, Vec<_>)| Insert {
+        table: Table::Cube,
+        month,
+        block: block(batch, &rows, (month, ledger), buffers),
+    };
     months.into_iter().map(insert).collect()
 }
 
@@ -59,14 +61,13 @@ fn rows<'b>(batch: &'b Batch<'_>) -> Vec<Row<'b>> {
 const ROW: usize = 180;
 
 /// A month's rows, and before them the marker that counts the blocks: the empty account sorts first.
-fn block(batch: &Batch<'_>, rows: &[Row<'_>], ledger: TextId, buffers: &Buffers) -> Encoded {
+fn block(batch: &Batch<'_>, rows: &[Row<'_>], (month, ledger): (Month, TextId), buffers: &Buffers) -> Encoded {
     let keys = || rows.iter().map(|row| row.dimensions);
     let none = || once(TextId::default());
     let mut block = Block::new(&batch.texts, rows.len() + 1, buffers.take((rows.len() + 1) * ROW));
     block.dictionary("account", none().chain(keys().map(|key| key.account)));
     block.fixed("basis", "UInt8", once([MARKER_BASIS]).chain(rows.iter().map(|row| [row.basis.code()])));
-    let first = rows.iter().take(1).map(|row| first_of_month(row.bucket));
-    let buckets = first.chain(rows.iter().map(|row| row.bucket));
+    let buckets = once(first_of_month(month)).chain(rows.iter().map(|row| row.bucket));
     block.fixed("bucket", "DateTime('UTC')", buckets.map(|bucket| bucket.0.to_le_bytes()));
     block.dictionary("campaign", once(ledger).chain(keys().map(|key| key.campaign)));
     block.dictionary("subject", none().chain(keys().map(|key| key.subject)));
@@ -82,13 +83,6 @@ fn block(batch: &Batch<'_>, rows: &[Row<'_>], ledger: TextId, buffers: &Buffers)
     let weights = once(1).chain(rows.iter().map(|row| row.measures.weight()));
     block.fixed(WEIGHT, "Int32", weights.map(|weight| narrow(weight).to_le_bytes()));
     block.finish()
-}
-
-/// The marker has one place in its month, so that the table sums the markers up.
-fn first_of_month(bucket: Bucket) -> Bucket {
-    let date = Millis::from(bucket).to_datetime().unwrap_or_default();
-    let first = date.date_naive().with_day(1).unwrap_or_default().and_time(NaiveTime::MIN);
-    Bucket::of(first.and_utc().into())
 }
 
 /// A batch has far fewer than 2^31 events.

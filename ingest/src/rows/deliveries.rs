@@ -102,8 +102,8 @@ const CLASSES: [&str; FailureClass::ALL.len() + 1] = {
 };
 
 fn outcome_columns(block: &mut Block<'_, '_>, outcomes: &[Outcomes]) {
-    block.words("outcome", &OUTCOMES, outcomes.iter().map(|outcome| outcome.outcome));
-    block.words("class", &CLASSES, outcomes.iter().map(|outcome| outcome.class));
+    block.words("outcome", &OUTCOMES, outcomes.iter().map(|outcome| outcome.outcome.into()));
+    block.words("class", &CLASSES, outcomes.iter().map(|outcome| outcome.class.into()));
     block.fixed("delivered_at", TIME, outcomes.iter().map(|outcome| or_never(outcome.delivered_at)));
     block.fixed("failed_at", TIME, outcomes.iter().map(|outcome| or_never(outcome.failed_at)));
 }

@@ -6,11 +6,13 @@ mod cube;
 mod deliveries;
 mod events;
 mod native;
+mod rollup;
 mod types;
 
 use std::collections::BTreeMap;
 
-use schema::Month;
+use chrono::NaiveDate;
+use schema::{Bucket, Month};
 
 pub(crate) use self::{buffers::Buffers, native::Encoded};
 use crate::batch::Batch;
@@ -19,6 +21,7 @@ use crate::batch::Batch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Table {
     Cube,
+    Rollup,
     Deliveries,
     Events,
 }
@@ -27,6 +30,7 @@ impl Table {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Cube => schema::CUBE,
+            Self::Rollup => schema::ROLLUP,
             Self::Deliveries => schema::DELIVERIES,
             Self::Events => schema::EVENTS,
         }
@@ -55,6 +59,8 @@ pub(crate) struct Stamp<'n> {
 pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buffers) -> Vec<Insert> {
     let ledger = batch.texts.intern(stamp.ledger);
     let mut inserts = cube::inserts(batch, ledger, buffers);
+    let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
+    inserts.extend(rollup::inserts(batch, months.into_iter(), ledger, buffers));
     inserts.extend(deliveries::inserts(batch, stamp.version, buffers));
     inserts.extend(events::inserts(batch, stamp.batch, buffers));
     inserts
@@ -67,4 +73,11 @@ fn by_month<T>(rows: Vec<T>, month: impl Fn(&T) -> Month) -> BTreeMap<Month, Vec
         months.entry(month(&row)).or_default().push(row);
     }
     months
+}
+
+/// The marker has one place in its month, so that the table sums the markers up.
+fn first_of_month(month: Month) -> Bucket {
+    let year = i32::try_from(month.0 / 100).unwrap_or_default();
+    let first = NaiveDate::from_ymd_opt(year, month.0 % 100, 1).unwrap_or_default();
+    Bucket::of(first.and_time(chrono::NaiveTime::MIN).and_utc().into())
 }

@@ -97,9 +97,9 @@ impl<'b, 's> Block<'b, 's> {
     }
 
     /// A column of a few words, given by their places in `words`.
-    pub(super) fn words(&mut self, name: &str, words: &[&str], places: impl Iterator<Item = u8>) {
+    pub(super) fn words(&mut self, name: &str, words: &[&str], places: impl Iterator<Item = u32>) {
         self.begin(name, "LowCardinality(String)");
-        write_dictionary(&mut self.body, words.iter().copied(), places.map(u32::from), self.rows);
+        write_dictionary(&mut self.body, words.iter().copied(), places, self.rows);
     }
 
     /// A column of maps from text to text.

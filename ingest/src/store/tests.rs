@@ -75,8 +75,17 @@ impl Bench {
         self.store.clickhouse.client().query_raw(sql).fetch_one().await.expect("a number")
     }
 
-    /// Events, deliveries, and what the cube says was queued and what blocks it holds.
+    /// Events, deliveries, and what the cube says was queued and what blocks it holds; the rollup must say the same.
     async fn content(&self) -> [u64; 4] {
+        let queued = "SELECT toUInt64(sum(queued)) FROM rollup WHERE basis = 0 AND dimension = ''";
+        let blocks = "SELECT toUInt64(sum(weight)) FROM rollup WHERE basis = 255";
+        let rollup = [self.number(queued).await, self.number(blocks).await];
+        let [events, deliveries, cube @ ..] = self.tables().await;
+        assert_eq!(rollup, cube, "the rollup has what the cube has");
+        [events, deliveries, cube[0], cube[1]]
+    }
+
+    async fn tables(&self) -> [u64; 4] {
         [
             self.number("SELECT count() FROM events").await,
             self.number("SELECT count() FROM deliveries FINAL").await,
@@ -153,9 +162,9 @@ async fn a_batch_of_which_only_a_part_arrived_is_completed() {
 async fn a_token_without_its_block_does_not_lose_the_block() {
     let bench = Bench::new().await;
     // What a crash between noting the token and showing the block leaves: the token is known, the block is not there.
-    let (cube, events) = (bench.stray("cube", "bucket"), bench.stray("events", "time"));
-    cube.await;
-    events.await;
+    for (table, time) in [("cube", "bucket"), ("rollup", "bucket"), ("events", "time")] {
+        bench.stray(table, time).await;
+    }
     bench.put(true).await.expect("the engine takes it under another token");
     let [events, deliveries, queued, blocks] = bench.content().await;
     assert_eq!([events - 2, deliveries, queued, blocks], [3, 3, 3, 2]);

@@ -1,0 +1,93 @@
+//! Rows of the rollup: what a batch adds to each, and the marker that counts the batch's block. It has a block for each of the
+//! cube's, be it the marker alone, so that both tables hold equally many.
+
+use std::iter::once;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use schema::{MARKER_BASIS, Measure, Measures, Month, WEIGHT};
+
+use super::{
+    Buffers, Insert, Table, first_of_month,
+    native::{Block, Encoded},
+};
+use crate::{
+    batch::Batch,
+    rollup::{By, Key, RollupChange},
+    texts::TextId,
+};
+
+/// The inserts of what a batch changes in the rollup, in these months.
+pub(super) fn inserts(
+    batch: &Batch<'_>,
+    months: impl Iterator<Item = Month>,
+    ledger: TextId,
+    buffers: &Buffers,
+) -> Vec<Insert> {
+    let ranks = batch.texts.ranks();
+    let insert = |month| {
+        let change = RollupChange::of(&batch.cube, month, &batch.texts);
+        let names = Names::of(&change, batch);
+        let mut rows: Vec<Row<'_>> = change.rows().map(|(key, measures)| Row { key, measures }).collect();
+        rows.sort_by_cached_key(|Row { key, .. }| {
+            (ranks.text(key.account), key.basis, names.place(key.by), key.bucket, ranks.text(key.value))
+        });
+        Insert { table: Table::Rollup, month, block: block(batch, &rows, (month, &names, ledger), buffers) }
+    };
+    months.map(insert).collect()
+}
+
+/// A row of the rollup.
+struct Row<'c> {
+    key: &'c Key,
+    measures: &'c Measures,
+}
+
+/// The names of the dimensions in a block, sorted. The total, which has none, is the first.
+struct Names {
+    sorted: Vec<String>,
+    places: FxHashMap<By, u32>,
+}
+
+impl Names {
+    fn of(change: &RollupChange, batch: &Batch<'_>) -> Self {
+        let used: FxHashSet<By> = change.rows().map(|(key, _)| key.by).chain([By::Total]).collect();
+        let mut named: Vec<(String, By)> = used.into_iter().map(|by| (by.name(&batch.texts), by)).collect();
+        named.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let places = named.iter().zip(0..).map(|((_, by), place)| (*by, place)).collect();
+        Self { sorted: named.into_iter().map(|(name, _)| name).collect(), places }
+    }
+
+    fn place(&self, by: By) -> u32 {
+        self.places.get(&by).copied().unwrap_or_default()
+    }
+}
+
+/// The bytes of a row: numbers, an index, and a value.
+const ROW: usize = 240;
+
+/// A block in the order of the table's key; the marker comes first, for the empty account sorts first.
+fn block(
+    batch: &Batch<'_>,
+    rows: &[Row<'_>],
+    (month, names, ledger): (Month, &Names, TextId),
+    buffers: &Buffers,
+) -> Encoded {
+    let keys = || rows.iter().map(|row| row.key);
+    let none = TextId::default();
+    let mut block = Block::new(&batch.texts, rows.len() + 1, buffers.take((rows.len() + 1) * ROW));
+    block.dictionary("account", once(none).chain(keys().map(|key| key.account)));
+    block.fixed("basis", "UInt8", once([MARKER_BASIS]).chain(keys().map(|key| [key.basis.code()])));
+    let words: Vec<&str> = names.sorted.iter().map(String::as_str).collect();
+    let places = keys().map(|key| names.place(key.by));
+    block.words("dimension", &words, once(names.place(By::Total)).chain(places));
+    let buckets = once(first_of_month(month)).chain(keys().map(|key| key.bucket));
+    block.fixed("bucket", "DateTime('UTC')", buckets.map(|bucket| bucket.0.to_le_bytes()));
+    block.text("value", once(ledger).chain(keys().map(|key| key.value)).map(|id| batch.texts.text(id)));
+    for measure in Measure::ALL {
+        let counts = once(0).chain(rows.iter().map(|row| row.measures[*measure]));
+        block.fixed(measure.name(), "Int64", counts.map(i64::to_le_bytes));
+    }
+    let weights = once(1).chain(rows.iter().map(|row| row.measures.weight()));
+    block.fixed(WEIGHT, "Int64", weights.map(i64::to_le_bytes));
+    block.finish()
+}
