@@ -22,6 +22,7 @@ mod spool;
 mod status;
 mod store;
 mod texts;
+mod timing;
 mod writer;
 
 use std::{
@@ -32,11 +33,11 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use schema::{AccountId, ClickHouse, Clock, Identifier, Millis};
+use schema::{AccountId, ClickHouse, Clock, Identifier, Millis, metrics::Stage};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Mutex, watch},
@@ -53,6 +54,7 @@ use self::{
     spool::Spool,
     status::Progress,
     store::Store,
+    timing::timed,
     writer::Writer,
 };
 pub use self::{
@@ -227,7 +229,9 @@ impl Ingest {
         let _accepting = Accepting::begin(&self.0.accepting);
         let now = self.0.clock.now();
         let window = Window::new(now, self.0.options.retention_days);
-        let parsed = spawn_blocking(move || parse(&body, format, window)).await.map_err(|_| IngestError::Panicked)?;
+        let parsed = spawn_blocking(move || timed(Stage::Parse, || parse(&body, format, window)))
+            .await
+            .map_err(|_| IngestError::Panicked)?;
         let (record, mut receipt) = parsed?;
         if atomic && receipt.rejected > 0 {
             return Err(IngestError::Refused(Receipt { accepted: 0, ..receipt }));
@@ -236,7 +240,10 @@ impl Ingest {
         receipt.position = if events == 0 {
             Position(*self.0.spool.durable().borrow())
         } else {
-            Position(self.0.spool.append(record.finish(account, now), events, now).await?)
+            let started = Instant::now();
+            let end = self.0.spool.append(record.finish(account, now), events, now).await?;
+            timing::record(Stage::Spool, started);
+            Position(end)
         };
         Ok(receipt)
     }

@@ -1,8 +1,11 @@
 //! Computes a batch: from a range of the spool to the blocks for the tables and the changes of the ledger. Reads, writes nothing.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
-use schema::{Identifier, Millis};
+use schema::{Identifier, Millis, metrics::Stage};
 
 use crate::{
     batch::Batch,
@@ -12,6 +15,7 @@ use crate::{
     spool::{Range, Spool},
     status::LastBatch,
     texts::Texts,
+    timing::{self, timed},
 };
 
 /// A batch could not be computed.
@@ -49,18 +53,20 @@ pub(crate) struct Preparation {
 impl Preparation {
     /// Computes the batch of a range upon the ledger, or upon what it will hold once the batch before is committed.
     pub(crate) fn prepare(&self, range: Range, ahead: Option<&Changes>, now: Millis) -> Result<Prepared, PrepareError> {
-        let frames = self.spool.read(range)?;
+        let frames = timed(Stage::Read, || self.spool.read(range))?;
         let view = View { ledger: &self.ledger, ahead };
         let records = Records::open(&frames)?;
         // The texts of the batch lie in the states, too, which therefore must live longer.
         let states;
         let mut texts = Texts::default();
-        let facts = Facts::distinct(&records, &mut texts, view, &self.identifier)?;
+        let facts = timed(Stage::Distinct, || Facts::distinct(&records, &mut texts, view, &self.identifier))?;
+        let folding = Instant::now();
         states = facts.states(view)?;
         let mut batch = Batch::fold(facts, texts, &states, &self.identifier)?;
+        timing::record(Stage::Fold, folding);
         let number = number(&self.name, range);
         let stamp = Stamp { ledger: &self.name, version: range.last, batch: number };
-        let inserts = inserts(&mut batch, stamp, &self.buffers);
+        let inserts = timed(Stage::Encode, || inserts(&mut batch, stamp, &self.buffers));
         let (changes, summary) = (Arc::new(batch.changes()?), summary(&batch, now));
         drop(batch);
         Ok(Prepared { range, number, inserts, changes, summary, repeated: AtomicBool::new(false) })

@@ -14,10 +14,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use schema::Clock;
+use schema::{
+    Clock,
+    metrics::{BATCH_EVENTS, EVENTS_TOTAL, Outcome, Stage},
+};
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
@@ -28,6 +31,7 @@ use crate::{
     spool::Range,
     status::{LastBatch, Progress},
     store::{Delivered, Store, StoreError},
+    timing::{self, timed},
 };
 
 /// At most so many bytes of records are applied at once, whatever the number of their events.
@@ -228,11 +232,18 @@ impl Writer {
             let Some(range) = self.following(range.last) else { return Ok(None) };
             self.prepare(range, Some(Arc::clone(&batch.changes))).await.map(Some)
         };
-        let (inserted, ahead) = tokio::join!(self.store.put(&delivered), ahead);
+        let put = async {
+            let started = Instant::now();
+            let inserted = self.store.put(&delivered).await;
+            timing::record(Stage::Insert, started);
+            inserted
+        };
+        let (inserted, ahead) = tokio::join!(put, ahead);
         inserted?;
         count_blocks(&mut held, &batch.inserts);
         let (preparation, changes) = (Arc::clone(&self.preparation), Arc::clone(&batch.changes));
-        spawn_blocking(move || preparation.ledger.commit(&changes, &held, range)).await??;
+        spawn_blocking(move || timed(Stage::Commit, || preparation.ledger.commit(&changes, &held, range))).await??;
+        count(&batch.summary);
         self.preparation.spool.applied(range.last);
         let now = self.clock.now();
         self.progress.advance(range.last, LastBatch { at: now, millis: now.0 - started.0, ..batch.summary });
@@ -246,6 +257,14 @@ async fn closes_within(wait: Duration, closing: &watch::Receiver<bool>) -> bool 
     let mut closing = closing.clone();
     // A sender that is gone closes, too.
     tokio::time::timeout(wait, closing.wait_for(|closing| *closing)).await.is_ok()
+}
+
+/// Tells the metrics what a batch brought.
+fn count(batch: &LastBatch) {
+    metrics::histogram!(BATCH_EVENTS).record((batch.events + batch.duplicates) as f64);
+    for (outcome, events) in [(Outcome::Applied, batch.events), (Outcome::Duplicate, batch.duplicates)] {
+        metrics::counter!(EVENTS_TOTAL, "outcome" => outcome.label()).increment(events);
+    }
 }
 
 fn count_blocks(held: &mut Held, inserts: &[Insert]) {

@@ -179,6 +179,11 @@ fn what_happens_shows_in_the_metrics_and_nobody_is_named() {
     }
     assert_eq!(value(&after, "postlens_events_total", &[("outcome", "accepted")]), events.len() as f64);
     assert_eq!(value(&after, "postlens_events_total", &[("outcome", "rejected")]), 1.0);
+    let applied = |outcome| value(&after, "postlens_events_total", &[("outcome", outcome)]);
+    assert_eq!(applied("applied") + applied("duplicate"), events.len() as f64);
+    for stage in Stage::ALL {
+        assert!(count(&after, "postlens_stage_seconds", &[("stage", stage.label())]) > 0.0, "{}", stage.label());
+    }
     for kind in ["summary", "split", "series"] {
         for format in ["json", "csv", "png"] {
             assert_eq!(count(&after, "postlens_report_seconds", &[("kind", kind), ("format", format)]), 1.0);
