@@ -53,9 +53,22 @@ pub(crate) struct Preparation {
 impl Preparation {
     /// Computes the batch of a range upon the ledger, or upon what it will hold once the batch before is committed.
     pub(crate) fn prepare(&self, range: Range, ahead: Option<&Changes>, now: Millis) -> Result<Prepared, PrepareError> {
-        let frames = timed(Stage::Read, || self.spool.read(range))?;
+        let length = usize::try_from(range.last - range.first).unwrap_or_default();
+        let frames = timed(Stage::Read, || self.spool.read(range, self.buffers.take(length)))?;
+        let prepared = self.compute(range, &frames, ahead, now);
+        self.buffers.give_vec(frames);
+        prepared
+    }
+
+    fn compute(
+        &self,
+        range: Range,
+        frames: &[u8],
+        ahead: Option<&Changes>,
+        now: Millis,
+    ) -> Result<Prepared, PrepareError> {
         let view = View { ledger: &self.ledger, ahead };
-        let records = Records::open(&frames)?;
+        let records = Records::open(frames)?;
         // The texts of the batch lie in the states, too, which therefore must live longer.
         let states;
         let mut texts = Texts::default();

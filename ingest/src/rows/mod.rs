@@ -55,15 +55,25 @@ pub(crate) struct Stamp<'n> {
     pub(crate) batch: u64,
 }
 
-/// The inserts of a batch.
+/// The inserts of a batch, tables of equal size at once.
 pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buffers) -> Vec<Insert> {
     let ledger = batch.texts.intern(stamp.ledger);
-    let mut inserts = cube::inserts(batch, ledger, buffers);
-    let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
-    inserts.extend(rollup::inserts(batch, months.into_iter(), ledger, buffers));
-    inserts.extend(deliveries::inserts(batch, stamp.version, buffers));
-    inserts.extend(events::inserts(batch, stamp.batch, buffers));
-    inserts
+    let batch = &*batch;
+    std::thread::scope(|scope| {
+        let rest = scope.spawn(|| {
+            let mut inserts = deliveries::inserts(batch, stamp.version, buffers);
+            inserts.extend(events::inserts(batch, stamp.batch, buffers));
+            inserts
+        });
+        let mut inserts = cube::inserts(batch, ledger, buffers);
+        let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
+        inserts.extend(rollup::inserts(batch, months.into_iter(), ledger, buffers));
+        match rest.join() {
+            Ok(rest) => inserts.extend(rest),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        inserts
+    })
 }
 
 /// The rows of each month, in their order; nearly always there is one month, or two.

@@ -172,11 +172,12 @@ impl Spool {
         last.map(|last| Range { first, last })
     }
 
-    /// The whole records of a range, one after the other. One that was damaged since the spool was opened is left out.
-    pub(crate) fn read(&self, range: Range) -> io::Result<Vec<u8>> {
+    /// The whole records of a range, one after the other, in the empty buffer. One that was damaged since the spool was opened is left
+    /// out.
+    pub(crate) fn read(&self, range: Range, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
         let (entries, segments) = lock(&self.queue).within(range);
         let length: usize = entries.iter().map(Entry::length).sum();
-        let mut bytes = Vec::with_capacity(length);
+        bytes.reserve(length);
         for run in entries.chunk_by(|one, next| one.end == next.start) {
             let run = Range { first: run[0].start, last: run[run.len() - 1].end };
             for segment in segments.iter().filter(|segment| segment.overlaps(run)) {

@@ -50,7 +50,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() -> Result<(), SpoolErr
     assert_eq!(spool.waiting(), Waiting { bytes: ends[2] - ends[0], events: 7, oldest: Some(Millis(7)) });
     let range = spool.next(ends[0], 6, u64::MAX).expect("something waits");
     assert_eq!(range, Range { first: ends[0], last: ends[1] });
-    assert_eq!(spool.read(range)?, frame(5));
+    assert_eq!(spool.read(range, Vec::new())?, frame(5));
     assert!(matches!(append(&spool, 1).await, Ok(end) if end > ends[2]));
     Ok(())
 }
@@ -66,7 +66,7 @@ async fn a_range_over_several_segments_is_read_as_one() -> Result<(), SpoolError
     }
     assert!(fs::read_dir(dir.path())?.count() > 5, "the spool was cut into segments");
     let range = spool.next(0, u64::MAX, u64::MAX).expect("something waits");
-    assert_eq!(spool.read(range)?, expected);
+    assert_eq!(spool.read(range, Vec::new())?, expected);
     spool.applied(range.last);
     assert_eq!(fs::read_dir(dir.path())?.count(), 1, "applied segments are deleted");
     assert_eq!(spool.next(range.last, 1, 1), None);
@@ -90,7 +90,7 @@ async fn a_torn_end_is_cut_off_wherever_it_is_torn() -> Result<(), SpoolError> {
         let next = append(&spool, 2).await?;
         spool.close();
         let spool = open(dir.path(), 0);
-        assert_eq!(spool.read(Range { first: end, last: next })?, frame(2));
+        assert_eq!(spool.read(Range { first: end, last: next }, Vec::new())?, frame(2));
     }
     Ok(())
 }

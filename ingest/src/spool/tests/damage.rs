@@ -67,7 +67,7 @@ impl Known {
 fn batches(spool: &Spool, mut first: u64, max_events: u64) -> Vec<(Range, Vec<u8>)> {
     let mut all = Vec::new();
     while let Some(range) = spool.next(first, max_events, u64::MAX) {
-        all.push((range, spool.read(range).expect("every batch can be read")));
+        all.push((range, spool.read(range, Vec::new()).expect("every batch can be read")));
         first = range.last;
     }
     all
@@ -105,14 +105,14 @@ proptest! {
             let spool = open(known.dir.path(), 0);
             let before = batches(&spool, 0, max_events);
             assert_eq!(joined(&before), known.whole(&hit, everything));
-            assert_eq!(spool.read(everything).expect("it can be read as one"), known.whole(&hit, everything));
+            assert_eq!(spool.read(everything, Vec::new()).expect("it can be read as one"), known.whole(&hit, everything));
             assert!(spool.quarantined() >= hit.end - hit.start);
             known.append(&spool, 3).await.expect("it goes on");
             spool.close();
 
             let (middle, aside) = (before[before.len() / 2].0, spool.quarantined());
             let spool = open(known.dir.path(), middle.first);
-            assert_eq!(spool.read(middle).expect("it can be read again"), before[before.len() / 2].1, "the same cut");
+            assert_eq!(spool.read(middle, Vec::new()).expect("it can be read again"), before[before.len() / 2].1, "the same cut");
             let rest = Range { first: middle.first, last: known.end() };
             assert_eq!(joined(&batches(&spool, middle.first, max_events)), known.whole(&hit, rest));
             assert_eq!(spool.quarantined(), aside, "damage is put aside once");
@@ -133,7 +133,7 @@ async fn a_damaged_last_record_leaves_a_gap_that_holds_nothing_up() -> Result<()
     known.append(&spool, 4).await?;
     assert_eq!(known.end(), end + frame(4).len() as u64, "the gap keeps its place");
     let range = spool.next(end - length, 100, u64::MAX).expect("the new record waits");
-    assert_eq!(spool.read(range)?, frame(4));
+    assert_eq!(spool.read(range, Vec::new())?, frame(4));
     Ok(())
 }
 
@@ -158,7 +158,7 @@ async fn a_record_that_is_damaged_while_the_spool_is_open_is_left_out_when_it_is
     }
     known.damage(known.frames[0].0 + 20, 1, 1);
     let range = spool.next(0, u64::MAX, u64::MAX).expect("something waits");
-    assert_eq!(spool.read(range)?, [frame(1), frame(3)].concat());
+    assert_eq!(spool.read(range, Vec::new())?, [frame(1), frame(3)].concat());
     assert_eq!(spool.quarantined(), frame(2).len() as u64);
     Ok(())
 }
@@ -174,7 +174,7 @@ async fn a_segment_that_is_missing_or_wholly_damaged_takes_no_other_along() -> R
     let spool = open(known.dir.path(), 0);
     let kept = known.frames.iter().filter(|(end, _)| ![lost.1, start].contains(&known_start(&known, *end, &lost)));
     let expected: Vec<u8> = kept.flat_map(|(_, frame)| frame.iter().copied()).collect();
-    assert_eq!(spool.read(Range { first: 0, last: known.end() })?, expected);
+    assert_eq!(spool.read(Range { first: 0, last: known.end() }, Vec::new())?, expected);
     assert!(expected.len() < known.frames.len() * frame(3).len() - frame(3).len());
     Ok(())
 }
