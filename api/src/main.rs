@@ -1,6 +1,7 @@
 //! Postlens: events of sent mail in, exact reports out. This binary is the service and its command line.
 
 mod admission;
+mod allocator;
 mod auth;
 mod body;
 mod cli;
@@ -22,10 +23,6 @@ mod state;
 mod supervisor;
 mod telemetry;
 mod token;
-
-/// Many threads make and free many texts here: the system's allocator would keep several times what is in use.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -5,7 +5,7 @@ use std::{io::Write as _, net::SocketAddr};
 use clap::Args;
 
 use super::{ConfigArgs, Failure, block_on};
-use crate::{config, logging, service};
+use crate::{allocator, config, logging, service};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,6 +39,7 @@ impl Serve {
         }
         let flags = self.listen.iter().map(|listen| ("listen", listen.to_string())).collect();
         let config = self.config.load(flags)?;
+        allocator::keep_free_memory();
         logging::start(&config.log)?;
         block_on(service::run(config))
     }
