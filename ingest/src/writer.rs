@@ -37,7 +37,7 @@ use crate::{
 /// At most so many bytes of records are applied at once, whatever the number of their events.
 const BATCH_BYTES: u64 = 128 << 20;
 /// Under load the reports may lag behind by so many milliseconds: acknowledging comes first, and large batches cost less than small ones.
-const LAG: i64 = 3000;
+const LAG: i64 = 1500;
 /// How often the writer looks whether the load has passed.
 const LOOK: Duration = Duration::from_millis(5);
 /// Looks without a body in sight that mean it has.
