@@ -34,6 +34,11 @@ pub enum LedgerError {
     /// What is stored is not what this Postlens writes.
     #[error("the ledger holds what this Postlens cannot read")]
     Contents(#[from] postcard::Error),
+    /// An earlier build, which was never released, wrote it: read as an empty one, it would count everything again.
+    #[error(
+        "the ledger was written by a build before 0.1.0: start with an empty data directory and load the events again"
+    )]
+    Older,
 }
 
 impl LedgerError {
@@ -97,6 +102,9 @@ impl Ledger {
     pub(crate) fn open(dir: &Path) -> Result<Self, LedgerError> {
         // One worker: of several, the first hands merges round and round in a busy loop while another one is merging.
         let database = Database::builder(dir).cache_size(CACHE).worker_threads(1).open()?;
+        if database.keyspace_exists("deliveries") {
+            return Err(LedgerError::Older);
+        }
         let options = || {
             KeyspaceCreateOptions::default()
                 .max_memtable_size(MEMTABLE)
@@ -183,5 +191,45 @@ fn entry(kind: u8, number: u128) -> [u8; 17] {
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ledger").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(ids: std::ops::Range<u128>) -> Changes {
+        let states = ids.clone().map(|id| (DeliveryKey(id), State::from(id.to_le_bytes()))).collect();
+        Changes { states, seen: ids.map(EventId).collect() }
+    }
+
+    #[test]
+    fn small_and_large_commits_are_all_there_after_a_restart() -> Result<(), LedgerError> {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let large = BULK as u128;
+        let parts = [0..10, 10..10 + large, 10 + large..20 + large, 20 + large..20 + 2 * large];
+        for (number, ids) in (1..).zip(parts) {
+            let ledger = Ledger::open(dir.path())?;
+            let held = Held::from([(Month(202_611), number)]);
+            ledger.commit(&changes(ids), &held, Range { first: number - 1, last: number })?;
+            assert_eq!((ledger.cursor()?, ledger.held()?), (number, held));
+        }
+        let ledger = Ledger::open(dir.path())?;
+        let view = View { ledger: &ledger, ahead: None };
+        for id in 0..20 + 2 * large {
+            assert!(view.has_seen(EventId(id))?, "{id}");
+            assert_eq!(view.state(DeliveryKey(id))?.as_deref(), Some(&id.to_le_bytes()[..]));
+        }
+        assert!(!view.has_seen(EventId(20 + 2 * large))?);
+        assert_eq!((ledger.cursor()?, ledger.begun()?), (4, None));
+        Ok(())
+    }
+
+    #[test]
+    fn a_ledger_of_an_earlier_form_is_refused() -> Result<(), LedgerError> {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        drop(Database::builder(dir.path()).open()?.keyspace("deliveries", KeyspaceCreateOptions::default)?);
+        assert!(matches!(Ledger::open(dir.path()), Err(LedgerError::Older)));
+        Ok(())
     }
 }
