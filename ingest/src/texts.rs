@@ -80,7 +80,8 @@ impl<'s> Texts<'s> {
     pub(crate) fn ranks(&self) -> Ranks {
         let mut order: Vec<u32> = (0..number(self.texts.len())).collect();
         order.sort_unstable_by_key(|place| self.texts[*place as usize]);
-        Ranks { texts: inverse(&order), fields: self.field_ranks(&inverse(&order)) }
+        let texts = inverse(&order);
+        Ranks { fields: self.field_ranks(&texts), texts }
     }
 
     /// Sets of fields are ordered name by name and value by value, as ClickHouse orders its maps.

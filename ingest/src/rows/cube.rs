@@ -11,12 +11,12 @@ use super::{
 use crate::{
     batch::Batch,
     cube::{Derived, Dimensions},
-    texts::{FieldsId, TextId, inverse},
+    texts::{FieldsId, Ranks, TextId, inverse},
 };
 
 /// The inserts of what a batch changes in the cube. The ledger's name is a text of the batch.
-pub(super) fn inserts(batch: &Batch<'_>, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
-    let months = by_month(rows(batch), |row| Month::of(row.bucket.into()));
+pub(super) fn inserts(batch: &Batch<'_>, ranks: &Ranks, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
+    let months = by_month(rows(batch, ranks), |row| Month::of(row.bucket.into()));
     let insert = |(month, rows): (_, Vec<_>)| Insert {
         table: Table::Cube,
         month,
@@ -35,9 +35,8 @@ struct Row<'b> {
 }
 
 /// In the order of the table's key.
-fn rows<'b>(batch: &'b Batch<'_>) -> Vec<Row<'b>> {
-    let ranks = batch.texts.ranks();
-    let dimensions: Vec<_> = batch.cube.dimensions().map(|dimensions| dimensions.rank(&ranks)).collect();
+fn rows<'b>(batch: &'b Batch<'_>, ranks: &Ranks) -> Vec<Row<'b>> {
+    let dimensions: Vec<_> = batch.cube.dimensions().map(|dimensions| dimensions.rank(ranks)).collect();
     let mut order: Vec<u32> = (0..).take(dimensions.len()).collect();
     order.sort_unstable_by_key(|place| dimensions[*place as usize]);
     let places = inverse(&order);

@@ -55,7 +55,7 @@ pub(crate) struct Stamp<'n> {
     pub(crate) batch: u64,
 }
 
-/// The inserts of a batch, tables of equal size at once.
+/// The inserts of a batch: what reports read on one thread, the records of events and deliveries on another.
 pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buffers) -> Vec<Insert> {
     let ledger = batch.texts.intern(stamp.ledger);
     let batch = &*batch;
@@ -65,9 +65,10 @@ pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buf
             inserts.extend(events::inserts(batch, stamp.batch, buffers));
             inserts
         });
-        let mut inserts = cube::inserts(batch, ledger, buffers);
+        let ranks = batch.texts.ranks();
+        let mut inserts = cube::inserts(batch, &ranks, ledger, buffers);
         let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
-        inserts.extend(rollup::inserts(batch, months.into_iter(), ledger, buffers));
+        inserts.extend(rollup::inserts(batch, &ranks, months.into_iter(), ledger, buffers));
         match rest.join() {
             Ok(rest) => inserts.extend(rest),
             Err(panic) => std::panic::resume_unwind(panic),

@@ -13,17 +13,17 @@ use super::{
 use crate::{
     batch::Batch,
     rollup::{By, Key, RollupChange},
-    texts::TextId,
+    texts::{Ranks, TextId},
 };
 
 /// The inserts of what a batch changes in the rollup, in these months.
 pub(super) fn inserts(
     batch: &Batch<'_>,
+    ranks: &Ranks,
     months: impl Iterator<Item = Month>,
     ledger: TextId,
     buffers: &Buffers,
 ) -> Vec<Insert> {
-    let ranks = batch.texts.ranks();
     let insert = |month| {
         let change = RollupChange::of(&batch.cube, month, &batch.texts);
         let names = Names::of(&change, batch);
