@@ -7,19 +7,21 @@ use std::{env, os::unix::process::CommandExt as _, process::Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What the allocator reads, before `main`.
-const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
-/// Milliseconds. Under load batches follow each other within a second, and memory that went back to the system in between is cleared
-/// page by page when it comes again: a tenth of all work, with the ten milliseconds that are the default.
-const KEEP: &str = "1000";
+///
+/// Under load batches follow each other within a second, and memory that went back to the system in between is cleared page by page when
+/// it comes again: a tenth of all work, with the ten milliseconds that are the allocator's default. And it is asked not to use pages of
+/// two megabytes: on virtual machines the first touch of one can cost several times what its bytes would cost one by one.
+const SETTINGS: [(&str, &str); 2] = [("MIMALLOC_PURGE_DELAY", "3000"), ("MIMALLOC_ALLOW_THP", "0")];
 
-/// Has the service keep free memory for a second, unless the environment says otherwise: the program becomes itself once more, as
+/// Has the service keep free memory for three seconds, unless the environment says otherwise: the program becomes itself once more, as
 /// the same process, for the allocator has no other way to be told. Where that fails the service runs all the same.
 pub(crate) fn keep_free_memory() {
-    if env::var_os(PURGE_DELAY).is_some() {
+    let mut missing = SETTINGS.into_iter().filter(|(name, _)| env::var_os(name).is_none()).peekable();
+    if missing.peek().is_none() {
         return;
     }
     let Ok(program) = env::current_exe() else { return };
-    let error = Command::new(program).args(env::args_os().skip(1)).env(PURGE_DELAY, KEEP).exec();
+    let error = Command::new(program).args(env::args_os().skip(1)).envs(missing).exec();
     // No logger is there yet.
     eprintln!("postlens: free memory is not kept: {error}");
 }

@@ -35,14 +35,16 @@ pub(crate) struct Batch<'s> {
 
 impl<'s> Batch<'s> {
     /// Folds the facts into the states and takes the difference of what the deliveries contribute before and after.
+    /// `cube` is empty.
     pub(crate) fn fold(
         facts: Facts<'s>,
         mut texts: Texts<'s>,
         states: &'s [Option<State>],
         identifier: &Identifier,
+        cube: CubeChange,
     ) -> Result<Self, BatchError> {
         let mut touched = Vec::with_capacity(states.len());
-        let mut fold = Fold { cube: CubeChange::default(), cells: Cells::default(), fields: Vec::new() };
+        let mut fold = Fold { cube, cells: Cells::default(), fields: Vec::new() };
         for (facts, state) in facts.by_delivery().zip(states) {
             let delivery = match state {
                 Some(bytes) => Delivery::read(bytes, &mut texts).map_err(LedgerError::from)?,

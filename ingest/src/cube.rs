@@ -45,7 +45,7 @@ pub(crate) struct Derived {
 pub(crate) type Cell = (u32, Basis, Bucket);
 
 /// Changed measures by the cube's key; the dimensions are kept once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct CubeChange {
     dimensions: IndexSet<Dimensions, FxBuildHasher>,
     derived: Vec<Derived>,
@@ -69,6 +69,13 @@ impl CubeChange {
         for (basis, bucket, measures) in cells {
             *self.cells.entry((place, basis, bucket)).or_default() += &measures;
         }
+    }
+
+    /// Forgets everything but the memory it took.
+    pub(crate) fn clear(&mut self) {
+        self.dimensions.clear();
+        self.derived.clear();
+        self.cells.clear();
     }
 
     /// Leaves out what has cancelled itself out.

@@ -1,5 +1,6 @@
-//! The distinct events of a batch with their identities, delivery by delivery.
+//! The distinct events of a batch with their identities, delivery by delivery. Whatever needs no order is done on all cores.
 
+use rayon::prelude::*;
 use schema::{AccountId, DeliveryKey, EventId, EventKind, FailureClass, Identifier, Millis, SecureMethod};
 
 use crate::{
@@ -42,9 +43,12 @@ impl<'s> Records<'s> {
 pub(crate) struct Account<'s> {
     pub(crate) name: &'s AccountId,
     pub(crate) text: TextId,
+    /// Its place in the order of the batch's accounts.
+    rank: u32,
 }
 
 /// An event with its identities. What repeats from event to event is a number of the batch's texts.
+#[derive(Clone, Copy)]
 pub(crate) struct Fact<'s> {
     pub(crate) account: Account<'s>,
     pub(crate) accepted_at: Millis,
@@ -104,11 +108,22 @@ impl<'s> Facts<'s> {
         ledger: View<'_>,
         identifier: &Identifier,
     ) -> Result<Self, BatchError> {
-        let mut facts = facts(records, texts, identifier)?;
-        let before = facts.len();
-        let ids = fresh(&mut facts, ledger)?;
-        facts.sort_by_cached_key(|fact| (fact.account.name, fact.delivery, fact.time, fact.id));
-        Ok(Self { duplicates: (before - facts.len()) as u64, all: facts, ids })
+        let read = facts(records, texts, identifier)?;
+        let read: Vec<&Fact<'s>> = read.iter().flatten().collect();
+        let fresh = fresh(&read, ledger)?;
+        let mut order: Vec<_> = fresh
+            .par_iter()
+            .map(|(id, place)| {
+                let fact = read[*place as usize];
+                (fact.account.rank, fact.delivery, fact.time, *id, *place)
+            })
+            .collect();
+        order.par_sort_unstable();
+        Ok(Self {
+            duplicates: (read.len() - fresh.len()) as u64,
+            all: order.par_iter().map(|(.., place)| *read[*place as usize]).collect(),
+            ids: fresh.into_iter().map(|(id, _)| id).collect(),
+        })
     }
 
     /// The facts of each delivery.
@@ -118,50 +133,57 @@ impl<'s> Facts<'s> {
 
     /// The ledger's states of the deliveries, in their order.
     pub(crate) fn states(&self, ledger: View<'_>) -> Result<Vec<Option<State>>, LedgerError> {
-        self.by_delivery().map(|facts| ledger.state(facts[0].delivery)).collect()
+        let deliveries: Vec<DeliveryKey> = self.by_delivery().map(|facts| facts[0].delivery).collect();
+        deliveries.into_par_iter().map(|delivery| ledger.state(delivery)).collect()
     }
 }
 
-/// Leaves the facts that are new and returns their identities. The ledger is asked in the order of its keys: neighbours share blocks.
-fn fresh(facts: &mut Vec<Fact<'_>>, ledger: View<'_>) -> Result<Vec<EventId>, LedgerError> {
+/// The identities that are new, each with the place of the first fact that has it. The ledger is asked in the order of its keys: neighbours
+/// share blocks.
+fn fresh(facts: &[&Fact<'_>], ledger: View<'_>) -> Result<Vec<(EventId, u32)>, LedgerError> {
     let mut ids: Vec<(EventId, u32)> = facts.iter().zip(0..).map(|(fact, place)| (fact.id, place)).collect();
-    ids.sort_unstable();
+    ids.par_sort_unstable();
     ids.dedup_by_key(|(id, _)| *id);
-    let mut is_fresh = vec![false; facts.len()];
-    let mut fresh = Vec::with_capacity(ids.len());
-    for (id, place) in ids {
-        if !ledger.has_seen(id)? {
-            is_fresh[place as usize] = true;
-            fresh.push(id);
-        }
-    }
-    let mut is_fresh = is_fresh.into_iter();
-    facts.retain(|_| is_fresh.next().unwrap_or(false));
-    Ok(fresh)
+    let is_fresh = |(id, place)| match ledger.has_seen(id) {
+        Ok(seen) => (!seen).then_some(Ok((id, place))),
+        Err(error) => Some(Err(error)),
+    };
+    ids.into_par_iter().filter_map(is_fresh).collect()
 }
 
+/// The facts of each record.
 fn facts<'s>(
     records: &'s Records<'s>,
     texts: &mut Texts<'s>,
     identifier: &Identifier,
-) -> Result<Vec<Fact<'s>>, RecordError> {
-    let events = records.0.iter().map(|record| record.head.events as usize).sum();
-    let mut facts = Vec::with_capacity(events);
+) -> Result<Vec<Vec<Fact<'s>>>, RecordError> {
+    let mut names: Vec<&AccountId> = records.0.iter().map(|record| &record.head.account).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut numbered = Vec::with_capacity(records.0.len());
     for record in &records.0 {
-        let numbers = Numbers::of(record, texts)?;
         let name = &record.head.account;
-        let account = Account { name, text: texts.intern(name.as_str()) };
-        record.each_event(|event| {
-            let id = identifier.event(name, &event.named());
-            let delivery = identifier.delivery(name, event.message_id, event.recipient);
-            facts.push(fact(
-                event,
-                &numbers,
-                Identities { account, accepted_at: record.head.accepted_at, id, delivery },
-            )?);
-            Ok(())
-        })?;
+        let rank = u32::try_from(names.partition_point(|other| *other < name)).unwrap_or(u32::MAX);
+        let account = Account { name, text: texts.intern(name.as_str()), rank };
+        numbered.push((record, account, Numbers::of(record, texts)?));
     }
+    numbered.par_iter().map(|(record, account, numbers)| read(record, *account, numbers, identifier)).collect()
+}
+
+fn read<'s>(
+    record: &'s Record<'s>,
+    account: Account<'s>,
+    numbers: &Numbers,
+    identifier: &Identifier,
+) -> Result<Vec<Fact<'s>>, RecordError> {
+    let mut facts = Vec::with_capacity(record.head.events as usize);
+    record.each_event(|event| {
+        let id = identifier.event(account.name, &event.named());
+        let delivery = identifier.delivery(account.name, event.message_id, event.recipient);
+        let identities = Identities { account, accepted_at: record.head.accepted_at, id, delivery };
+        facts.push(fact(event, numbers, identities)?);
+        Ok(())
+    })?;
     Ok(facts)
 }
 

@@ -4,8 +4,9 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, compaction::Leveled,
-    config::CompressionPolicy,
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode,
+    compaction::Leveled,
+    config::{CompressionPolicy, PinningPolicy},
 };
 use schema::{DeliveryKey, EventId, Month};
 
@@ -109,6 +110,7 @@ impl Ledger {
             KeyspaceCreateOptions::default()
                 .max_memtable_size(MEMTABLE)
                 .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(FILES)))
+                .filter_block_pinning_policy(PinningPolicy::new([true, true, false]))
                 .data_block_compression_policy(CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]))
         };
         let entries = database.keyspace("ledger", options)?;

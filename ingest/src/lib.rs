@@ -203,6 +203,7 @@ impl Ingest {
                 ledger: Arc::new(ledger),
                 identifier,
                 buffers: Buffers::default(),
+                cells: std::sync::Mutex::default(),
             }),
             ledger_dir: options.dir.join("ledger"),
             clock: Arc::clone(&clock),

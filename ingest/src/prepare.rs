@@ -1,7 +1,7 @@
 //! Computes a batch: from a range of the spool to the blocks for the tables and the changes of the ledger. Reads, writes nothing.
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -9,6 +9,7 @@ use schema::{Identifier, Millis, metrics::Stage};
 
 use crate::{
     batch::Batch,
+    cube::CubeChange,
     fact::{BatchError, Facts, Records},
     ledger::{Changes, Ledger, LedgerError, View},
     rows::{Buffers, Insert, Stamp, inserts},
@@ -48,6 +49,8 @@ pub(crate) struct Preparation {
     pub(crate) name: String,
     pub(crate) identifier: Identifier,
     pub(crate) buffers: Buffers,
+    /// The memory of the last batch's cells, which are many.
+    pub(crate) cells: Mutex<CubeChange>,
 }
 
 impl Preparation {
@@ -75,14 +78,23 @@ impl Preparation {
         let facts = timed(Stage::Distinct, || Facts::distinct(&records, &mut texts, view, &self.identifier))?;
         let folding = Instant::now();
         states = facts.states(view)?;
-        let mut batch = Batch::fold(facts, texts, &states, &self.identifier)?;
+        let mut batch = Batch::fold(facts, texts, &states, &self.identifier, self.take_cells())?;
         timing::record(Stage::Fold, folding);
         let number = number(&self.name, range);
         let stamp = Stamp { ledger: &self.name, version: range.last, batch: number };
         let inserts = timed(Stage::Encode, || inserts(&mut batch, stamp, &self.buffers));
         let (changes, summary) = (Arc::new(batch.changes()?), summary(&batch, now));
-        drop(batch);
+        self.give_cells(batch.cube);
         Ok(Prepared { range, number, inserts, changes, summary, repeated: AtomicBool::new(false) })
+    }
+
+    fn take_cells(&self) -> CubeChange {
+        std::mem::take(&mut *self.cells.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn give_cells(&self, mut cells: CubeChange) {
+        cells.clear();
+        *self.cells.lock().unwrap_or_else(PoisonError::into_inner) = cells;
     }
 
     /// Takes back the memory of a batch that was written.

@@ -16,6 +16,8 @@ use crate::{
 
 /// An insert that takes longer has lost its answer; it is repeated.
 const TIMEOUT: Duration = Duration::from_mins(2);
+/// Bytes of a block that are sent at once: the HTTP client copies what it is given as a whole.
+const PIECE: usize = 256 << 10;
 /// New tokens for a block that does not arrive, before the batch is tried again from the start.
 const TOKENS: u32 = 3;
 
@@ -108,7 +110,10 @@ impl Store {
             None => request.with_setting("insert_deduplicate", "0"),
         };
         request.send(insert.block.head.clone()).await?;
-        request.send(insert.block.body.clone()).await?;
+        let mut body = insert.block.body.clone();
+        while !body.is_empty() {
+            request.send(body.split_to(PIECE.min(body.len()))).await?;
+        }
         Ok(request.end().await?)
     }
 

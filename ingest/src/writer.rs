@@ -11,7 +11,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -183,8 +183,8 @@ impl Writer {
                     // What was said to have failed may be there: the ledger on disk decides.
                     spool.applied(cursor);
                     self.progress.reopened(cursor);
-                    let (ledger, buffers) = (Arc::new(ledger), Buffers::default());
-                    let preparation = Arc::new(Preparation { spool, ledger, name, identifier, buffers });
+                    let (ledger, buffers, cells) = (Arc::new(ledger), Buffers::default(), Mutex::default());
+                    let preparation = Arc::new(Preparation { spool, ledger, name, identifier, buffers, cells });
                     return Some(Self { preparation, begun, ..self });
                 }
                 Err(error) => self.progress.failed(&error),

@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 
 /// Buffers that are kept: a batch being inserted and one being computed, of a few blocks each.
-const KEPT: usize = 8;
+const KEPT: usize = 12;
+/// Sizes are rounded up to multiples of this, so that a buffer fits the next batch's block, too.
+const STEP: usize = 1 << 20;
 /// Memory that all of them may take together.
 const KEPT_BYTES: usize = 192 << 20;
 
@@ -17,12 +19,16 @@ impl Buffers {
     /// An empty buffer with room for so many bytes.
     pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The smallest that is large enough, else the largest.
-        let place = free.partition_point(|buffer| buffer.capacity() < bytes).min(free.len().saturating_sub(1));
-        let mut buffer = if free.is_empty() { Vec::new() } else { free.remove(place) };
+        let place = free.partition_point(|buffer| buffer.capacity() < bytes);
+        if place < free.len() {
+            return free.remove(place);
+        }
+        // None is large enough: the smallest makes room for one that will be.
+        if free.len() == KEPT {
+            free.remove(0);
+        }
         drop(free);
-        buffer.reserve(bytes);
-        buffer
+        Vec::with_capacity(bytes.next_multiple_of(STEP))
     }
 
     /// Takes a buffer back, if nobody else holds it.
