@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     batch::Batch,
+    cube::CubeChange,
     fact::{Facts, Records},
     ledger::{Ledger, View},
     record::RecordBuilder,
@@ -130,7 +131,8 @@ fn three_events(folder: &Path) -> Vec<Insert> {
     let mut texts = Texts::default();
     let facts = Facts::distinct(&records, &mut texts, view, &identifier).expect("the ledger answers");
     states = facts.states(view).expect("the ledger answers");
-    let mut batch = Batch::fold(facts, texts, &states, &identifier).expect("no state is damaged");
+    let mut batch =
+        Batch::fold(facts, texts, &states, &identifier, CubeChange::default()).expect("no state is damaged");
     inserts(&mut batch, Stamp { ledger: "l", version: 7, batch: 7 }, &Buffers::default())
 }
 
