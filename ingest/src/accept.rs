@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use schema::{AddressError, Event, EventKind, FailureClass, FieldName, Millis, SecureMethod};
+use schema::{AddressError, Event, EventKind, FailureClass, FieldName, Millis, SecureMethod, is_other};
 use serde::Serialize;
 
 use crate::decode::{Mismatch, Wire};
@@ -69,6 +69,9 @@ pub(crate) fn accept(wire: &Wire<'_>, window: Window, take: impl FnOnce(&Event<'
     short(&wire.event_id, MAX_EVENT_ID, "event_id")?;
     short(&wire.subject, MAX_SUBJECT, "subject")?;
     short(&wire.campaign, MAX_CAMPAIGN, "campaign")?;
+    for (text, field) in [(&*sender, "sender"), (&*wire.subject, "subject"), (&*wire.campaign, "campaign")] {
+        foreign(text, field)?;
+    }
     short(&wire.url, MAX_URL, "url")?;
     short(&wire.reason, MAX_REASON, "reason")?;
     reason_applies(wire, kind)?;
@@ -161,6 +164,18 @@ fn short(text: &str, limit: usize, field: &str) -> Result<(), Mismatch> {
     Ok(())
 }
 
+/// Refuses what would be taken for our own value of those beyond a limit.
+fn foreign(text: &str, field: &str) -> Result<(), Mismatch> {
+    if is_other(text) {
+        return Err(wrong(
+            "reserved_character",
+            field,
+            "begins with U+FDD0, which Unicode keeps for the inside of programs",
+        ));
+    }
+    Ok(())
+}
+
 /// The fields, checked; those with an empty value say nothing and are left out. They come sorted by name.
 fn fields<'a>(given: &'a [(Cow<'a, str>, Cow<'a, str>)]) -> Result<Vec<(&'a str, &'a str)>, Mismatch> {
     if given.len() > MAX_FIELDS {
@@ -179,6 +194,9 @@ fn fields<'a>(given: &'a [(Cow<'a, str>, Cow<'a, str>)]) -> Result<Vec<(&'a str,
         if value.len() > MAX_FIELD_VALUE {
             let detail = format!("has {} bytes, {MAX_FIELD_VALUE} are allowed", value.len());
             return Err(wrong("too_long", &format!("fields.{name}"), detail));
+        }
+        if is_other(value) {
+            foreign(value, &format!("fields.{name}"))?;
         }
     }
     Ok(given.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (&**name, &**value)).collect())
@@ -236,6 +254,19 @@ mod tests {
             outcome(&format!(r#","fields":{{{}}}"#, many.join(","))),
             Err(("too_many_fields", Some("fields".into())))
         );
+    }
+
+    #[test]
+    fn nobody_can_pass_a_text_off_as_the_value_of_those_beyond_a_limit() {
+        for (rest, field) in [
+            (r#","subject":"\ufdd0""#, "subject"),
+            (r#","campaign":"\ufdd0@x""#, "campaign"),
+            (r#","sender":" \ufdd0@acme.org""#, "sender"),
+            (r#","fields":{"a":"\ufdd0"}"#, "fields.a"),
+        ] {
+            assert_eq!(outcome(rest), Err(("reserved_character", Some(field.into()))));
+        }
+        assert_eq!(outcome(r#","subject":"(other) \ufdd0""#), Ok(()));
     }
 
     #[test]

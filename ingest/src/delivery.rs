@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     attributes::{Attributes, Carried, Kept, Source},
+    limits::Others,
     texts::Texts,
 };
 
@@ -25,6 +26,8 @@ pub(crate) struct Happening<'f> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivery {
     pub(crate) attributes: Attributes,
+    /// Which of them reports show as other.
+    pub(crate) others: Others,
     life: Life,
 }
 
@@ -97,13 +100,16 @@ impl Delivery {
 
     /// The state in the ledger's form, appended to `into`.
     pub(crate) fn write(&self, texts: &Texts<'_>, into: Vec<u8>) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_extend(&(self.attributes.keep(texts), &self.life), into)
+        let into = postcard::to_extend(&(self.attributes.keep(texts), &self.life), into)?;
+        // Nearly always there is nothing to say.
+        if self.others.is_empty() { Ok(into) } else { postcard::to_extend(&self.others, into) }
     }
 
     /// The state out of the ledger's form.
     pub(crate) fn read<'s>(bytes: &'s [u8], texts: &mut Texts<'s>) -> Result<Self, postcard::Error> {
-        let (kept, life): (Kept<'s>, Life) = postcard::from_bytes(bytes)?;
-        Ok(Self { attributes: Attributes::of(kept, texts), life })
+        let ((kept, life), rest): ((Kept<'s>, Life), _) = postcard::take_from_bytes(bytes)?;
+        let others = if rest.is_empty() { Others::default() } else { postcard::from_bytes(rest)? };
+        Ok(Self { attributes: Attributes::of(kept, texts), others, life })
     }
 
     /// When it was sent: its earliest `queued` event, without one its earliest event. `None` before the first event.

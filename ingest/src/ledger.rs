@@ -9,7 +9,10 @@ use fjall::{
 };
 use schema::{DeliveryKey, EventId, Month};
 
-use crate::spool::Range;
+use crate::{
+    limits::{DayHash, Limits, Registered},
+    spool::Range,
+};
 
 /// Bytes of memory for the store's blocks.
 const CACHE: u64 = 128 << 20;
@@ -20,10 +23,13 @@ const BULK: usize = 8192;
 /// Files of commits that are left to lie before they are merged: reading asks each of them, merging rewrites all.
 const FILES: u8 = 8;
 
-/// The first byte of a key says what the entry is: numbers and texts of the ledger as a whole, a delivery, an event.
+/// The first byte of a key says what the entry is: numbers and texts of the ledger as a whole, a delivery, an event, a value that
+/// reports tell apart on a day, how many of these there are.
 const META: u8 = 0;
 const DELIVERY: u8 = 1;
 const SEEN: u8 = 2;
+const VALUE: u8 = 3;
+const VALUES: u8 = 4;
 
 /// The ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -54,17 +60,23 @@ pub(crate) struct Ledger {
     entries: Keyspace,
 }
 
-/// What one batch changes. Both lists are sorted, each key once.
+/// What one batch changes. All lists are sorted, each key once.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) states: Vec<(DeliveryKey, State)>,
     pub(crate) seen: Vec<EventId>,
+    pub(crate) registered: Registered,
 }
 
 impl Changes {
     fn state(&self, key: DeliveryKey) -> Option<&State> {
         let place = self.states.binary_search_by_key(&key, |(key, _)| *key).ok()?;
         Some(&self.states[place].1)
+    }
+
+    fn len(&self) -> usize {
+        let Self { states, seen, registered: Registered { values, counts } } = self;
+        states.len() + seen.len() + values.len() + counts.len()
     }
 }
 
@@ -91,6 +103,24 @@ impl View<'_> {
     pub(crate) fn has_seen(self, id: EventId) -> Result<bool, LedgerError> {
         let ahead = self.ahead.is_some_and(|changes| changes.seen.binary_search(&id).is_ok());
         Ok(ahead || self.ledger.entries.contains_key(entry(SEEN, id.0))?)
+    }
+
+    /// Whether reports tell a value apart on its day.
+    pub(crate) fn is_admitted(self, value: DayHash) -> Result<bool, LedgerError> {
+        let ahead = self.ahead.is_some_and(|changes| changes.registered.values.binary_search(&value).is_ok());
+        Ok(ahead || self.ledger.entries.contains_key(day_entry(VALUE, value))?)
+    }
+
+    /// How many values of an attribute reports tell apart on a day.
+    pub(crate) fn admitted(self, values: DayHash) -> Result<u32, LedgerError> {
+        if let Some(changes) = self.ahead {
+            let counts = &changes.registered.counts;
+            if let Ok(place) = counts.binary_search_by_key(&values, |(key, _)| *key) {
+                return Ok(counts[place].1);
+            }
+        }
+        let count = self.ledger.entries.get(day_entry(VALUES, values))?;
+        Ok(count.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
     }
 }
 
@@ -137,16 +167,21 @@ impl Ledger {
         Ok(held.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
     }
 
-    /// The batch that was begun, to be cut again the same way after a crash.
-    pub(crate) fn begun(&self) -> Result<Option<Range>, LedgerError> {
+    /// The batch that was begun, to be cut again the same way after a crash, and the limits under which it was: a replay computes the
+    /// same rows, whatever the configuration says by then.
+    pub(crate) fn begun(&self) -> Result<Option<(Range, Limits)>, LedgerError> {
         let (first, last) = (self.cursor()?, self.number("batch")?);
-        Ok(last.filter(|last| *last > first).map(|last| Range { first, last }))
+        let limits = self.entries.get(meta("limits"))?.map(|bytes| postcard::from_bytes(&bytes)).transpose()?;
+        let begun = last.filter(|last| *last > first).map(|last| Range { first, last });
+        Ok(begun.map(|range| (range, limits.unwrap_or_default())))
     }
 
-    /// Records the end of the next batch, before anything of it is written.
-    pub(crate) fn begin(&self, range: Range) -> Result<(), LedgerError> {
-        self.entries.insert(meta("batch"), range.last.to_le_bytes())?;
-        Ok(self.database.persist(PersistMode::SyncData)?)
+    /// Records the end of the next batch and its limits, before anything of it is written.
+    pub(crate) fn begin(&self, range: Range, limits: &Limits) -> Result<(), LedgerError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        batch.insert(&self.entries, meta("batch"), range.last.to_le_bytes());
+        batch.insert(&self.entries, meta("limits"), postcard::to_stdvec(limits)?);
+        Ok(batch.commit()?)
     }
 
     /// Makes a batch's changes permanent, and the spool applied up to its end: all of it or nothing.
@@ -155,9 +190,14 @@ impl Ledger {
         let held = (meta("held"), State::from(postcard::to_stdvec(held)?));
         let states = changes.states.iter().map(|(key, state)| (entry(DELIVERY, key.0).into(), state.clone()));
         let seen = changes.seen.iter().map(|id| (entry(SEEN, id.0).into(), State::default()));
+        let Registered { values, counts } = &changes.registered;
+        let values = values.iter().map(|value| (day_entry(VALUE, *value).into(), State::default()));
+        let count =
+            |(values, count): &(_, u32)| Ok((day_entry(VALUES, *values).into(), postcard::to_stdvec(count)?.into()));
+        let counts = counts.iter().map(count).collect::<Result<Vec<_>, postcard::Error>>()?;
         // In the order of their keys.
-        let entries = [cursor, held].into_iter().chain(states).chain(seen);
-        if changes.states.len() + changes.seen.len() < BULK {
+        let entries = [cursor, held].into_iter().chain(states).chain(seen).chain(values).chain(counts);
+        if changes.len() < BULK {
             let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
             for (key, value) in entries {
                 batch.insert(&self.entries, key, value);
@@ -188,6 +228,14 @@ fn entry(kind: u8, number: u128) -> [u8; 17] {
     key
 }
 
+/// A key of a day: days that are over lie together.
+fn day_entry(kind: u8, DayHash { day, hash }: DayHash) -> [u8; 21] {
+    let mut key = [kind; 21];
+    key[1..5].copy_from_slice(&day.to_be_bytes());
+    key[5..].copy_from_slice(&hash.0.to_be_bytes());
+    key
+}
+
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ledger").finish_non_exhaustive()
@@ -196,11 +244,16 @@ impl std::fmt::Debug for Ledger {
 
 #[cfg(test)]
 mod tests {
+    use schema::ValueHash;
+
     use super::*;
 
     fn changes(ids: std::ops::Range<u128>) -> Changes {
         let states = ids.clone().map(|id| (DeliveryKey(id), State::from(id.to_le_bytes()))).collect();
-        Changes { states, seen: ids.map(EventId).collect() }
+        let hash = |id| DayHash { day: 20_000, hash: ValueHash(id) };
+        let values = ids.clone().map(hash).collect();
+        let counts = ids.clone().map(|id| (hash(id), 7)).collect();
+        Changes { states, seen: ids.map(EventId).collect(), registered: Registered { values, counts } }
     }
 
     #[test]
@@ -219,6 +272,8 @@ mod tests {
         for id in 0..20 + 2 * large {
             assert!(view.has_seen(EventId(id))?, "{id}");
             assert_eq!(view.state(DeliveryKey(id))?.as_deref(), Some(&id.to_le_bytes()[..]));
+            let value = DayHash { day: 20_000, hash: ValueHash(id) };
+            assert_eq!((view.is_admitted(value)?, view.admitted(value)?), (true, 7));
         }
         assert!(!view.has_seen(EventId(20 + 2 * large))?);
         assert_eq!((ledger.cursor()?, ledger.begun()?), (4, None));

@@ -14,6 +14,7 @@ mod decode;
 mod delivery;
 mod fact;
 mod ledger;
+mod limits;
 mod prepare;
 mod record;
 mod rollup;
@@ -61,6 +62,7 @@ pub use self::{
     accept::{MAX_EVENTS, MAX_FIELDS, Rejection},
     decode::BodyFormat,
     ledger::LedgerError,
+    limits::Limits,
     spool::SpoolError,
     status::{LastBatch, Status},
 };
@@ -81,13 +83,21 @@ pub struct Options {
     pub spool_limit: u64,
     /// Events older than this are refused.
     pub retention_days: u32,
+    /// Distinct values that reports tell apart.
+    pub limits: Limits,
     /// Events that are applied at once under load.
     pub batch_events: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { dir: "postlens-data".into(), spool_limit: 4 << 30, retention_days: 1826, batch_events: 131_072 }
+        Self {
+            dir: "postlens-data".into(),
+            spool_limit: 4 << 30,
+            retention_days: 1826,
+            limits: Limits::default(),
+            batch_events: 131_072,
+        }
     }
 }
 
@@ -194,14 +204,17 @@ impl Ingest {
         let (spool, progress) = (Arc::new(spool), Arc::new(Progress::new(cursor)));
         let (closing, watch_closing) = watch::channel(false);
         let accepting = Arc::<AtomicUsize>::default();
+        let begun = ledger.begun()?;
         let writer = Writer {
             store: Store { clickhouse, ledger: ledger.name()? },
-            begun: ledger.begun()?,
+            begun: begun.map(|(range, _)| range),
             preparation: Arc::new(Preparation {
                 spool: Arc::clone(&spool),
                 name: ledger.name()?,
                 ledger: Arc::new(ledger),
                 identifier,
+                limits: options.limits,
+                begun,
                 buffers: Buffers::default(),
             }),
             ledger_dir: options.dir.join("ledger"),

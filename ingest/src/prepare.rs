@@ -5,12 +5,14 @@ use std::{
     time::Instant,
 };
 
+use bumpalo::Bump;
 use schema::{Identifier, Millis, metrics::Stage};
 
 use crate::{
     batch::Batch,
     fact::{BatchError, Facts, Records},
     ledger::{Changes, Ledger, LedgerError, View},
+    limits::{Admission, Limits},
     rows::{Buffers, Insert, Stamp, inserts},
     spool::{Range, Spool},
     status::LastBatch,
@@ -35,6 +37,7 @@ pub(crate) struct Prepared {
     pub(crate) number: u64,
     pub(crate) inserts: Vec<Insert>,
     pub(crate) changes: Arc<Changes>,
+    pub(crate) limits: Limits,
     pub(crate) summary: LastBatch,
     /// Whether some of it may be in the tables: it was begun before a crash, or tried before.
     pub(crate) repeated: AtomicBool,
@@ -47,6 +50,9 @@ pub(crate) struct Preparation {
     /// The ledger's name.
     pub(crate) name: String,
     pub(crate) identifier: Identifier,
+    pub(crate) limits: Limits,
+    /// A batch that a crash may have left half written, and its limits: it is computed again the same way.
+    pub(crate) begun: Option<(Range, Limits)>,
     pub(crate) buffers: Buffers,
 }
 
@@ -69,20 +75,22 @@ impl Preparation {
     ) -> Result<Prepared, PrepareError> {
         let view = View { ledger: &self.ledger, ahead };
         let records = Records::open(frames)?;
-        // The texts of the batch lie in the states, too, which therefore must live longer.
-        let states;
+        let limits = self.begun.filter(|(begun, _)| *begun == range).map_or(self.limits, |(_, limits)| limits);
+        // The texts of the batch lie in the states, too, and a few are our own. Therefore these must live longer.
+        let (states, own);
         let mut texts = Texts::default();
         let facts = timed(Stage::Distinct, || Facts::distinct(&records, &mut texts, view, &self.identifier))?;
         let folding = Instant::now();
-        states = facts.states(view)?;
-        let mut batch = Batch::fold(facts, texts, &states, &self.identifier)?;
+        (states, own) = (facts.states(view)?, Bump::new());
+        let admission = Admission::new(limits, view, &self.identifier, &own);
+        let mut batch = Batch::fold(facts, texts, &states, &self.identifier, admission)?;
         timing::record(Stage::Fold, folding);
         let number = number(&self.name, range);
         let stamp = Stamp { ledger: &self.name, version: range.last, batch: number };
         let inserts = timed(Stage::Encode, || inserts(&mut batch, stamp, &self.buffers));
         let (changes, summary) = (Arc::new(batch.changes()?), summary(&batch, now));
         drop(batch);
-        Ok(Prepared { range, number, inserts, changes, summary, repeated: AtomicBool::new(false) })
+        Ok(Prepared { range, number, inserts, changes, limits, summary, repeated: AtomicBool::new(false) })
     }
 
     /// Takes back the memory of a batch that was written.

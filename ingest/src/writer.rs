@@ -169,7 +169,7 @@ impl Writer {
     async fn reopen(self) -> Option<Self> {
         tracing::warn!("the ledger's disk failed; the ledger is opened again, and its last batch is looked at");
         let (spool, identifier) = (Arc::clone(&self.preparation.spool), self.preparation.identifier.clone());
-        let (name, preparation) = (self.preparation.name.clone(), self.preparation);
+        let (limits, name, preparation) = (self.preparation.limits, self.preparation.name.clone(), self.preparation);
         let mut opening = spawn_blocking(move || drop(preparation)).await.is_ok();
         let mut wait = RETRY.0;
         while opening {
@@ -184,8 +184,9 @@ impl Writer {
                     spool.applied(cursor);
                     self.progress.reopened(cursor);
                     let (ledger, buffers) = (Arc::new(ledger), Buffers::default());
-                    let preparation = Arc::new(Preparation { spool, ledger, name, identifier, buffers });
-                    return Some(Self { preparation, begun, ..self });
+                    let preparation = Preparation { spool, ledger, name, identifier, limits, begun, buffers };
+                    let begun = begun.map(|(range, _)| range);
+                    return Some(Self { preparation: Arc::new(preparation), begun, ..self });
                 }
                 Err(error) => self.progress.failed(&error),
             }
@@ -224,7 +225,8 @@ impl Writer {
         let started = self.clock.now();
         let range = batch.range;
         let preparation = Arc::clone(&self.preparation);
-        let begin = move || preparation.ledger.begin(range).and_then(|()| preparation.ledger.held());
+        let limits = batch.limits;
+        let begin = move || preparation.ledger.begin(range, &limits).and_then(|()| preparation.ledger.held());
         let mut held = spawn_blocking(begin).await??;
         let repeated = batch.repeated.swap(true, Ordering::Relaxed);
         let delivered = Delivered { inserts: &batch.inserts, number: batch.number, held: &held, repeated };

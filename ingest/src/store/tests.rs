@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use bumpalo::Bump;
 use clap::Parser;
 use schema::{Endpoint, Event, EventKind, Identifier, Millis, Secret};
 use tempfile::TempDir;
@@ -17,6 +18,7 @@ use crate::{
     batch::Batch,
     fact::{Facts, Records},
     ledger::{Ledger, View},
+    limits::{Admission, Limits},
     record::RecordBuilder,
     rows::{Buffers, Stamp, inserts},
     texts::Texts,
@@ -126,11 +128,12 @@ fn three_events(folder: &Path) -> Vec<Insert> {
     let frames = record.finish(&"a".parse().expect("a name"), Millis(1_795_000_000_000));
     let view = View { ledger: &ledger, ahead: None };
     let records = Records::open(&frames).expect("what was written can be read");
-    let states;
+    let (states, own);
     let mut texts = Texts::default();
     let facts = Facts::distinct(&records, &mut texts, view, &identifier).expect("the ledger answers");
-    states = facts.states(view).expect("the ledger answers");
-    let mut batch = Batch::fold(facts, texts, &states, &identifier).expect("no state is damaged");
+    (states, own) = (facts.states(view).expect("the ledger answers"), Bump::new());
+    let admission = Admission::new(Limits::default(), view, &identifier, &own);
+    let mut batch = Batch::fold(facts, texts, &states, &identifier, admission).expect("no state is damaged");
     inserts(&mut batch, Stamp { ledger: "l", version: 7, batch: 7 }, &Buffers::default())
 }
 
