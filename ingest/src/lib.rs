@@ -20,6 +20,8 @@ mod record;
 mod rollup;
 mod rows;
 mod spool;
+#[doc(hidden)]
+pub mod stages;
 mod status;
 mod store;
 mod texts;
