@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) spool: Spool,
     /// Limits of ingestion.
     pub(crate) ingest: Ingest,
+    /// Limits of what reports tell apart.
+    pub(crate) limits: Limits,
     /// Limits of reports.
     pub(crate) reports: Reports,
     /// Accounts and keys.
@@ -59,6 +61,7 @@ impl Default for Config {
             engine: Engine::default(),
             spool: Spool::default(),
             ingest: Ingest::default(),
+            limits: Limits::default(),
             reports: Reports::default(),
             metadata: Metadata::default(),
             metrics: Metrics::default(),
@@ -141,6 +144,34 @@ impl Default for Ingest {
             max_requests: 64,
             body_timeout: Span(Duration::from_mins(1)),
         }
+    }
+}
+
+/// How many distinct values the deliveries of an account that were sent on one UTC day may have in reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Subjects.
+    pub(crate) subjects: u32,
+    /// Senders.
+    pub(crate) senders: u32,
+    /// Campaigns.
+    pub(crate) campaigns: u32,
+    /// Values of one custom field.
+    pub(crate) field_values: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let ingest::Limits { subjects, senders, campaigns, field_values } = ingest::Limits::default();
+        Self { subjects, senders, campaigns, field_values }
+    }
+}
+
+impl From<&Limits> for ingest::Limits {
+    fn from(limits: &Limits) -> Self {
+        let Limits { subjects, senders, campaigns, field_values } = *limits;
+        Self { subjects, senders, campaigns, field_values }
     }
 }
 
