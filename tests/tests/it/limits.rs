@@ -55,8 +55,7 @@ fn values_beyond_a_limit_count_as_other_and_the_rest_is_the_count() {
         }
         for by in ["subject", "sender", "field:clinic"] {
             let report = ask(by, basis, Vec::new());
-            let exact = tally.split(&Question { by: vec![dimension(by)], basis, ..traffic::everything(&options) });
-            assert!(report.rows.len() < exact.len() + 1 && row(&report, Dimension::OTHER) > 0, "{by}");
+            assert!(row(&report, Dimension::OTHER) > 0, "{by}");
             assert!(report.notes.iter().any(|note| note.contains(by) && note.contains(Dimension::OTHER)), "{by}");
             let total: i64 = report.rows.iter().map(|row| row.measures["queued"]).sum();
             assert_eq!((total, &report.remainder), (report.total.measures["queued"], &None), "{by}");
