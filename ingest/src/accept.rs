@@ -41,13 +41,15 @@ pub struct Rejection {
 pub(crate) struct Window {
     earliest: Millis,
     latest: Millis,
+    /// Up to this time the ledger could not tell an event from a repetition.
+    horizon: Option<Millis>,
 }
 
 impl Window {
-    /// Up to a day ahead of `now` and back to the retention.
-    pub(crate) fn new(now: Millis, retention_days: u32) -> Self {
+    /// Up to a day ahead of `now`, and back to the retention or to what the ledger remembers.
+    pub(crate) fn new(now: Millis, retention_days: u32, horizon: Option<Millis>) -> Self {
         let back = i64::from(retention_days) * 24 * 3600 * 1000;
-        Self { earliest: Millis(now.0 - back), latest: Millis(now.0 + MAX_AHEAD) }
+        Self { earliest: Millis(now.0 - back), latest: Millis(now.0 + MAX_AHEAD), horizon }
     }
 }
 
@@ -107,6 +109,12 @@ fn time(time: Millis, window: Window) -> Result<Millis, Mismatch> {
             "time_too_old",
             "time",
             "is older than the retention; raise `ingest.retention_days` to load older events",
+        ))
+    } else if window.horizon.is_some_and(|horizon| time <= horizon) {
+        Err(wrong(
+            "time_too_old",
+            "time",
+            "is older than what is remembered of events (`ledger.forget_after_days`): it might repeat one that was counted",
         ))
     } else {
         Ok(time)
@@ -216,7 +224,8 @@ mod tests {
         let base = r#""event":"queued","time":1795183387,"message_id":"<m>","recipient":"Pat@Example.com""#;
         let json = if extra.starts_with('{') { extra.to_owned() } else { format!("{{{base}{extra}}}") };
         let wire = Wire::parse(json.as_bytes()).map_err(|m| (m.code, m.field))?;
-        accept(&wire, Window::new(NOW, 100), |event| {
+        let horizon = Some(Millis(NOW.0 - 99 * 86_400_000));
+        accept(&wire, Window::new(NOW, 100, horizon), |event| {
             assert_eq!((event.message_id, event.recipient), ("m", "pat@example.com"));
         })
         .map_err(|m| (m.code, m.field))
@@ -276,6 +285,8 @@ mod tests {
         assert_eq!(outcome(&at(1_795_183_387 + 86_399)), Ok(()));
         assert_eq!(outcome(&at(1_795_183_387 + 86_402)), Err(("time_in_future", Some("time".into()))));
         assert_eq!(outcome(&at(1_795_183_387 - 101 * 86_400)), Err(("time_too_old", Some("time".into()))));
+        assert_eq!(outcome(&at(1_795_183_387 - 99 * 86_400)), Err(("time_too_old", Some("time".into()))), "forgotten");
+        assert_eq!(outcome(&at(1_795_183_387 - 98 * 86_400)), Ok(()));
     }
 
     #[test]

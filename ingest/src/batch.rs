@@ -7,7 +7,7 @@ use crate::{
     cube::{CubeChange, Dimensions},
     delivery::Delivery,
     fact::{Account, BatchError, Fact, Facts},
-    ledger::{Changes, LedgerError, State},
+    ledger::{Age, Changes, Known, LedgerError, aged},
     limits::{Admission, Registered, day},
     texts::{Field, FieldsId, TextId, Texts},
 };
@@ -41,15 +41,16 @@ impl<'s> Batch<'s> {
     pub(crate) fn fold(
         facts: Facts<'s>,
         mut texts: Texts<'s>,
-        states: &'s [Option<State>],
+        known: &'s [Option<Known>],
         identifier: &Identifier,
         admission: Admission<'_, 's>,
     ) -> Result<Self, BatchError> {
-        let mut touched = Vec::with_capacity(states.len());
+        let mut touched = Vec::with_capacity(known.len());
         let mut fold = Fold { cube: CubeChange::default(), cells: Cells::default(), fields: Vec::new(), admission };
-        for (facts, state) in facts.by_delivery().zip(states) {
-            let delivery = match state {
-                Some(bytes) => Delivery::read(bytes, &mut texts).map_err(LedgerError::from)?,
+        for (facts, known) in facts.by_delivery().zip(known) {
+            let delivery = match known {
+                Some(Known::State(state)) => Delivery::read(state.bytes(), &mut texts).map_err(LedgerError::from)?,
+                Some(Known::Trace) => Delivery::forgotten(),
                 None => Delivery::default(),
             };
             touched.push(fold.touch(facts, delivery, &mut texts, identifier)?);
@@ -58,18 +59,29 @@ impl<'s> Batch<'s> {
         Ok(Self { facts, texts, touched, cube: fold.cube, registered: fold.admission.registered() })
     }
 
-    /// What the ledger must remember.
-    pub(crate) fn changes(&self) -> Result<Changes, LedgerError> {
+    /// Events of deliveries that the ledger had forgotten.
+    pub(crate) fn late(&self) -> u64 {
+        let late = self.facts.by_delivery().zip(&self.touched).filter(|(_, touched)| touched.delivery.is_forgotten());
+        late.map(|(facts, _)| facts.len() as u64).sum()
+    }
+
+    /// The time of the latest event.
+    pub(crate) fn latest(&self) -> Option<Millis> {
+        self.facts.all.iter().map(|fact| fact.time).max()
+    }
+
+    /// What the ledger must remember, and how old it is then.
+    pub(crate) fn changes(&self, age: Age) -> Result<Changes, LedgerError> {
         let mut bytes = Vec::new();
         let mut states = Vec::with_capacity(self.touched.len());
         for touched in &self.touched {
             bytes.clear();
             bytes = touched.delivery.write(&self.texts, bytes)?;
-            states.push((touched.key, State::from(&bytes[..])));
+            states.push((touched.key, aged(&mut bytes, &age)));
         }
         // They come sorted by account first.
         states.sort_unstable_by_key(|(key, _)| *key);
-        Ok(Changes { states, seen: self.facts.ids.clone(), registered: self.registered.clone() })
+        Ok(Changes { states, seen: self.facts.ids.clone(), registered: self.registered.clone(), age })
     }
 }
 

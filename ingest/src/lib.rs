@@ -24,6 +24,8 @@ mod spool;
 pub mod stages;
 mod status;
 mod store;
+#[cfg(test)]
+mod testing;
 mod texts;
 mod timing;
 mod writer;
@@ -50,7 +52,7 @@ use tokio::{
 use self::{
     accept::Window,
     decode::{BodyError, each_event},
-    ledger::Ledger,
+    ledger::{Ledger, Memory, Rules},
     prepare::Preparation,
     record::RecordBuilder,
     rows::Buffers,
@@ -87,8 +89,20 @@ pub struct Options {
     pub retention_days: u32,
     /// Distinct values that reports tell apart.
     pub limits: Limits,
+    /// A delivery without an event for so many days on which events came in is forgotten.
+    pub forget_after_days: u16,
+    /// Bytes of the ledger's files that are kept in memory.
+    pub ledger_cache: u64,
     /// Events that are applied at once under load.
     pub batch_events: u64,
+}
+
+impl Options {
+    /// The settings that a batch's rows depend on.
+    fn rules(&self) -> Rules {
+        let trace_days = u16::try_from(self.retention_days).unwrap_or(u16::MAX);
+        Rules { limits: self.limits, memory: Memory { days: self.forget_after_days.max(1), trace_days } }
+    }
 }
 
 impl Default for Options {
@@ -98,6 +112,8 @@ impl Default for Options {
             spool_limit: 4 << 30,
             retention_days: 1826,
             limits: Limits::default(),
+            forget_after_days: 180,
+            ledger_cache: 128 << 20,
             batch_events: 131_072,
         }
     }
@@ -207,6 +223,7 @@ impl Ingest {
         let (closing, watch_closing) = watch::channel(false);
         let accepting = Arc::<AtomicUsize>::default();
         let begun = ledger.begun()?;
+        progress.look_at(&ledger)?;
         let writer = Writer {
             store: Store { clickhouse, ledger: ledger.name()? },
             begun: begun.map(|(range, _)| range),
@@ -215,11 +232,12 @@ impl Ingest {
                 name: ledger.name()?,
                 ledger: Arc::new(ledger),
                 identifier,
-                limits: options.limits,
+                rules: options.rules(),
                 begun,
                 buffers: Buffers::default(),
             }),
             ledger_dir: options.dir.join("ledger"),
+            ledger_cache: options.ledger_cache,
             clock: Arc::clone(&clock),
             batch_events: options.batch_events,
             progress: Arc::clone(&progress),
@@ -243,7 +261,7 @@ impl Ingest {
     ) -> Result<Receipt, IngestError> {
         let _accepting = Accepting::begin(&self.0.accepting);
         let now = self.0.clock.now();
-        let window = Window::new(now, self.0.options.retention_days);
+        let window = Window::new(now, self.0.options.retention_days, self.0.progress.horizon());
         let parsed = spawn_blocking(move || timed(Stage::Parse, || parse(&body, format, window)))
             .await
             .map_err(|_| IngestError::Panicked)?;
@@ -280,12 +298,15 @@ impl Ingest {
     pub fn status(&self) -> Status {
         let waiting = self.0.spool.waiting();
         let (last_batch, error) = self.0.progress.last();
+        let ledger = self.0.progress.size();
         Status {
             spool_bytes: waiting.bytes,
             spool_limit: self.0.spool.limit(),
             quarantined_bytes: self.0.spool.quarantined(),
             events_waiting: waiting.events,
             oldest_waiting: waiting.oldest,
+            ledger_bytes: ledger.disk,
+            ledger_memory_bytes: ledger.memory,
             last_batch,
             applied_position: Position(self.0.progress.applied()),
             error,
@@ -335,7 +356,7 @@ fn open_stores(options: &Options) -> Result<(File, Ledger, Spool, u64), IngestEr
         Err(std::fs::TryLockError::WouldBlock) => return Err(IngestError::Locked(options.dir.clone())),
         Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
     }
-    let ledger = Ledger::open(&options.dir.join("ledger"))?;
+    let ledger = Ledger::open(&options.dir.join("ledger"), options.ledger_cache)?;
     let cursor = ledger.cursor()?;
     let spool = Spool::open(&options.dir.join("spool"), cursor, options.spool_limit, SEGMENT_BYTES)?;
     Ok((lock, ledger, spool, cursor))

@@ -6,13 +6,13 @@ use bumpalo::Bump;
 use schema::{AccountId, Identifier, Millis, Secret};
 
 use crate::{
-    IngestError,
+    IngestError, Options,
     accept::Window,
     batch::Batch,
     decode::BodyFormat,
     fact::{BatchError, Facts, Records},
-    ledger::{Ledger, LedgerError, View},
-    limits::{Admission, Limits},
+    ledger::{Ledger, LedgerError},
+    limits::Admission,
     parse,
     rows::{Buffers, Stamp, inserts},
     texts::Texts,
@@ -46,7 +46,7 @@ impl Stages {
     /// When the ledger cannot be opened.
     pub fn new(dir: &Path, account: AccountId, now: Millis) -> Result<Self, LedgerError> {
         let identifier = Identifier::new(&Secret::new([7; 32]));
-        Ok(Self { ledger: Ledger::open(dir)?, identifier, buffers: Buffers::default(), account, now })
+        Ok(Self { ledger: Ledger::open(dir, 64 << 20)?, identifier, buffers: Buffers::default(), account, now })
     }
 
     /// From a body of NDJSON to the record that the spool takes: every event decoded and judged.
@@ -54,7 +54,7 @@ impl Stages {
     /// # Errors
     /// When the body as a whole cannot be taken.
     pub fn decode(&self, body: &[u8]) -> Result<Vec<u8>, IngestError> {
-        let (record, _) = parse(body, BodyFormat::Ndjson, Window::new(self.now, u32::MAX))?;
+        let (record, _) = parse(body, BodyFormat::Ndjson, Window::new(self.now, u32::MAX, None))?;
         Ok(record.finish(&self.account, self.now))
     }
 
@@ -63,14 +63,15 @@ impl Stages {
     /// # Errors
     /// When the records cannot be read.
     pub fn fold<T>(&self, frames: &[u8], take: impl FnOnce(&mut Folded<'_>) -> T) -> Result<T, FoldError> {
-        let view = View { ledger: &self.ledger, ahead: None };
+        let rules = Options::default().rules();
+        let view = self.ledger.view(None, &rules).map_err(BatchError::from)?;
         let records = Records::open(frames)?;
-        let (states, own);
+        let (known, own);
         let mut texts = Texts::default();
         let facts = Facts::distinct(&records, &mut texts, view, &self.identifier)?;
-        (states, own) = (facts.states(view).map_err(BatchError::from)?, Bump::new());
-        let admission = Admission::new(Limits::default(), view, &self.identifier, &own);
-        let batch = Batch::fold(facts, texts, &states, &self.identifier, admission)?;
+        (known, own) = (facts.known(view).map_err(BatchError::from)?, Bump::new());
+        let admission = Admission::new(rules.limits, view, &self.identifier, &own);
+        let batch = Batch::fold(facts, texts, &known, &self.identifier, admission)?;
         Ok(take(&mut Folded { batch, buffers: &self.buffers }))
     }
 }

@@ -152,7 +152,8 @@ impl<'l, 's> Admission<'l, 's> {
         texts: &Texts<'_>,
     ) -> Result<bool, LedgerError> {
         let place = (account.text, day, attribute);
-        if value == TextId::default() {
+        // Few deliveries change so long after they were sent: their values are told apart, without a register.
+        if value == TextId::default() || self.view.has_forgotten(day) {
             return Ok(true);
         }
         if let Some(known) = self.known.get(&(place, value)) {

@@ -1,22 +1,16 @@
 //! Against a count without limits: totals and all other dimensions stay exact, values that were admitted are exact too, and neither
 //! the cut of batches nor a replay changes any of that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use bumpalo::Bump;
 use proptest::prelude::*;
-use schema::{Basis, Bucket, Event, EventKind, Identifier, Measure, Millis, Month, OTHER, Secret};
-use tempfile::TempDir;
+use schema::{Basis, Bucket, Event, EventKind, Millis, OTHER};
 
-use super::{Admission, Limits, day};
+use super::Limits;
 use crate::{
-    batch::Batch,
-    fact::{Facts, Records},
-    ledger::{Changes, Held, Ledger, View},
+    ledger::{Changes, Memory, Rules},
     record::RecordBuilder,
-    rollup::RollupChange,
-    spool::Range,
-    texts::Texts,
+    testing::{Counts, World},
 };
 
 /// 2026-11-01T00:00:00Z.
@@ -24,6 +18,10 @@ const START: i64 = 1_793_491_200_000;
 const HOUR: i64 = 3_600_000;
 const FEW: Limits = Limits { subjects: 2, senders: 1, campaigns: 2, field_values: 1 };
 const MANY: Limits = Limits { subjects: 1000, senders: 1000, campaigns: 1000, field_values: 1000 };
+
+fn within(limits: Limits) -> Rules {
+    Rules { limits, memory: Memory { days: 180, trace_days: 1826 } }
+}
 
 /// An event in numbers: what it is, when, and the words that it carries.
 #[derive(Clone, Debug)]
@@ -66,93 +64,6 @@ fn frames(sketches: &[(usize, Sketch)]) -> Vec<u8> {
     record.finish(&"a".parse().expect("a name"), Millis(START))
 }
 
-/// Measures by dimension, clock, bucket and value.
-type Counts = BTreeMap<(String, Basis, Bucket, String), BTreeMap<&'static str, i64>>;
-
-/// A ledger, and what the tables would hold.
-struct World {
-    dir: TempDir,
-    ledger: Option<Ledger>,
-    limits: Limits,
-    rollup: Counts,
-    applied: u64,
-}
-
-impl World {
-    fn new(limits: Limits) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let ledger = Some(Ledger::open(dir.path()).expect("a ledger"));
-        Self { dir, ledger, limits, rollup: Counts::new(), applied: 0 }
-    }
-
-    /// Computes a batch upon the ledger, or upon what an earlier one will leave.
-    fn compute(&self, frames: &[u8], ahead: Option<&Changes>) -> (Counts, Changes) {
-        let identifier = Identifier::new(&Secret::new([7; 32]));
-        let view = View { ledger: self.ledger.as_ref().expect("it is open"), ahead };
-        let records = Records::open(frames).expect("what was written can be read");
-        let (states, own);
-        let mut texts = Texts::default();
-        let facts = Facts::distinct(&records, &mut texts, view, &identifier).expect("the ledger answers");
-        (states, own) = (facts.states(view).expect("the ledger answers"), Bump::new());
-        let admission = Admission::new(self.limits, view, &identifier, &own);
-        let batch = Batch::fold(facts, texts, &states, &identifier, admission).expect("no state is damaged");
-        (counts(&batch), batch.changes().expect("states can be encoded"))
-    }
-
-    /// What a batch changes, as the tables sum it up.
-    fn apply(&mut self, counts: Counts, changes: &Changes) {
-        for (key, measures) in counts {
-            let row = self.rollup.entry(key).or_default();
-            for (measure, count) in measures {
-                *row.entry(measure).or_default() += count;
-            }
-        }
-        let range = Range { first: self.applied, last: self.applied + 1 };
-        self.ledger.as_ref().expect("it is open").commit(changes, &Held::new(), range).expect("it is written");
-        self.applied += 1;
-    }
-
-    /// Closes the ledger as a crash would, and opens it again.
-    fn reopen(&mut self) {
-        self.ledger = None;
-        self.ledger = Some(Ledger::open(self.dir.path()).expect("a ledger"));
-    }
-
-    /// What a dimension counts by UTC day and value, without what is zero.
-    fn by(&self, dimension: &str, basis: Basis) -> Counts {
-        let mut sums = Counts::new();
-        for ((named, clock, bucket, value), measures) in &self.rollup {
-            if named == dimension && *clock == basis {
-                let bucket = Bucket(day(Millis::from(*bucket)) * 86_400);
-                let row = sums.entry((named.clone(), basis, bucket, value.clone())).or_default();
-                for (measure, count) in measures.iter().filter(|(_, count)| **count != 0) {
-                    *row.entry(*measure).or_default() += count;
-                }
-            }
-        }
-        for row in sums.values_mut() {
-            row.retain(|_, count| *count != 0);
-        }
-        sums.retain(|_, row| !row.is_empty());
-        sums
-    }
-}
-
-fn counts(batch: &Batch<'_>) -> Counts {
-    let mut counts = Counts::new();
-    let months: BTreeSet<Month> = batch.cube.cells().map(|((_, _, bucket), _)| Month::of((*bucket).into())).collect();
-    for month in months {
-        for (key, measures) in RollupChange::of(&batch.cube, month, &batch.texts).rows() {
-            let value = batch.texts.text(key.value).to_owned();
-            let row = counts.entry((key.by.name(&batch.texts), key.basis, key.bucket, value)).or_default();
-            for measure in Measure::ALL.iter().filter(|measure| measures[**measure] != 0) {
-                *row.entry(measure.name()).or_default() += measures[*measure];
-            }
-        }
-    }
-    counts
-}
-
 fn add(into: &mut BTreeMap<&'static str, i64>, measures: &BTreeMap<&'static str, i64>) {
     for (measure, count) in measures {
         *into.entry(*measure).or_default() += count;
@@ -192,11 +103,11 @@ proptest! {
         cuts in proptest::collection::vec((1..9_usize, 0..4_u8), 40),
     ) {
         let numbered: Vec<_> = sketches.into_iter().enumerate().collect();
-        let mut exact = World::new(MANY);
+        let mut exact = World::new(within(MANY));
         let (counts, changes) = exact.compute(&frames(&numbered), None);
         exact.apply(counts, &changes);
 
-        let mut limited = World::new(FEW);
+        let mut limited = World::new(within(FEW));
         let (mut rest, mut waiting) = (numbered.as_slice(), None::<(Counts, Changes)>);
         for (length, fate) in cuts {
             let (batch, left) = rest.split_at(length.min(rest.len()));
@@ -234,7 +145,7 @@ proptest! {
 
 #[test]
 fn a_value_beyond_the_limit_stays_other_and_one_within_it_stays_itself() {
-    let mut world = World::new(FEW);
+    let mut world = World::new(within(FEW));
     let queued = |number, message, subject| {
         (number, Sketch { kind: EventKind::Queued, hour: 1, message, words: [subject, 0, 0, 0] })
     };
