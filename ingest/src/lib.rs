@@ -33,6 +33,7 @@ mod writer;
 use std::{
     fs::File,
     io,
+    num::NonZeroU16,
     path::PathBuf,
     sync::{
         Arc,
@@ -90,7 +91,7 @@ pub struct Options {
     /// Distinct values that reports tell apart.
     pub limits: Limits,
     /// A delivery without an event for so many days on which events came in is forgotten.
-    pub forget_after_days: u16,
+    pub forget_after_days: NonZeroU16,
     /// Bytes of the ledger's files that are kept in memory.
     pub ledger_cache: u64,
     /// Events that are applied at once under load.
@@ -101,7 +102,7 @@ impl Options {
     /// The settings that a batch's rows depend on.
     fn rules(&self) -> Rules {
         let trace_days = u16::try_from(self.retention_days).unwrap_or(u16::MAX);
-        Rules { limits: self.limits, memory: Memory { days: self.forget_after_days.max(1), trace_days } }
+        Rules { limits: self.limits, memory: Memory { days: self.forget_after_days.get(), trace_days } }
     }
 }
 
@@ -112,7 +113,7 @@ impl Default for Options {
             spool_limit: 4 << 30,
             retention_days: 1826,
             limits: Limits::default(),
-            forget_after_days: 180,
+            forget_after_days: NonZeroU16::MIN.saturating_add(179),
             ledger_cache: 128 << 20,
             batch_events: 131_072,
         }

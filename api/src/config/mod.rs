@@ -5,7 +5,13 @@
 mod load;
 mod units;
 
-use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    num::{NonZeroU16, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -38,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) spool: Spool,
     /// Limits of ingestion.
     pub(crate) ingest: Ingest,
+    /// The memory of deliveries and events.
+    pub(crate) ledger: Ledger,
     /// Limits of what reports tell apart.
     pub(crate) limits: Limits,
     /// Limits of reports.
@@ -61,6 +69,7 @@ impl Default for Config {
             engine: Engine::default(),
             spool: Spool::default(),
             ingest: Ingest::default(),
+            ledger: Ledger::default(),
             limits: Limits::default(),
             reports: Reports::default(),
             metadata: Metadata::default(),
@@ -144,6 +153,23 @@ impl Default for Ingest {
             max_requests: 64,
             body_timeout: Span(Duration::from_mins(1)),
         }
+    }
+}
+
+/// What is remembered of deliveries and events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ledger {
+    /// A delivery without an event for so many days on which events came in is forgotten.
+    pub(crate) forget_after_days: NonZeroU16,
+    /// How much of its files is kept in memory.
+    pub(crate) cache: Size,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        let ingest::Options { forget_after_days, ledger_cache, .. } = ingest::Options::default();
+        Self { forget_after_days, cache: Size(ledger_cache) }
     }
 }
 

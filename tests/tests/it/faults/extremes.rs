@@ -19,7 +19,7 @@ const TOLD_APART: usize = 100_000;
 /// The most events that a body may have.
 const MOST: usize = 100_000;
 
-fn event(kind: Kind, message: usize, number: usize) -> Event {
+pub(super) fn event(kind: Kind, message: usize, number: usize) -> Event {
     Event {
         kind,
         time: traffic::some_days_ago(),
@@ -38,7 +38,7 @@ fn event(kind: Kind, message: usize, number: usize) -> Event {
     }
 }
 
-fn question(from: TimeDelta, to: TimeDelta, by: &str, basis: Basis) -> Question {
+pub(super) fn question(from: TimeDelta, to: TimeDelta, by: &str, basis: Basis) -> Question {
     let now = traffic::some_days_ago();
     let by = if by.is_empty() { Vec::new() } else { vec![by.parse().unwrap()] };
     Question { by, basis, from: now - from, to: now + to, filters: Vec::new(), limit: 10_000 }
