@@ -53,6 +53,9 @@ struct Filter(Bounds);
 impl CompactionFilter for Filter {
     /// An older form of an entry that lies below is as old at least, so nothing comes back that counts for something.
     fn filter_item(&mut self, item: ItemAccessor<'_>, _: &Context) -> CompactionFilterResult {
+        if self.0 == Bounds::NONE {
+            return Ok(Verdict::Keep);
+        }
         let Bounds { remembered, traced, registered } = self.0;
         let old = |bound: Generation, value: &[u8]| Aged::of(value).is_some_and(|aged| aged.generation < bound);
         Ok(match item.key().split_first() {
