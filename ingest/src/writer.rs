@@ -251,7 +251,9 @@ impl Writer {
         let commit = move || {
             timed(Stage::Commit, || preparation.ledger.commit(&changes, &held, range))?;
             preparation.ledger.forget(&changes, &rules);
-            progress.look_at(&preparation.ledger)
+            // The batch is committed, whatever else may fail: what was seen of the ledger before stands.
+            let _ = progress.look_at(&preparation.ledger);
+            Ok::<_, LedgerError>(())
         };
         spawn_blocking(commit).await??;
         count(&batch.summary);

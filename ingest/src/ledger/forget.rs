@@ -9,8 +9,9 @@ use std::{
 use fjall::compaction::filter::{CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict};
 
 use super::{
-    Aged, DELIVERY, SEEN, VALUE, VALUES,
+    DELIVERY, SEEN, VALUE, VALUES,
     age::{Bounds, Generation},
+    view::Aged,
 };
 
 /// What merges leave out; nothing until the first commit since the ledger was opened, for a batch that was begun before is computed

@@ -45,10 +45,24 @@ fn small_and_large_commits_are_all_there_after_a_restart() -> Result<(), LedgerE
 }
 
 #[test]
-fn a_ledger_of_an_earlier_form_is_refused() -> Result<(), LedgerError> {
+fn a_batch_that_was_begun_is_computed_again_under_the_rules_that_it_was_begun_under() -> Result<(), LedgerError> {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    drop(Database::builder(dir.path()).open()?.keyspace("deliveries", KeyspaceCreateOptions::default)?);
-    assert!(matches!(Ledger::open(dir.path(), 8 << 20), Err(LedgerError::Older)));
+    let range = Range { first: 0, last: 7 };
+    Ledger::open(dir.path(), 8 << 20)?.begin(range, &RULES)?;
+    let ledger = Ledger::open(dir.path(), 8 << 20)?;
+    assert_eq!(ledger.begun()?, Some((range, RULES)));
+    ledger.commit(&changes(0..1), &Held::new(), range)?;
+    assert_eq!(ledger.begun()?, None);
+    Ok(())
+}
+
+#[test]
+fn a_ledger_of_an_earlier_form_is_refused() -> Result<(), LedgerError> {
+    for name in OLDER {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        drop(Database::builder(dir.path()).open()?.keyspace(name, KeyspaceCreateOptions::default)?);
+        assert!(matches!(Ledger::open(dir.path(), 8 << 20), Err(LedgerError::Older)), "{name}");
+    }
     Ok(())
 }
 
