@@ -2,10 +2,10 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check bench bench-large
+.PHONY: help setup demo test soak check bench bench-stages bench-large
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing; a second run takes seconds
 	@./setup.sh
@@ -29,6 +29,9 @@ check: setup ## Format, lints, documentation, tests and the API's specification,
 
 bench: setup ## Measure ingestion and reports beside a plain table of the same engine
 	$(CARGO) run --release --locked --package postlens-bench
+
+bench-stages: setup ## Measure the stages of ingestion by themselves: decode, fold, encode
+	$(CARGO) bench --locked --package ingest
 
 bench-large: setup ## The same with 100 million events, and beside PostgreSQL: takes hours, 8 GB of memory and 60 GB of disk
 	$(CARGO) run --release --locked --package postlens-bench -- large

@@ -103,6 +103,9 @@ async fn open_ingest(config: &Config, clickhouse: ClickHouse, clock: Arc<dyn Clo
         dir: config.data_dir.clone(),
         spool_limit: config.spool.limit.0,
         retention_days: config.ingest.retention_days,
+        limits: (&config.limits).into(),
+        forget_after_days: config.ledger.forget_after_days,
+        ledger_cache: config.ledger.cache.0,
         ..ingest::Options::default()
     };
     Ok(Ingest::open(options, Identifier::new(&secret), clickhouse, clock).await?)

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use schema::{AddressError, Event, EventKind, FailureClass, FieldName, Millis, SecureMethod};
+use schema::{AddressError, Event, EventKind, FailureClass, FieldName, Millis, SecureMethod, is_other};
 use serde::Serialize;
 
 use crate::decode::{Mismatch, Wire};
@@ -41,13 +41,15 @@ pub struct Rejection {
 pub(crate) struct Window {
     earliest: Millis,
     latest: Millis,
+    /// Up to this time the ledger could not tell an event from a repetition.
+    horizon: Option<Millis>,
 }
 
 impl Window {
-    /// Up to a day ahead of `now` and back to the retention.
-    pub(crate) fn new(now: Millis, retention_days: u32) -> Self {
+    /// Up to a day ahead of `now`, and back to the retention or to what the ledger remembers.
+    pub(crate) fn new(now: Millis, retention_days: u32, horizon: Option<Millis>) -> Self {
         let back = i64::from(retention_days) * 24 * 3600 * 1000;
-        Self { earliest: Millis(now.0 - back), latest: Millis(now.0 + MAX_AHEAD) }
+        Self { earliest: Millis(now.0 - back), latest: Millis(now.0 + MAX_AHEAD), horizon }
     }
 }
 
@@ -69,6 +71,9 @@ pub(crate) fn accept(wire: &Wire<'_>, window: Window, take: impl FnOnce(&Event<'
     short(&wire.event_id, MAX_EVENT_ID, "event_id")?;
     short(&wire.subject, MAX_SUBJECT, "subject")?;
     short(&wire.campaign, MAX_CAMPAIGN, "campaign")?;
+    for (text, field) in [(&*sender, "sender"), (&*wire.subject, "subject"), (&*wire.campaign, "campaign")] {
+        foreign(text, field)?;
+    }
     short(&wire.url, MAX_URL, "url")?;
     short(&wire.reason, MAX_REASON, "reason")?;
     reason_applies(wire, kind)?;
@@ -104,6 +109,12 @@ fn time(time: Millis, window: Window) -> Result<Millis, Mismatch> {
             "time_too_old",
             "time",
             "is older than the retention; raise `ingest.retention_days` to load older events",
+        ))
+    } else if window.horizon.is_some_and(|horizon| time <= horizon) {
+        Err(wrong(
+            "time_too_old",
+            "time",
+            "is older than what is remembered of events (`ledger.forget_after_days`): it might repeat one that was counted",
         ))
     } else {
         Ok(time)
@@ -161,6 +172,18 @@ fn short(text: &str, limit: usize, field: &str) -> Result<(), Mismatch> {
     Ok(())
 }
 
+/// Refuses what would be taken for our own value of those beyond a limit.
+fn foreign(text: &str, field: &str) -> Result<(), Mismatch> {
+    if is_other(text) {
+        return Err(wrong(
+            "reserved_character",
+            field,
+            "begins with U+FDD0, which Unicode keeps for the inside of programs",
+        ));
+    }
+    Ok(())
+}
+
 /// The fields, checked; those with an empty value say nothing and are left out. They come sorted by name.
 fn fields<'a>(given: &'a [(Cow<'a, str>, Cow<'a, str>)]) -> Result<Vec<(&'a str, &'a str)>, Mismatch> {
     if given.len() > MAX_FIELDS {
@@ -180,6 +203,9 @@ fn fields<'a>(given: &'a [(Cow<'a, str>, Cow<'a, str>)]) -> Result<Vec<(&'a str,
             let detail = format!("has {} bytes, {MAX_FIELD_VALUE} are allowed", value.len());
             return Err(wrong("too_long", &format!("fields.{name}"), detail));
         }
+        if is_other(value) {
+            foreign(value, &format!("fields.{name}"))?;
+        }
     }
     Ok(given.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (&**name, &**value)).collect())
 }
@@ -198,7 +224,8 @@ mod tests {
         let base = r#""event":"queued","time":1795183387,"message_id":"<m>","recipient":"Pat@Example.com""#;
         let json = if extra.starts_with('{') { extra.to_owned() } else { format!("{{{base}{extra}}}") };
         let wire = Wire::parse(json.as_bytes()).map_err(|m| (m.code, m.field))?;
-        accept(&wire, Window::new(NOW, 100), |event| {
+        let horizon = Some(Millis(NOW.0 - 99 * 86_400_000));
+        accept(&wire, Window::new(NOW, 100, horizon), |event| {
             assert_eq!((event.message_id, event.recipient), ("m", "pat@example.com"));
         })
         .map_err(|m| (m.code, m.field))
@@ -239,12 +266,27 @@ mod tests {
     }
 
     #[test]
+    fn nobody_can_pass_a_text_off_as_the_value_of_those_beyond_a_limit() {
+        for (rest, field) in [
+            (r#","subject":"\ufdd0""#, "subject"),
+            (r#","campaign":"\ufdd0@x""#, "campaign"),
+            (r#","sender":" \ufdd0@acme.org""#, "sender"),
+            (r#","fields":{"a":"\ufdd0"}"#, "fields.a"),
+        ] {
+            assert_eq!(outcome(rest), Err(("reserved_character", Some(field.into()))));
+        }
+        assert_eq!(outcome(r#","subject":"(other) \ufdd0""#), Ok(()));
+    }
+
+    #[test]
     fn times_beyond_the_window_are_refused() {
         let at =
             |time: i64| format!(r#"{{"event":"queued","time":{time},"message_id":"m","recipient":"pat@example.com"}}"#);
         assert_eq!(outcome(&at(1_795_183_387 + 86_399)), Ok(()));
         assert_eq!(outcome(&at(1_795_183_387 + 86_402)), Err(("time_in_future", Some("time".into()))));
         assert_eq!(outcome(&at(1_795_183_387 - 101 * 86_400)), Err(("time_too_old", Some("time".into()))));
+        assert_eq!(outcome(&at(1_795_183_387 - 99 * 86_400)), Err(("time_too_old", Some("time".into()))), "forgotten");
+        assert_eq!(outcome(&at(1_795_183_387 - 98 * 86_400)), Ok(()));
     }
 
     #[test]

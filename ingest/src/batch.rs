@@ -7,7 +7,8 @@ use crate::{
     cube::{CubeChange, Dimensions},
     delivery::Delivery,
     fact::{Account, BatchError, Fact, Facts},
-    ledger::{Changes, LedgerError, State},
+    ledger::{Age, Changes, Known, LedgerError, aged},
+    limits::{Admission, Registered, day},
     texts::{Field, FieldsId, TextId, Texts},
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Batch<'s> {
     pub(crate) texts: Texts<'s>,
     pub(crate) touched: Vec<Touched<'s>>,
     pub(crate) cube: CubeChange,
+    /// The values that reports tell apart from now on.
+    registered: Registered,
 }
 
 impl<'s> Batch<'s> {
@@ -39,80 +42,101 @@ impl<'s> Batch<'s> {
     pub(crate) fn fold(
         facts: Facts<'s>,
         mut texts: Texts<'s>,
-        states: &'s [Option<State>],
+        known: &'s [Option<Known>],
         identifier: &Identifier,
+        admission: Admission<'_, 's>,
         cube: CubeChange,
     ) -> Result<Self, BatchError> {
-        let mut touched = Vec::with_capacity(states.len());
-        let mut fold = Fold { cube, cells: Cells::default(), fields: Vec::new() };
-        for (facts, state) in facts.by_delivery().zip(states) {
-            let delivery = match state {
-                Some(bytes) => Delivery::read(bytes, &mut texts).map_err(LedgerError::from)?,
+        let mut touched = Vec::with_capacity(known.len());
+        let mut fold = Fold { cube, cells: Cells::default(), fields: Vec::new(), admission };
+        for (facts, known) in facts.by_delivery().zip(known) {
+            let delivery = match known {
+                Some(Known::State(state)) => Delivery::read(state.bytes(), &mut texts).map_err(LedgerError::from)?,
+                Some(Known::Trace) => Delivery::forgotten(),
                 None => Delivery::default(),
             };
-            touched.push(fold.touch(facts, delivery, &mut texts, identifier));
+            touched.push(fold.touch(facts, delivery, &mut texts, identifier)?);
         }
         fold.cube.settle();
-        Ok(Self { facts, texts, touched, cube: fold.cube })
+        Ok(Self { facts, texts, touched, cube: fold.cube, registered: fold.admission.registered() })
     }
 
-    /// What the ledger must remember.
-    pub(crate) fn changes(&self) -> Result<Changes, LedgerError> {
+    /// Events of deliveries that the ledger had forgotten.
+    pub(crate) fn late(&self) -> u64 {
+        let late = self.facts.by_delivery().zip(&self.touched).filter(|(_, touched)| touched.delivery.is_forgotten());
+        late.map(|(facts, _)| facts.len() as u64).sum()
+    }
+
+    /// The time of the latest event.
+    pub(crate) fn latest(&self) -> Option<Millis> {
+        self.facts.all.iter().map(|fact| fact.time).max()
+    }
+
+    /// What the ledger must remember, and how old it is then.
+    pub(crate) fn changes(&self, age: Age) -> Result<Changes, LedgerError> {
         let mut bytes = Vec::new();
         let mut states = Vec::with_capacity(self.touched.len());
         for touched in &self.touched {
             bytes.clear();
             bytes = touched.delivery.write(&self.texts, bytes)?;
-            states.push((touched.key, State::from(&bytes[..])));
+            states.push((touched.key, aged(&mut bytes, &age)));
         }
         // They come sorted by account first.
         states.sort_unstable_by_key(|(key, _)| *key);
-        Ok(Changes { states, seen: self.facts.ids.clone() })
+        Ok(Changes { states, seen: self.facts.ids.clone(), registered: self.registered.clone(), age })
     }
 }
 
 /// What the folding of one delivery after the other fills.
-struct Fold {
+struct Fold<'l, 's> {
     cube: CubeChange,
     cells: Cells,
     fields: Vec<Field>,
+    admission: Admission<'l, 's>,
 }
 
-impl Fold {
+impl<'s> Fold<'_, 's> {
     /// Folds the facts of one delivery.
-    fn touch<'s>(
+    fn touch(
         &mut self,
         facts: &[Fact<'s>],
         mut delivery: Delivery,
         texts: &mut Texts<'s>,
         identifier: &Identifier,
-    ) -> Touched<'s> {
+    ) -> Result<Touched<'s>, LedgerError> {
         let Fact { account, delivery: key, message_id, recipient, .. } = facts[0];
         let domain = texts.intern(schema::domain_of(recipient));
         let sent_before = delivery.sent_at();
-        let before = sent_before.map(|_| self.dimensions(account.text, domain, &delivery, texts));
+        let exact_before = sent_before.map(|_| self.dimensions(account.text, domain, &delivery, texts));
+        let before = exact_before.map(|exact| self.admission.shown(delivery.others, exact, texts));
         self.cells.add(&delivery, -1);
         for fact in facts {
             delivery.fold(fact.happening(texts), texts);
         }
-        let after = self.dimensions(account.text, domain, &delivery, texts);
+        let exact = self.dimensions(account.text, domain, &delivery, texts);
+        let sent_at = delivery.sent_at().unwrap_or_default();
+        // What was judged once stands until there is something else to judge: most events ask nothing of the ledger.
+        if exact_before != Some(exact) || sent_before.map(day) != Some(day(sent_at)) {
+            delivery.others = self.admission.judge(account, sent_at, &exact, texts)?;
+        }
+        let after = self.admission.shown(delivery.others, exact, texts);
         if let Some(before) = before.filter(|before| *before != after) {
             self.cube.add(before, &mut self.cells, texts);
         }
         self.cells.add(&delivery, 1);
         self.cube.add(after, &mut self.cells, texts);
         let recipient_hash = identifier.recipient(account.name, recipient);
-        Touched {
+        Ok(Touched {
             key,
             account,
             message_id,
             recipient,
             recipient_hash,
             domain,
-            fields: after.fields,
+            fields: exact.fields,
             sent_before,
             delivery,
-        }
+        })
     }
 
     fn dimensions(

@@ -7,9 +7,22 @@ use schema::{Basis, Bucket, FailureClass, Measure, Measures, Millis};
 
 use crate::delivery::{Delivery, Outcome};
 
-/// Calls `add` with everything that the delivery adds: on the `sent` basis one cell, on the `event` basis one per measure and time.
+/// Calls `add` with everything that the delivery adds: on the `sent` basis one cell, on the `event` basis one per measure and time. Of
+/// a delivery that was forgotten its late events alone are new: it counts as a delivery already.
 pub(crate) fn contribution(delivery: &Delivery, mut add: impl FnMut(Basis, Bucket, Measure, i64)) {
     let Some(sent_at) = delivery.sent_at() else { return };
+    if !delivery.is_forgotten() {
+        once(delivery, sent_at, &mut add);
+    }
+    for total in delivery.totals() {
+        let events = i64::from(total.count);
+        add(Basis::Sent, Bucket::of(sent_at), total.kind.measure(), events);
+        add(Basis::Event, total.bucket, total.kind.measure(), events);
+    }
+}
+
+/// What a delivery counts once at most.
+fn once(delivery: &Delivery, sent_at: Millis, add: &mut impl FnMut(Basis, Bucket, Measure, i64)) {
     let sent = Bucket::of(sent_at);
     let mut count = |measure, time: Millis| {
         add(Basis::Sent, sent, measure, 1);
@@ -40,11 +53,6 @@ pub(crate) fn contribution(delivery: &Delivery, mut add: impl FnMut(Basis, Bucke
         if let Some(time) = time {
             count(measure, time);
         }
-    }
-    for total in delivery.totals() {
-        let events = i64::from(total.count);
-        add(Basis::Sent, sent, total.kind.measure(), events);
-        add(Basis::Event, total.bucket, total.kind.measure(), events);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
-use schema::{Basis, Bucket, MailboxProvider, Measures};
+use schema::{Basis, Bucket, MailboxProvider, Measures, OTHER, is_other};
 
 use crate::{
     contribution::Cells,
@@ -37,6 +37,8 @@ impl Dimensions {
 /// What follows from a cell's attributes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Derived {
+    /// The sender as a value of its dimension: one that stands for others is kept with its domain.
+    pub(crate) sender: TextId,
     pub(crate) sender_domain: TextId,
     pub(crate) mailbox_provider: TextId,
 }
@@ -61,9 +63,11 @@ impl CubeChange {
         }
         let (place, new) = self.dimensions.insert_full(dimensions);
         if new {
-            let sender_domain = texts.intern(schema::domain_of(texts.text(dimensions.sender)));
+            let sender = texts.text(dimensions.sender);
+            let sender_domain = texts.intern(schema::domain_of(sender));
+            let sender = if is_other(sender) { texts.intern(OTHER) } else { dimensions.sender };
             let provider = MailboxProvider::of_domain(texts.text(dimensions.recipient_domain));
-            self.derived.push(Derived { sender_domain, mailbox_provider: texts.intern(provider.name()) });
+            self.derived.push(Derived { sender, sender_domain, mailbox_provider: texts.intern(provider.name()) });
         }
         let place = u32::try_from(place).unwrap_or(u32::MAX);
         for (basis, bucket, measures) in cells {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     attributes::{Attributes, Carried, Kept, Source},
+    limits::Others,
     texts::Texts,
 };
 
@@ -25,6 +26,10 @@ pub(crate) struct Happening<'f> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivery {
     pub(crate) attributes: Attributes,
+    /// Which of them reports show as other.
+    pub(crate) others: Others,
+    /// Whether there was an earlier state, which the ledger has forgotten.
+    forgotten: bool,
     life: Life,
 }
 
@@ -89,6 +94,16 @@ pub(crate) enum Outcome {
 }
 
 impl Delivery {
+    /// A delivery that was counted, and of which nothing else is known any more.
+    pub(crate) fn forgotten() -> Self {
+        Self { forgotten: true, ..Self::default() }
+    }
+
+    /// Whether it was counted by a state that is forgotten.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.forgotten
+    }
+
     /// Adds an event that was not folded in before.
     pub(crate) fn fold(&mut self, event: Happening<'_>, texts: &Texts<'_>) {
         self.attributes.fold(event.carried, Source::of(event.kind, event.time, event.id), texts);
@@ -97,13 +112,17 @@ impl Delivery {
 
     /// The state in the ledger's form, appended to `into`.
     pub(crate) fn write(&self, texts: &Texts<'_>, into: Vec<u8>) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_extend(&(self.attributes.keep(texts), &self.life), into)
+        let into = postcard::to_extend(&(self.attributes.keep(texts), &self.life), into)?;
+        // Nearly always there is nothing to say.
+        let is_usual = self.others.is_empty() && !self.forgotten;
+        if is_usual { Ok(into) } else { postcard::to_extend(&(self.others, self.forgotten), into) }
     }
 
     /// The state out of the ledger's form.
     pub(crate) fn read<'s>(bytes: &'s [u8], texts: &mut Texts<'s>) -> Result<Self, postcard::Error> {
-        let (kept, life): (Kept<'s>, Life) = postcard::from_bytes(bytes)?;
-        Ok(Self { attributes: Attributes::of(kept, texts), life })
+        let ((kept, life), rest): ((Kept<'s>, Life), _) = postcard::take_from_bytes(bytes)?;
+        let (others, forgotten) = if rest.is_empty() { Default::default() } else { postcard::from_bytes(rest)? };
+        Ok(Self { attributes: Attributes::of(kept, texts), others, forgotten, life })
     }
 
     /// When it was sent: its earliest `queued` event, without one its earliest event. `None` before the first event.

@@ -6,7 +6,7 @@ use schema::{AccountId, DeliveryKey, EventId, EventKind, FailureClass, Identifie
 use crate::{
     attributes::Carried,
     delivery::Happening,
-    ledger::{LedgerError, State, View},
+    ledger::{Known, LedgerError, View},
     record::{self, Record, RecordError, Stored},
     texts::{Field, FieldsId, TextId, Texts},
 };
@@ -35,6 +35,11 @@ impl<'s> Records<'s> {
             records.push(Record::read(payload)?);
         }
         Ok(Self(records))
+    }
+
+    /// When the latest of them was accepted.
+    pub(crate) fn accepted_at(&self) -> Millis {
+        self.0.iter().map(|record| record.head.accepted_at).max().unwrap_or_default()
     }
 }
 
@@ -131,10 +136,10 @@ impl<'s> Facts<'s> {
         self.all.chunk_by(|one, next| one.delivery == next.delivery)
     }
 
-    /// The ledger's states of the deliveries, in their order.
-    pub(crate) fn states(&self, ledger: View<'_>) -> Result<Vec<Option<State>>, LedgerError> {
+    /// What the ledger knows of the deliveries, in their order.
+    pub(crate) fn known(&self, ledger: View<'_>) -> Result<Vec<Option<Known>>, LedgerError> {
         let deliveries: Vec<DeliveryKey> = self.by_delivery().map(|facts| facts[0].delivery).collect();
-        deliveries.into_par_iter().map(|delivery| ledger.state(delivery)).collect()
+        deliveries.into_par_iter().map(|delivery| ledger.delivery(delivery)).collect()
     }
 }
 

@@ -1,19 +1,30 @@
-//! The memory of every delivery: an embedded key-value store of delivery states, of the identities of all events seen, and of how
-//! far the spool is applied. What it commits, it commits whole.
+//! The memory of every delivery: an embedded key-value store of delivery states, of the identities of the events seen, and of how
+//! far the spool is applied. What it commits, it commits whole. What is too old (`age`) it forgets (`forget`).
+
+mod age;
+mod forget;
+mod view;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use fjall::{
     CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode,
-    compaction::Leveled,
+    compaction::{Leveled, filter::Factory},
     config::{CompressionPolicy, PinningPolicy},
 };
 use schema::{DeliveryKey, EventId, Month};
+use serde::{Deserialize, Serialize};
 
-use crate::spool::Range;
+use self::forget::Forgetting;
+pub(crate) use self::{
+    age::{Age, Memory},
+    view::{Known, View},
+};
+use crate::{
+    limits::{DayHash, Limits, Registered},
+    spool::Range,
+};
 
-/// Bytes of memory for the store's blocks.
-const CACHE: u64 = 128 << 20;
 /// Bytes that are kept in memory before they are sorted into a file: what fits the processor's cache is written fastest.
 const MEMTABLE: u64 = 16 << 20;
 /// A commit of at least so many entries is written as a sorted file at once, without a detour over the journal and the memory table.
@@ -21,10 +32,16 @@ const BULK: usize = 8192;
 /// Files of commits that are left to lie before they are merged: reading asks each of them, merging rewrites all.
 const FILES: u8 = 8;
 
-/// The first byte of a key says what the entry is: numbers and texts of the ledger as a whole, a delivery, an event.
+/// The first byte of a key says what the entry is: numbers and texts of the ledger as a whole, a delivery, an event, a value that
+/// reports tell apart on a day, how many of these there are.
 const META: u8 = 0;
 const DELIVERY: u8 = 1;
 const SEEN: u8 = 2;
+const VALUE: u8 = 3;
+const VALUES: u8 = 4;
+
+/// The names of the store's parts in forms that are read no more.
+const OLDER: [&str; 2] = ["deliveries", "ledger"];
 
 /// The ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +52,9 @@ pub enum LedgerError {
     /// What is stored is not what this Postlens writes.
     #[error("the ledger holds what this Postlens cannot read")]
     Contents(#[from] postcard::Error),
+    /// The same.
+    #[error("the ledger holds an entry without its age")]
+    Entry,
     /// An earlier build, which was never released, wrote it: read as an empty one, it would count everything again.
     #[error(
         "the ledger was written by a build before 0.1.0: start with an empty data directory and load the events again"
@@ -53,13 +73,33 @@ impl LedgerError {
 pub(crate) struct Ledger {
     database: Database,
     entries: Keyspace,
+    forgetting: Forgetting,
 }
 
-/// What one batch changes. Both lists are sorted, each key once.
+/// How large the ledger is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Bytes of its files.
+    pub(crate) disk: u64,
+    /// Bytes of memory for what is cached and what is not in a file yet.
+    pub(crate) memory: u64,
+}
+
+/// The settings that a batch's rows depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rules {
+    pub(crate) limits: Limits,
+    pub(crate) memory: Memory,
+}
+
+/// What one batch changes. All lists are sorted, each key once.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
+    /// With their [`aged`] form.
     pub(crate) states: Vec<(DeliveryKey, State)>,
     pub(crate) seen: Vec<EventId>,
+    pub(crate) registered: Registered,
+    pub(crate) age: Age,
 }
 
 impl Changes {
@@ -67,43 +107,37 @@ impl Changes {
         let place = self.states.binary_search_by_key(&key, |(key, _)| *key).ok()?;
         Some(&self.states[place].1)
     }
+
+    fn len(&self) -> usize {
+        let Self { states, seen, registered: Registered { values, counts }, age: _ } = self;
+        states.len() + seen.len() + values.len() + counts.len()
+    }
 }
 
 /// How many of our blocks each partition of the cube holds.
 pub(crate) type Held = BTreeMap<Month, u64>;
 
-/// The ledger as it will be once the batch before is committed: so the next batch is computed while that one is being inserted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct View<'l> {
-    pub(crate) ledger: &'l Ledger,
-    pub(crate) ahead: Option<&'l Changes>,
-}
-
-impl View<'_> {
-    /// A delivery's state.
-    pub(crate) fn state(self, key: DeliveryKey) -> Result<Option<State>, LedgerError> {
-        match self.ahead.and_then(|changes| changes.state(key)) {
-            Some(state) => Ok(Some(state.clone())),
-            None => Ok(self.ledger.entries.get(entry(DELIVERY, key.0))?),
-        }
-    }
-
-    /// Whether an event was seen.
-    pub(crate) fn has_seen(self, id: EventId) -> Result<bool, LedgerError> {
-        let ahead = self.ahead.is_some_and(|changes| changes.seen.binary_search(&id).is_ok());
-        Ok(ahead || self.ledger.entries.contains_key(entry(SEEN, id.0))?)
-    }
-}
-
 /// A delivery's state in binary form.
 pub(crate) type State = fjall::Slice;
 
+/// The form in which a state is kept that a batch of this age left.
+pub(crate) fn aged(state: &mut Vec<u8>, age: &Age) -> State {
+    state.extend(age.generation().0.to_le_bytes());
+    State::from(&state[..])
+}
+
 impl Ledger {
-    /// Opens the ledger in `dir`, or creates it.
-    pub(crate) fn open(dir: &Path) -> Result<Self, LedgerError> {
-        // One worker: of several, the first hands merges round and round in a busy loop while another one is merging.
-        let database = Database::builder(dir).cache_size(CACHE).worker_threads(1).open()?;
-        if database.keyspace_exists("deliveries") {
+    /// Opens the ledger in `dir`, or creates it. It keeps so many bytes of its files in memory.
+    pub(crate) fn open(dir: &Path, cache: u64) -> Result<Self, LedgerError> {
+        let forgetting = Forgetting::default();
+        let factory: Arc<dyn Factory> = Arc::new(forgetting.clone());
+        let database = Database::builder(dir)
+            .cache_size(cache)
+            // One worker: of several, the first hands merges round and round in a busy loop while another one is merging.
+            .worker_threads(1)
+            .with_compaction_filter_factories(Arc::new(move |_| Some(Arc::clone(&factory))))
+            .open()?;
+        if OLDER.iter().any(|name| database.keyspace_exists(name)) {
             return Err(LedgerError::Older);
         }
         let options = || {
@@ -113,8 +147,29 @@ impl Ledger {
                 .filter_block_pinning_policy(PinningPolicy::new([true, true, false]))
                 .data_block_compression_policy(CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]))
         };
-        let entries = database.keyspace("ledger", options)?;
-        Ok(Self { database, entries })
+        let entries = database.keyspace("memory", options)?;
+        Ok(Self { database, entries, forgetting })
+    }
+
+    /// The ledger as a batch of these rules finds it, `ahead` of it the changes of the batch before.
+    pub(crate) fn view<'l>(&'l self, ahead: Option<&'l Changes>, rules: &Rules) -> Result<View<'l>, LedgerError> {
+        let bounds = self.age(ahead)?.bounds(rules.memory);
+        Ok(View { ledger: self, ahead, bounds })
+    }
+
+    /// How old the ledger is, or will be.
+    pub(crate) fn age(&self, ahead: Option<&Changes>) -> Result<Age, LedgerError> {
+        if let Some(changes) = ahead {
+            return Ok(changes.age.clone());
+        }
+        let age = self.entries.get(meta("age"))?;
+        Ok(age.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
+    }
+
+    /// How large it is.
+    pub(crate) fn size(&self) -> Result<Size, LedgerError> {
+        let memory = self.database.cache_size() + self.database.write_buffer_size();
+        Ok(Size { disk: self.database.disk_space()?, memory })
     }
 
     /// A random name of this ledger, part of every deduplication token: another ledger's tokens are never taken for ours.
@@ -139,27 +194,39 @@ impl Ledger {
         Ok(held.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
     }
 
-    /// The batch that was begun, to be cut again the same way after a crash.
-    pub(crate) fn begun(&self) -> Result<Option<Range>, LedgerError> {
+    /// The batch that was begun, to be cut again the same way after a crash, and the rules under which it was: a replay computes the
+    /// same rows, whatever the configuration says by then.
+    pub(crate) fn begun(&self) -> Result<Option<(Range, Rules)>, LedgerError> {
         let (first, last) = (self.cursor()?, self.number("batch")?);
-        Ok(last.filter(|last| *last > first).map(|last| Range { first, last }))
+        let rules = self.entries.get(meta("rules"))?.map(|bytes| postcard::from_bytes(&bytes)).transpose()?;
+        let begun = last.filter(|last| *last > first).map(|last| Range { first, last });
+        Ok(begun.zip(rules))
     }
 
-    /// Records the end of the next batch, before anything of it is written.
-    pub(crate) fn begin(&self, range: Range) -> Result<(), LedgerError> {
-        self.entries.insert(meta("batch"), range.last.to_le_bytes())?;
-        Ok(self.database.persist(PersistMode::SyncData)?)
+    /// Records the end of the next batch and its rules, before anything of it is written.
+    pub(crate) fn begin(&self, range: Range, rules: &Rules) -> Result<(), LedgerError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        batch.insert(&self.entries, meta("batch"), range.last.to_le_bytes());
+        batch.insert(&self.entries, meta("rules"), postcard::to_stdvec(rules)?);
+        Ok(batch.commit()?)
     }
 
     /// Makes a batch's changes permanent, and the spool applied up to its end: all of it or nothing.
     pub(crate) fn commit(&self, changes: &Changes, held: &Held, range: Range) -> Result<(), LedgerError> {
+        let age = (meta("age"), State::from(postcard::to_stdvec(&changes.age)?));
         let cursor = (meta("cursor"), State::from(range.last.to_le_bytes()));
         let held = (meta("held"), State::from(postcard::to_stdvec(held)?));
+        let generation = changes.age.generation().0.to_le_bytes();
         let states = changes.states.iter().map(|(key, state)| (entry(DELIVERY, key.0).into(), state.clone()));
-        let seen = changes.seen.iter().map(|id| (entry(SEEN, id.0).into(), State::default()));
+        let seen = changes.seen.iter().map(|id| (entry(SEEN, id.0).into(), State::from(generation)));
+        let Registered { values, counts } = &changes.registered;
+        let values = values.iter().map(|value| (day_entry(VALUE, *value).into(), State::default()));
+        let count =
+            |(values, count): &(_, u32)| Ok((day_entry(VALUES, *values).into(), postcard::to_stdvec(count)?.into()));
+        let counts = counts.iter().map(count).collect::<Result<Vec<_>, postcard::Error>>()?;
         // In the order of their keys.
-        let entries = [cursor, held].into_iter().chain(states).chain(seen);
-        if changes.states.len() + changes.seen.len() < BULK {
+        let entries = [age, cursor, held].into_iter().chain(states).chain(seen).chain(values).chain(counts);
+        if changes.len() < BULK {
             let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
             for (key, value) in entries {
                 batch.insert(&self.entries, key, value);
@@ -171,6 +238,11 @@ impl Ledger {
             file.write(key, value)?;
         }
         Ok(file.finish()?)
+    }
+
+    /// From now on merges leave out what is too old after a batch of these changes and rules, which was committed.
+    pub(crate) fn forget(&self, changes: &Changes, rules: &Rules) {
+        self.forgetting.set(changes.age.bounds(rules.memory));
     }
 
     fn number(&self, key: &str) -> Result<Option<u64>, LedgerError> {
@@ -190,6 +262,14 @@ fn entry(kind: u8, number: u128) -> [u8; 17] {
     key
 }
 
+/// A key of a day: days that are over lie together.
+fn day_entry(kind: u8, DayHash { day, hash }: DayHash) -> [u8; 21] {
+    let mut key = [kind; 21];
+    key[1..5].copy_from_slice(&day.to_be_bytes());
+    key[5..].copy_from_slice(&hash.0.to_be_bytes());
+    key
+}
+
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ledger").finish_non_exhaustive()
@@ -197,41 +277,4 @@ impl std::fmt::Debug for Ledger {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn changes(ids: std::ops::Range<u128>) -> Changes {
-        let states = ids.clone().map(|id| (DeliveryKey(id), State::from(id.to_le_bytes()))).collect();
-        Changes { states, seen: ids.map(EventId).collect() }
-    }
-
-    #[test]
-    fn small_and_large_commits_are_all_there_after_a_restart() -> Result<(), LedgerError> {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let large = BULK as u128;
-        let parts = [0..10, 10..10 + large, 10 + large..20 + large, 20 + large..20 + 2 * large];
-        for (number, ids) in (1..).zip(parts) {
-            let ledger = Ledger::open(dir.path())?;
-            let held = Held::from([(Month(202_611), number)]);
-            ledger.commit(&changes(ids), &held, Range { first: number - 1, last: number })?;
-            assert_eq!((ledger.cursor()?, ledger.held()?), (number, held));
-        }
-        let ledger = Ledger::open(dir.path())?;
-        let view = View { ledger: &ledger, ahead: None };
-        for id in 0..20 + 2 * large {
-            assert!(view.has_seen(EventId(id))?, "{id}");
-            assert_eq!(view.state(DeliveryKey(id))?.as_deref(), Some(&id.to_le_bytes()[..]));
-        }
-        assert!(!view.has_seen(EventId(20 + 2 * large))?);
-        assert_eq!((ledger.cursor()?, ledger.begun()?), (4, None));
-        Ok(())
-    }
-
-    #[test]
-    fn a_ledger_of_an_earlier_form_is_refused() -> Result<(), LedgerError> {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        drop(Database::builder(dir.path()).open()?.keyspace("deliveries", KeyspaceCreateOptions::default)?);
-        assert!(matches!(Ledger::open(dir.path()), Err(LedgerError::Older)));
-        Ok(())
-    }
-}
+mod tests;

@@ -14,13 +14,18 @@ mod decode;
 mod delivery;
 mod fact;
 mod ledger;
+mod limits;
 mod prepare;
 mod record;
 mod rollup;
 mod rows;
 mod spool;
+#[doc(hidden)]
+pub mod stages;
 mod status;
 mod store;
+#[cfg(test)]
+mod testing;
 mod texts;
 mod timing;
 mod writer;
@@ -28,6 +33,7 @@ mod writer;
 use std::{
     fs::File,
     io,
+    num::NonZeroU16,
     path::PathBuf,
     sync::{
         Arc,
@@ -47,7 +53,7 @@ use tokio::{
 use self::{
     accept::Window,
     decode::{BodyError, each_event},
-    ledger::Ledger,
+    ledger::{Ledger, Memory, Rules},
     prepare::Preparation,
     record::RecordBuilder,
     rows::Buffers,
@@ -61,6 +67,7 @@ pub use self::{
     accept::{MAX_EVENTS, MAX_FIELDS, Rejection},
     decode::BodyFormat,
     ledger::LedgerError,
+    limits::Limits,
     spool::SpoolError,
     status::{LastBatch, Status},
 };
@@ -81,13 +88,35 @@ pub struct Options {
     pub spool_limit: u64,
     /// Events older than this are refused.
     pub retention_days: u32,
+    /// Distinct values that reports tell apart.
+    pub limits: Limits,
+    /// A delivery without an event for so many days on which events came in is forgotten.
+    pub forget_after_days: NonZeroU16,
+    /// Bytes of the ledger's files that are kept in memory.
+    pub ledger_cache: u64,
     /// Events that are applied at once under load.
     pub batch_events: u64,
 }
 
+impl Options {
+    /// The settings that a batch's rows depend on.
+    fn rules(&self) -> Rules {
+        let trace_days = u16::try_from(self.retention_days).unwrap_or(u16::MAX);
+        Rules { limits: self.limits, memory: Memory { days: self.forget_after_days.get(), trace_days } }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Self { dir: "postlens-data".into(), spool_limit: 4 << 30, retention_days: 1826, batch_events: 131_072 }
+        Self {
+            dir: "postlens-data".into(),
+            spool_limit: 4 << 30,
+            retention_days: 1826,
+            limits: Limits::default(),
+            forget_after_days: NonZeroU16::MIN.saturating_add(179),
+            ledger_cache: 128 << 20,
+            batch_events: 131_072,
+        }
     }
 }
 
@@ -194,18 +223,23 @@ impl Ingest {
         let (spool, progress) = (Arc::new(spool), Arc::new(Progress::new(cursor)));
         let (closing, watch_closing) = watch::channel(false);
         let accepting = Arc::<AtomicUsize>::default();
+        let begun = ledger.begun()?;
+        progress.look_at(&ledger)?;
         let writer = Writer {
             store: Store { clickhouse, ledger: ledger.name()? },
-            begun: ledger.begun()?,
+            begun: begun.map(|(range, _)| range),
             preparation: Arc::new(Preparation {
                 spool: Arc::clone(&spool),
                 name: ledger.name()?,
                 ledger: Arc::new(ledger),
                 identifier,
+                rules: options.rules(),
+                begun,
                 buffers: Buffers::default(),
                 cells: std::sync::Mutex::default(),
             }),
             ledger_dir: options.dir.join("ledger"),
+            ledger_cache: options.ledger_cache,
             clock: Arc::clone(&clock),
             batch_events: options.batch_events,
             progress: Arc::clone(&progress),
@@ -229,7 +263,7 @@ impl Ingest {
     ) -> Result<Receipt, IngestError> {
         let _accepting = Accepting::begin(&self.0.accepting);
         let now = self.0.clock.now();
-        let window = Window::new(now, self.0.options.retention_days);
+        let window = Window::new(now, self.0.options.retention_days, self.0.progress.horizon());
         let parsed = spawn_blocking(move || timed(Stage::Parse, || parse(&body, format, window)))
             .await
             .map_err(|_| IngestError::Panicked)?;
@@ -266,12 +300,15 @@ impl Ingest {
     pub fn status(&self) -> Status {
         let waiting = self.0.spool.waiting();
         let (last_batch, error) = self.0.progress.last();
+        let ledger = self.0.progress.size();
         Status {
             spool_bytes: waiting.bytes,
             spool_limit: self.0.spool.limit(),
             quarantined_bytes: self.0.spool.quarantined(),
             events_waiting: waiting.events,
             oldest_waiting: waiting.oldest,
+            ledger_bytes: ledger.disk,
+            ledger_memory_bytes: ledger.memory,
             last_batch,
             applied_position: Position(self.0.progress.applied()),
             error,
@@ -321,7 +358,7 @@ fn open_stores(options: &Options) -> Result<(File, Ledger, Spool, u64), IngestEr
         Err(std::fs::TryLockError::WouldBlock) => return Err(IngestError::Locked(options.dir.clone())),
         Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
     }
-    let ledger = Ledger::open(&options.dir.join("ledger"))?;
+    let ledger = Ledger::open(&options.dir.join("ledger"), options.ledger_cache)?;
     let cursor = ledger.cursor()?;
     let spool = Spool::open(&options.dir.join("spool"), cursor, options.spool_limit, SEGMENT_BYTES)?;
     Ok((lock, ledger, spool, cursor))

@@ -5,13 +5,15 @@ use std::{
     time::Instant,
 };
 
+use bumpalo::Bump;
 use schema::{Identifier, Millis, metrics::Stage};
 
 use crate::{
     batch::Batch,
     cube::CubeChange,
     fact::{BatchError, Facts, Records},
-    ledger::{Changes, Ledger, LedgerError, View},
+    ledger::{Changes, Ledger, LedgerError, Rules},
+    limits::Admission,
     rows::{Buffers, Insert, Stamp, inserts},
     spool::{Range, Spool},
     status::LastBatch,
@@ -36,6 +38,7 @@ pub(crate) struct Prepared {
     pub(crate) number: u64,
     pub(crate) inserts: Vec<Insert>,
     pub(crate) changes: Arc<Changes>,
+    pub(crate) rules: Rules,
     pub(crate) summary: LastBatch,
     /// Whether some of it may be in the tables: it was begun before a crash, or tried before.
     pub(crate) repeated: AtomicBool,
@@ -48,6 +51,9 @@ pub(crate) struct Preparation {
     /// The ledger's name.
     pub(crate) name: String,
     pub(crate) identifier: Identifier,
+    pub(crate) rules: Rules,
+    /// A batch that a crash may have left half written, and its rules: it is computed again the same way.
+    pub(crate) begun: Option<(Range, Rules)>,
     pub(crate) buffers: Buffers,
     /// The memory of the last batch's cells, which are many.
     pub(crate) cells: Mutex<CubeChange>,
@@ -70,22 +76,25 @@ impl Preparation {
         ahead: Option<&Changes>,
         now: Millis,
     ) -> Result<Prepared, PrepareError> {
-        let view = View { ledger: &self.ledger, ahead };
+        let rules = self.begun.filter(|(begun, _)| *begun == range).map_or(self.rules, |(_, rules)| rules);
+        let view = self.ledger.view(ahead, &rules)?;
         let records = Records::open(frames)?;
-        // The texts of the batch lie in the states, too, which therefore must live longer.
-        let states;
+        // The texts of the batch lie in the states, too, and a few are our own. Therefore these must live longer.
+        let (known, own);
         let mut texts = Texts::default();
         let facts = timed(Stage::Distinct, || Facts::distinct(&records, &mut texts, view, &self.identifier))?;
         let folding = Instant::now();
-        states = facts.states(view)?;
-        let mut batch = Batch::fold(facts, texts, &states, &self.identifier, self.take_cells())?;
+        (known, own) = (facts.known(view)?, Bump::new());
+        let admission = Admission::new(rules.limits, view, &self.identifier, &own);
+        let mut batch = Batch::fold(facts, texts, &known, &self.identifier, admission, self.take_cells())?;
         timing::record(Stage::Fold, folding);
         let number = number(&self.name, range);
         let stamp = Stamp { ledger: &self.name, version: range.last, batch: number };
         let inserts = timed(Stage::Encode, || inserts(&mut batch, stamp, &self.buffers));
-        let (changes, summary) = (Arc::new(batch.changes()?), summary(&batch, now));
+        let age = self.ledger.age(ahead)?.after(records.accepted_at(), batch.latest(), rules.memory);
+        let (changes, summary) = (Arc::new(batch.changes(age)?), summary(&batch, now));
         self.give_cells(batch.cube);
-        Ok(Prepared { range, number, inserts, changes, summary, repeated: AtomicBool::new(false) })
+        Ok(Prepared { range, number, inserts, changes, rules, summary, repeated: AtomicBool::new(false) })
     }
 
     fn take_cells(&self) -> CubeChange {
@@ -116,6 +125,7 @@ fn summary(batch: &Batch<'_>, at: Millis) -> LastBatch {
         at,
         events: batch.facts.all.len() as u64,
         duplicates: batch.facts.duplicates,
+        late: batch.late(),
         deliveries: batch.touched.len() as u64,
         cells: batch.cube.cells().len() as u64,
         millis: 0,

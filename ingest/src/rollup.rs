@@ -100,7 +100,7 @@ impl RollupChange {
 fn value(dimension: &Dimension, dimensions: &Dimensions, derived: Derived) -> TextId {
     match dimension {
         Dimension::Subject => dimensions.subject,
-        Dimension::Sender => dimensions.sender,
+        Dimension::Sender => derived.sender,
         Dimension::SenderDomain => derived.sender_domain,
         Dimension::RecipientDomain => dimensions.recipient_domain,
         Dimension::MailboxProvider => derived.mailbox_provider,

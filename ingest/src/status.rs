@@ -10,7 +10,10 @@ use schema::Millis;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::Position;
+use crate::{
+    Position,
+    ledger::{Ledger, LedgerError, Size},
+};
 
 /// What the pipeline is doing.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +28,10 @@ pub struct Status {
     pub events_waiting: u64,
     /// When the oldest of them was accepted.
     pub oldest_waiting: Option<Millis>,
+    /// Bytes of the ledger's files.
+    pub ledger_bytes: u64,
+    /// Bytes of memory that the ledger takes for what is cached and what is not in a file yet.
+    pub ledger_memory_bytes: u64,
     /// The batch that was applied last since the start.
     pub last_batch: Option<LastBatch>,
     /// Everything before it is in the reports.
@@ -42,6 +49,8 @@ pub struct LastBatch {
     pub events: u64,
     /// Events that repeated another.
     pub duplicates: u64,
+    /// Of the distinct ones, those of deliveries that were forgotten.
+    pub late: u64,
     /// Deliveries that it touched.
     pub deliveries: u64,
     /// Cells of the cube that it changed.
@@ -57,6 +66,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct Progress {
     applied: watch::Sender<u64>,
+    ledger: Mutex<(Size, Option<Millis>)>,
     last: Mutex<Option<LastBatch>>,
     trouble: Mutex<Option<Trouble>>,
 }
@@ -71,7 +81,24 @@ struct Trouble {
 
 impl Progress {
     pub(crate) fn new(applied: u64) -> Self {
-        Self { applied: watch::Sender::new(applied), last: Mutex::default(), trouble: Mutex::default() }
+        let applied = watch::Sender::new(applied);
+        Self { applied, ledger: Mutex::default(), last: Mutex::default(), trouble: Mutex::default() }
+    }
+
+    /// How large the ledger is now, and up to which time it takes no events any more.
+    pub(crate) fn look_at(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+        *lock(&self.ledger) = (ledger.size()?, ledger.age(None)?.horizon());
+        Ok(())
+    }
+
+    /// How large the ledger was when it was looked at.
+    pub(crate) fn size(&self) -> Size {
+        lock(&self.ledger).0
+    }
+
+    /// Events up to this time could repeat what the ledger has forgotten.
+    pub(crate) fn horizon(&self) -> Option<Millis> {
+        lock(&self.ledger).1
     }
 
     /// Everything before this position is in the reports.

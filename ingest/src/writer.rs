@@ -19,7 +19,7 @@ use std::{
 
 use schema::{
     Clock,
-    metrics::{BATCH_EVENTS, EVENTS_TOTAL, Outcome, Stage},
+    metrics::{BATCH_EVENTS, EVENTS_TOTAL, LATE_EVENTS_TOTAL, Outcome, Stage},
 };
 use tokio::{sync::watch, task::spawn_blocking};
 
@@ -83,6 +83,8 @@ pub(crate) struct Writer {
     pub(crate) preparation: Arc<Preparation>,
     /// Where the ledger lies.
     pub(crate) ledger_dir: PathBuf,
+    /// How many bytes of its files it keeps in memory.
+    pub(crate) ledger_cache: u64,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) batch_events: u64,
@@ -169,13 +171,14 @@ impl Writer {
     async fn reopen(self) -> Option<Self> {
         tracing::warn!("the ledger's disk failed; the ledger is opened again, and its last batch is looked at");
         let (spool, identifier) = (Arc::clone(&self.preparation.spool), self.preparation.identifier.clone());
-        let (name, preparation) = (self.preparation.name.clone(), self.preparation);
+        let (rules, name, preparation) = (self.preparation.rules, self.preparation.name.clone(), self.preparation);
+        let cache = self.ledger_cache;
         let mut opening = spawn_blocking(move || drop(preparation)).await.is_ok();
         let mut wait = RETRY.0;
         while opening {
             let dir = self.ledger_dir.clone();
             let opened = spawn_blocking(move || {
-                let ledger = Ledger::open(&dir)?;
+                let ledger = Ledger::open(&dir, cache)?;
                 Ok::<_, LedgerError>((ledger.cursor()?, ledger.begun()?, ledger))
             });
             match opened.await.map_err(WriteError::from).and_then(|opened| Ok(opened?)) {
@@ -184,8 +187,9 @@ impl Writer {
                     spool.applied(cursor);
                     self.progress.reopened(cursor);
                     let (ledger, buffers, cells) = (Arc::new(ledger), Buffers::default(), Mutex::default());
-                    let preparation = Arc::new(Preparation { spool, ledger, name, identifier, buffers, cells });
-                    return Some(Self { preparation, begun, ..self });
+                    let preparation = Preparation { spool, ledger, name, identifier, rules, begun, buffers, cells };
+                    let begun = begun.map(|(range, _)| range);
+                    return Some(Self { preparation: Arc::new(preparation), begun, ..self });
                 }
                 Err(error) => self.progress.failed(&error),
             }
@@ -224,7 +228,8 @@ impl Writer {
         let started = self.clock.now();
         let range = batch.range;
         let preparation = Arc::clone(&self.preparation);
-        let begin = move || preparation.ledger.begin(range).and_then(|()| preparation.ledger.held());
+        let rules = batch.rules;
+        let begin = move || preparation.ledger.begin(range, &rules).and_then(|()| preparation.ledger.held());
         let mut held = spawn_blocking(begin).await??;
         let repeated = batch.repeated.swap(true, Ordering::Relaxed);
         let delivered = Delivered { inserts: &batch.inserts, number: batch.number, held: &held, repeated };
@@ -242,7 +247,15 @@ impl Writer {
         inserted?;
         count_blocks(&mut held, &batch.inserts);
         let (preparation, changes) = (Arc::clone(&self.preparation), Arc::clone(&batch.changes));
-        spawn_blocking(move || timed(Stage::Commit, || preparation.ledger.commit(&changes, &held, range))).await??;
+        let progress = Arc::clone(&self.progress);
+        let commit = move || {
+            timed(Stage::Commit, || preparation.ledger.commit(&changes, &held, range))?;
+            preparation.ledger.forget(&changes, &rules);
+            // The batch is committed, whatever else may fail: what was seen of the ledger before stands.
+            let _ = progress.look_at(&preparation.ledger);
+            Ok::<_, LedgerError>(())
+        };
+        spawn_blocking(commit).await??;
         count(&batch.summary);
         self.preparation.spool.applied(range.last);
         let now = self.clock.now();
@@ -265,6 +278,7 @@ fn count(batch: &LastBatch) {
     for (outcome, events) in [(Outcome::Applied, batch.events), (Outcome::Duplicate, batch.duplicates)] {
         metrics::counter!(EVENTS_TOTAL, "outcome" => outcome.label()).increment(events);
     }
+    metrics::counter!(LATE_EVENTS_TOTAL).increment(batch.late);
 }
 
 fn count_blocks(held: &mut Held, inserts: &[Insert]) {

@@ -1,6 +1,6 @@
 //! Filters: `DIM:OP:VALUE`, read once into what the SQL is made of.
 
-use schema::Dimension;
+use schema::{Dimension, OTHER};
 
 use crate::error::excerpt;
 
@@ -45,6 +45,9 @@ impl Filter {
         let (name, rest) = text[name_from..].split_once(':').ok_or_else(shape)?;
         let name = &text[..name_from + name.len()];
         let (op, value) = rest.split_once(':').ok_or_else(shape)?;
+        if value.contains(OTHER) {
+            return Err("has the character U+FDD0, which no value has: leave it out".to_owned());
+        }
         let dimension: Dimension =
             name.parse().map_err(|error| format!("has the dimension `{}`: {error}", excerpt(name)))?;
         let check = match op {
@@ -62,9 +65,13 @@ impl Filter {
     }
 }
 
-/// A value as it is shown: `(none)` is the empty one.
+/// A value as it is shown: `(none)` is the empty one, `(other)` those beyond the limit of a day.
 fn shown(value: &str) -> &str {
-    if value == Dimension::NONE { "" } else { value }
+    match value {
+        Dimension::NONE => "",
+        Dimension::OTHER => OTHER,
+        value => value,
+    }
 }
 
 fn some(value: &str) -> Result<&str, String> {
@@ -148,6 +155,16 @@ mod tests {
         assert_eq!(test("campaign:is:(none)"), Test::Is(String::new()));
         assert_eq!(test("campaign:is:"), Test::Is(String::new()));
         assert_eq!(test("campaign:in:(none)|x"), Test::In(vec![String::new(), "x".into()]));
+    }
+
+    #[test]
+    fn those_beyond_a_limit_are_written_other_and_in_no_other_way() {
+        assert_eq!(test("campaign:is_not:(other)"), Test::IsNot(OTHER.into()));
+        assert_eq!(test("campaign:in:x|(other)"), Test::In(vec!["x".into(), OTHER.into()]));
+        assert_eq!(test("campaign:contains:(other)"), Test::Contains("(other)".into()));
+        for op in ["is", "in", "contains", "starts_with"] {
+            assert!(Filter::parse(&format!("subject:{op}:{OTHER}")).unwrap_err().contains("U+FDD0"));
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A summary has no `by`, `rows` and `remainder`. A series has `interval`, its rows have a `time` (group by group, each in the
-//! order of time), and its remainder has `rows` of its own, so that rows add up to the total. On the `event` basis there are
-//! `notes`.
+//! order of time), and its remainder has `rows` of its own, so that rows add up to the total. On the `event` basis, and where values
+//! were beyond a limit, there are `notes`.
 
 use chrono::SecondsFormat;
 use schema::{Measure, Measures, Rate};
@@ -35,8 +35,9 @@ impl Serialize for Report {
         map.serialize_entry("basis", spec.basis.name())?;
         let as_of = self.as_of.to_datetime().unwrap_or_default();
         map.serialize_entry("as_of", &as_of.to_rfc3339_opts(SecondsFormat::Millis, true))?;
-        if !self.notes().is_empty() {
-            map.serialize_entry("notes", self.notes())?;
+        let notes = self.notes();
+        if !notes.is_empty() {
+            map.serialize_entry("notes", &notes)?;
         }
         match &self.body {
             Body::Summary => {}

@@ -1,6 +1,6 @@
 //! `Report`: the one answer that JSON, CSV, PNG and alerts are made of, so that they cannot disagree.
 
-use schema::{Basis, Dimension, Measures, Millis, Rate};
+use schema::{Basis, Dimension, Measures, Millis, OTHER, Rate};
 
 use crate::{ReportSpec, zone::rfc3339};
 
@@ -15,6 +15,8 @@ pub struct Report {
     pub(crate) as_of: Millis,
     pub(crate) total: Measures,
     pub(crate) body: Body,
+    /// The dimensions of which it may hide values under `(other)`.
+    pub(crate) others: Vec<Dimension>,
 }
 
 /// What a report consists of besides its total.
@@ -115,11 +117,12 @@ impl Report {
 
     /// What a reader should know about the numbers.
     #[must_use]
-    pub fn notes(&self) -> &'static [&'static str] {
-        match self.spec.basis {
-            Basis::Sent => &[],
-            Basis::Event => &[EVENT_BASIS_NOTE],
-        }
+    pub fn notes(&self) -> Vec<String> {
+        let basis = match self.spec.basis {
+            Basis::Sent => None,
+            Basis::Event => Some(EVENT_BASIS_NOTE.to_owned()),
+        };
+        basis.into_iter().chain(self.others.iter().map(others_note)).collect()
     }
 
     /// A time in the report's zone, RFC 3339.
@@ -128,7 +131,19 @@ impl Report {
     }
 }
 
+/// What is said of a dimension that went beyond its limit (METRICS.md, "Dimensions").
+fn others_note(dimension: &Dimension) -> String {
+    format!(
+        "On a day of this range {dimension} had more distinct values than are told apart: those that came later count under {}.",
+        Dimension::OTHER
+    )
+}
+
 /// A value of a dimension as it is shown.
 pub(crate) fn shown(value: &str) -> &str {
-    if value.is_empty() { Dimension::NONE } else { value }
+    match value {
+        "" => Dimension::NONE,
+        OTHER => Dimension::OTHER,
+        value => value,
+    }
 }

@@ -50,7 +50,8 @@ macro_rules! requests {
             #[schema(example = json!(["ctr", "spam_rate"]))]
             pub rates: Option<Vec<String>>,
             /// `DIM:OP:VALUE`, repeatable; all must hold. OP is `is`, `is_not`, `in` (values separated by `|`), `contains` or
-            /// `starts_with`. VALUE may hold colons; in `in`, `\|` is a `|` and `\\` a `\`; the empty value is `(none)`.
+            /// `starts_with`. VALUE may hold colons; in `in`, `\|` is a `|` and `\\` a `\`; the empty value is `(none)`, those beyond
+            /// the limit of a day are `(other)`.
             #[serde(default, deserialize_with = "texts", skip_serializing_if = "Vec::is_empty")]
             #[param(required = false, example = json!(["mailbox_provider:is:gmail"]))]
             #[schema(required = false, example = json!(["mailbox_provider:is:gmail"]))]

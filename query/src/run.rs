@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use schema::{AccountId, ClickHouse, Measure, Measures, Millis};
+use schema::{AccountId, ClickHouse, Dimension, Measure, Measures, Millis};
 
 use crate::{
     Interval, Kind, ReportSpec,
-    answer::Answer,
+    answer::{Answer, Cells},
     report::{Body, Line, Remainder, Report, Row},
     sql::{self, Sql},
 };
@@ -58,12 +58,20 @@ pub async fn run(
     limits: &Limits,
 ) -> Result<Report, QueryError> {
     let store = Store { clickhouse, account, limits };
-    let (total, body) = match spec.kind {
-        Kind::Summary => (store.total(spec).await?, Body::Summary),
-        Kind::Split => store.split(spec).await?,
-        Kind::Series(interval) => store.series(spec, interval).await?,
-    };
-    Ok(Report { spec: spec.clone(), as_of, total, body })
+    let (answered, hidden) = tokio::try_join!(store.answer(spec), store.hidden(spec))?;
+    let Answered { total, body, others } = answered;
+    // In the order in which the report names them.
+    let named = spec.dimensions().into_iter().filter(|name| others.contains(name) || hidden.contains(name));
+    let others = named.cloned().collect();
+    Ok(Report { spec: spec.clone(), as_of, total, body, others })
+}
+
+/// A report without what was asked.
+struct Answered {
+    total: Measures,
+    body: Body,
+    /// The dimensions of which a group stands for others.
+    others: Vec<Dimension>,
 }
 
 /// The groups that a limit left, with what is true of all.
@@ -71,6 +79,8 @@ struct Groups {
     rows: Vec<Row>,
     count: u64,
     total: Measures,
+    /// The dimensions of which one stands for others.
+    others: Vec<Dimension>,
 }
 
 struct Store<'a> {
@@ -80,6 +90,26 @@ struct Store<'a> {
 }
 
 impl Store<'_> {
+    async fn answer(&self, spec: &ReportSpec) -> Result<Answered, QueryError> {
+        match spec.kind {
+            Kind::Summary => Ok(Answered { total: self.total(spec).await?, body: Body::Summary, others: Vec::new() }),
+            Kind::Split => self.split(spec).await,
+            Kind::Series(interval) => self.series(spec, interval).await,
+        }
+    }
+
+    /// The filtered dimensions that went beyond their limits: what passes the filter may be among the others.
+    async fn hidden(&self, spec: &ReportSpec) -> Result<Vec<Dimension>, QueryError> {
+        let filtered = spec.filters.iter().map(|filter| &filter.dimension);
+        let filtered: Vec<_> = filtered.filter(|dimension| dimension.is_limited()).cloned().collect();
+        if filtered.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answer = self.ask(&sql::others(self.account, spec, &filtered)).await?;
+        let name = |row: Cells<'_>| row.texts(0, 1)?.concat().parse().map_err(|_| malformed("no dimension"));
+        answer.rows().map(name).collect()
+    }
+
     async fn total(&self, spec: &ReportSpec) -> Result<Measures, QueryError> {
         let needed = spec.needed();
         if needed.is_empty() {
@@ -93,12 +123,16 @@ impl Store<'_> {
     async fn groups(&self, spec: &ReportSpec) -> Result<Groups, QueryError> {
         let (keys, needed) = (spec.by.len(), spec.needed());
         let answer = self.ask(&sql::groups(self.account, spec)).await?;
-        let mut groups = Groups { rows: Vec::new(), count: 0, total: Measures::default() };
+        let mut groups = Groups { rows: Vec::new(), count: 0, total: Measures::default(), others: Vec::new() };
+        let limited = || spec.by.iter().filter(|dimension| dimension.is_limited());
         for row in answer.rows() {
             if groups.rows.is_empty() {
                 let after = keys + needed.len();
                 groups.count = row.number(after)?.unsigned_abs();
                 groups.total = measures(&needed, row.numbers(after + 1, needed.len())?);
+                let others = row.numbers(after + 1 + needed.len(), limited().count())?;
+                groups.others =
+                    limited().zip(others).filter(|(_, other)| *other != 0).map(|(d, _)| d.clone()).collect();
             }
             let measures = measures(&needed, row.numbers(keys, needed.len())?);
             groups.rows.push(Row { key: row.texts(0, keys)?, measures });
@@ -106,8 +140,8 @@ impl Store<'_> {
         Ok(groups)
     }
 
-    async fn split(&self, spec: &ReportSpec) -> Result<(Measures, Body), QueryError> {
-        let Groups { rows, count, total } = self.groups(spec).await?;
+    async fn split(&self, spec: &ReportSpec) -> Result<Answered, QueryError> {
+        let Groups { rows, count, total, others } = self.groups(spec).await?;
         let cut = count.saturating_sub(rows.len() as u64);
         let remainder = (cut > 0).then(|| {
             let mut measures = total;
@@ -116,17 +150,17 @@ impl Store<'_> {
             }
             Remainder { groups: cut, measures }
         });
-        Ok((total, Body::Split { rows, remainder }))
+        Ok(Answered { total, body: Body::Split { rows, remainder }, others })
     }
 
-    async fn series(&self, spec: &ReportSpec, interval: Interval) -> Result<(Measures, Body), QueryError> {
+    async fn series(&self, spec: &ReportSpec, interval: Interval) -> Result<Answered, QueryError> {
         let (keys, needed) = (spec.by.len(), spec.needed());
         let times = interval.starts(spec.tz, spec.range.from.into(), spec.range.to.into());
-        let (top, count) = if keys == 0 {
-            (vec![Vec::new()], 1)
+        let (top, count, others) = if keys == 0 {
+            (vec![Vec::new()], 1, Vec::new())
         } else {
             let groups = self.groups(spec).await?;
-            (groups.rows.into_iter().map(|row| row.key).collect(), groups.count)
+            (groups.rows.into_iter().map(|row| row.key).collect(), groups.count, groups.others)
         };
         let answer = self.ask(&sql::steps(self.account, spec, interval, &top)).await?;
 
@@ -151,7 +185,7 @@ impl Store<'_> {
         // A group that appeared between the two queries is in the rest, too.
         let cut = if rest.total.is_zero() { cut } else { cut.max(1) };
         let remainder = (cut > 0).then_some((cut, rest));
-        Ok((total, Body::Series { times, groups, remainder }))
+        Ok(Answered { total, body: Body::Series { times, groups, remainder }, others })
     }
 
     async fn ask(&self, sql: &Sql) -> Result<Answer, QueryError> {

@@ -201,6 +201,17 @@ impl ReportSpec {
         let needed: Vec<_> = self.measures.all.iter().copied().chain(rated).chain(sorted).collect();
         Measure::ALL.iter().copied().filter(|measure| needed.contains(measure)).collect()
     }
+
+    /// The dimensions that it names, each once.
+    pub(crate) fn dimensions(&self) -> Vec<&Dimension> {
+        let mut dimensions: Vec<_> = self.by.iter().collect();
+        for filter in &self.filters {
+            if !dimensions.contains(&&filter.dimension) {
+                dimensions.push(&filter.dimension);
+            }
+        }
+        dimensions
+    }
 }
 
 fn basis(name: Option<&str>) -> Result<Basis, SpecError> {

@@ -58,6 +58,18 @@ impl Dimension {
     /// How the empty value is shown.
     pub const NONE: &'static str = "(none)";
 
+    /// How the values beyond the limit of a day are shown, together.
+    pub const OTHER: &'static str = "(other)";
+
+    /// Whether its values of a day are limited in number: those that a caller writes as he likes.
+    #[must_use]
+    pub const fn is_limited(&self) -> bool {
+        match self {
+            Self::Subject | Self::Sender | Self::Campaign | Self::Field(_) => true,
+            Self::SenderDomain | Self::RecipientDomain | Self::MailboxProvider => false,
+        }
+    }
+
     /// The cube's column; custom fields share one, a map.
     #[must_use]
     pub const fn column(&self) -> &'static str {

@@ -36,6 +36,10 @@ hash_id! {
     /// One recipient of one account, across messages.
     RecipientHash
 }
+hash_id! {
+    /// One value of a dimension of one account.
+    ValueHash
+}
 
 /// The installation's secret: 32 random bytes.
 #[derive(Clone)]
@@ -61,6 +65,7 @@ pub struct Identifier {
     delivery: [u8; 32],
     event: [u8; 32],
     recipient: [u8; 32],
+    value: [u8; 32],
 }
 
 impl Identifier {
@@ -71,6 +76,7 @@ impl Identifier {
             delivery: blake3::derive_key("Postlens 1 delivery key", &secret.0),
             event: blake3::derive_key("Postlens 1 event id", &secret.0),
             recipient: blake3::derive_key("Postlens 1 recipient hash", &secret.0),
+            value: blake3::derive_key("Postlens 1 value hash", &secret.0),
         }
     }
 
@@ -94,6 +100,12 @@ impl Identifier {
     #[must_use]
     pub fn recipient(&self, account: &AccountId, recipient: &str) -> RecipientHash {
         RecipientHash(hash(&self.recipient, &[account.as_str(), recipient], &[]))
+    }
+
+    /// A value of a dimension, which is named as in `by`.
+    #[must_use]
+    pub fn value(&self, account: &AccountId, dimension: &str, value: &str) -> ValueHash {
+        ValueHash(hash(&self.value, &[account.as_str(), dimension, value], &[]))
     }
 
     fn unnamed_event(

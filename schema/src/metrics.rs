@@ -52,6 +52,11 @@ metrics! {
         "Events of a batch that was applied, repetitions included.";
     EVENTS_TOTAL = "postlens_events_total", Kind::Counter, ["outcome"],
         "Events by what became of them: accepted or rejected when they come in, applied or duplicate when their batch is written.";
+    LATE_EVENTS_TOTAL = "postlens_late_events_total", Kind::Counter, [],
+        "Events of deliveries that were forgotten: they count as events, and not as deliveries a second time.";
+    LEDGER_BYTES = "postlens_ledger_bytes", Kind::Gauge, [], "Bytes on disk of the ledger, which remembers deliveries and events.";
+    LEDGER_MEMORY_BYTES = "postlens_ledger_memory_bytes", Kind::Gauge, [],
+        "Bytes of memory that the ledger takes for what it caches and for what is not in a file yet.";
     SPOOL_BYTES = "postlens_spool_bytes", Kind::Gauge, [], "Bytes on disk that wait to be applied.";
     SPOOL_LIMIT_BYTES = "postlens_spool_limit_bytes", Kind::Gauge, [],
         "Bytes that may wait before new events are answered 503.";

@@ -5,7 +5,13 @@
 mod load;
 mod units;
 
-use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    num::{NonZeroU16, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -38,6 +44,10 @@ pub(crate) struct Config {
     pub(crate) spool: Spool,
     /// Limits of ingestion.
     pub(crate) ingest: Ingest,
+    /// The memory of deliveries and events.
+    pub(crate) ledger: Ledger,
+    /// Limits of what reports tell apart.
+    pub(crate) limits: Limits,
     /// Limits of reports.
     pub(crate) reports: Reports,
     /// Accounts and keys.
@@ -59,6 +69,8 @@ impl Default for Config {
             engine: Engine::default(),
             spool: Spool::default(),
             ingest: Ingest::default(),
+            ledger: Ledger::default(),
+            limits: Limits::default(),
             reports: Reports::default(),
             metadata: Metadata::default(),
             metrics: Metrics::default(),
@@ -141,6 +153,51 @@ impl Default for Ingest {
             max_requests: 64,
             body_timeout: Span(Duration::from_mins(1)),
         }
+    }
+}
+
+/// What is remembered of deliveries and events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ledger {
+    /// A delivery without an event for so many days on which events came in is forgotten.
+    pub(crate) forget_after_days: NonZeroU16,
+    /// How much of its files is kept in memory.
+    pub(crate) cache: Size,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        let ingest::Options { forget_after_days, ledger_cache, .. } = ingest::Options::default();
+        Self { forget_after_days, cache: Size(ledger_cache) }
+    }
+}
+
+/// How many distinct values the deliveries of an account that were sent on one UTC day may have in reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Subjects.
+    pub(crate) subjects: u32,
+    /// Senders.
+    pub(crate) senders: u32,
+    /// Campaigns.
+    pub(crate) campaigns: u32,
+    /// Values of one custom field.
+    pub(crate) field_values: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let ingest::Limits { subjects, senders, campaigns, field_values } = ingest::Limits::default();
+        Self { subjects, senders, campaigns, field_values }
+    }
+}
+
+impl From<&Limits> for ingest::Limits {
+    fn from(limits: &Limits) -> Self {
+        let Limits { subjects, senders, campaigns, field_values } = *limits;
+        Self { subjects, senders, campaigns, field_values }
     }
 }
 

@@ -19,7 +19,8 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "spool_bytes": 1_048_576, "spool_limit": 4_294_967_296_u64, "quarantined_bytes": 0, "events_waiting": 5213, "oldest_waiting_ms": 840,
-    "last_batch": {"at": "2026-11-20T14:03:07.123Z", "events": 65000, "duplicates": 536, "deliveries": 31000, "cells": 4100, "ms": 210},
+    "ledger_bytes": 734_003_200, "ledger_memory_bytes": 141_557_760,
+    "last_batch": {"at": "2026-11-20T14:03:07.123Z", "events": 65000, "duplicates": 536, "late": 3, "deliveries": 31000, "cells": 4100, "ms": 210},
     "error": null
 }))]
 pub(crate) struct IngestStatus {
@@ -34,6 +35,10 @@ pub(crate) struct IngestStatus {
     /// How long ago the oldest of them was accepted, in milliseconds; null when none waits.
     #[schema(required)]
     oldest_waiting_ms: Option<u64>,
+    /// Bytes on disk of the ledger, which remembers deliveries and events, when the latest batch was applied.
+    ledger_bytes: u64,
+    /// Bytes of memory that it took for what it caches and for what is not in a file yet.
+    ledger_memory_bytes: u64,
     /// The batch that was applied last since the service started; null when there was none.
     #[schema(required)]
     last_batch: Option<AppliedBatch>,
@@ -52,6 +57,8 @@ pub(crate) struct AppliedBatch {
     events: u64,
     /// Events that repeated another.
     duplicates: u64,
+    /// Of the distinct ones, those of deliveries that were forgotten.
+    late: u64,
     /// Deliveries that it touched.
     deliveries: u64,
     /// Cells of the reports that it changed.
@@ -62,8 +69,8 @@ pub(crate) struct AppliedBatch {
 
 impl From<LastBatch> for AppliedBatch {
     fn from(batch: LastBatch) -> Self {
-        let LastBatch { at, events, duplicates, deliveries, cells, millis } = batch;
-        Self { at: rfc3339(at), events, duplicates, deliveries, cells, ms: millis }
+        let LastBatch { at, events, duplicates, late, deliveries, cells, millis } = batch;
+        Self { at: rfc3339(at), events, duplicates, late, deliveries, cells, ms: millis }
     }
 }
 
@@ -76,6 +83,8 @@ impl IngestStatus {
             quarantined_bytes: status.quarantined_bytes,
             events_waiting: status.events_waiting,
             oldest_waiting_ms: status.oldest_waiting.map(age),
+            ledger_bytes: status.ledger_bytes,
+            ledger_memory_bytes: status.ledger_memory_bytes,
             last_batch: status.last_batch.map(AppliedBatch::from),
             error: status.error,
         }

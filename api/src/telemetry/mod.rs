@@ -12,9 +12,9 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use schema::{
     Millis,
     metrics::{
-        ALL, BATCH_EVENTS, BUILD_INFO, EVENTS_TOTAL, INGEST_STALLED, Kind, Metric, Outcome, PROCESS_CPU_SECONDS_TOTAL,
-        PROCESS_RESIDENT_BYTES, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_LIMIT_BYTES, SPOOL_OLDEST_SECONDS, STAGE_SECONDS,
-        Stage,
+        ALL, BATCH_EVENTS, BUILD_INFO, EVENTS_TOTAL, INGEST_STALLED, Kind, LATE_EVENTS_TOTAL, LEDGER_BYTES,
+        LEDGER_MEMORY_BYTES, Metric, Outcome, PROCESS_CPU_SECONDS_TOTAL, PROCESS_RESIDENT_BYTES, SPOOL_BYTES,
+        SPOOL_EVENTS, SPOOL_LIMIT_BYTES, SPOOL_OLDEST_SECONDS, STAGE_SECONDS, Stage,
     },
 };
 use tokio::sync::watch;
@@ -80,7 +80,7 @@ impl Telemetry {
 
     /// Everything, as text for Prometheus.
     pub(crate) fn text(&self, status: &Status, now: Millis) -> String {
-        record_spool(status, now);
+        record_status(status, now);
         let mut processes = vec![("service", Usage::of(std::process::id()))];
         if let Some(engine) = &self.engine {
             processes.push(("engine", (*engine.borrow()).and_then(Usage::of)));
@@ -121,12 +121,15 @@ fn begin() {
     for outcome in Outcome::ALL {
         metrics::counter!(EVENTS_TOTAL, "outcome" => outcome.label()).increment(0);
     }
+    metrics::counter!(LATE_EVENTS_TOTAL).increment(0);
     metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
 }
 
-fn record_spool(status: &Status, now: Millis) {
+fn record_status(status: &Status, now: Millis) {
     let waiting = status.oldest_waiting.map_or(0, |oldest| (now.0 - oldest.0).max(0));
     for (name, value) in [
+        (LEDGER_BYTES, status.ledger_bytes as f64),
+        (LEDGER_MEMORY_BYTES, status.ledger_memory_bytes as f64),
         (SPOOL_BYTES, status.spool_bytes as f64),
         (SPOOL_LIMIT_BYTES, status.spool_limit as f64),
         (SPOOL_EVENTS, status.events_waiting as f64),

@@ -33,7 +33,8 @@ struct DeliveryRow<'t, 's> {
 
 fn rows<'t, 's>(batch: &'t Batch<'s>) -> Vec<DeliveryRow<'t, 's>> {
     let mut rows = Vec::with_capacity(batch.touched.len());
-    for touched in &batch.touched {
+    // The row of a delivery that was forgotten says more than is known of it now.
+    for touched in batch.touched.iter().filter(|touched| !touched.delivery.is_forgotten()) {
         let sent_at = touched.delivery.sent_at().unwrap_or_default();
         if let Some(before) = touched.sent_before.filter(|before| day(*before) != day(sent_at)) {
             rows.push(DeliveryRow { touched, sent_at: before, deleted: true });

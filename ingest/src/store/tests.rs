@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use bumpalo::Bump;
 use clap::Parser;
 use schema::{Endpoint, Event, EventKind, Identifier, Millis, Secret};
 use tempfile::TempDir;
@@ -17,7 +18,8 @@ use crate::{
     batch::Batch,
     cube::CubeChange,
     fact::{Facts, Records},
-    ledger::{Ledger, View},
+    ledger::Ledger,
+    limits::Admission,
     record::RecordBuilder,
     rows::{Buffers, Stamp, inserts},
     texts::Texts,
@@ -103,7 +105,7 @@ fn start(folder: &Path) -> Child {
 }
 
 fn three_events(folder: &Path) -> Vec<Insert> {
-    let ledger = Arc::new(Ledger::open(&folder.join("ledger")).expect("a ledger"));
+    let ledger = Arc::new(Ledger::open(&folder.join("ledger"), 8 << 20).expect("a ledger"));
     let identifier = Identifier::new(&Secret::new([7; 32]));
     let mut record = RecordBuilder::default();
     for (message_id, time) in [("one", 1_790_000_000_000), ("two", 1_790_000_000_000), ("three", 1_795_000_000_000)] {
@@ -125,14 +127,16 @@ fn three_events(folder: &Path) -> Vec<Insert> {
         });
     }
     let frames = record.finish(&"a".parse().expect("a name"), Millis(1_795_000_000_000));
-    let view = View { ledger: &ledger, ahead: None };
+    let rules = crate::Options::default().rules();
+    let view = ledger.view(None, &rules).expect("the ledger answers");
     let records = Records::open(&frames).expect("what was written can be read");
-    let states;
+    let (known, own);
     let mut texts = Texts::default();
     let facts = Facts::distinct(&records, &mut texts, view, &identifier).expect("the ledger answers");
-    states = facts.states(view).expect("the ledger answers");
+    (known, own) = (facts.known(view).expect("the ledger answers"), Bump::new());
+    let admission = Admission::new(rules.limits, view, &identifier, &own);
     let mut batch =
-        Batch::fold(facts, texts, &states, &identifier, CubeChange::default()).expect("no state is damaged");
+        Batch::fold(facts, texts, &known, &identifier, admission, CubeChange::default()).expect("no state is damaged");
     inserts(&mut batch, Stamp { ledger: "l", version: 7, batch: 7 }, &Buffers::default())
 }
 

@@ -2,13 +2,14 @@
 //! name comes from an enum, and the account is always the first condition (**source**).
 
 mod bind;
+mod others;
 mod source;
 
 use std::fmt::Write as _;
 
-use schema::{AccountId, Measure, Rate, WEIGHT};
+use schema::{AccountId, Measure, OTHER_SQL, Rate, WEIGHT};
 
-pub(crate) use self::bind::Sql;
+pub(crate) use self::{bind::Sql, others::others};
 use self::{
     bind::{Binder, Param},
     source::Source,
@@ -27,8 +28,8 @@ pub(crate) fn total(account: &AccountId, spec: &ReportSpec) -> Sql {
     binder.done(format!("SELECT\n    {}\nFROM {}", sums(&needed).join(",\n    "), source.from))
 }
 
-/// The first groups in their order: keys, measures, then the number of all groups and the sums over all of them, which every row
-/// repeats. Without any group there is no row, and every sum is zero. (`WITH TOTALS` would say the same, but the embedded engine
+/// The first groups in their order: keys, measures, then the number of all groups, the sums over all of them, and for each limited
+/// dimension whether one of them stands for others; every row repeats these. Without any group there is no row, and every sum is zero. (`WITH TOTALS` would say the same, but the embedded engine
 /// writes it wrongly when there is no group, and it is no faster.)
 pub(crate) fn groups(account: &AccountId, spec: &ReportSpec) -> Sql {
     let mut binder = Binder::default();
@@ -43,6 +44,8 @@ pub(crate) fn groups(account: &AccountId, spec: &ReportSpec) -> Sql {
     outer.push("count() OVER () AS groups".to_owned());
     outer
         .extend(needed.iter().map(|measure| format!("sum(sum_{name}) OVER () AS total_{name}", name = measure.name())));
+    let limited = keys.iter().zip(&spec.by).filter(|(_, dimension)| dimension.is_limited());
+    outer.extend(limited.map(|(key, _)| format!("max({key} = {OTHER_SQL}) OVER () AS other_{key}")));
     let order = order(spec.sort, &keys);
     let limit = binder.number("limit", "UInt32", spec.limit);
     binder.done(format!(

@@ -1,6 +1,6 @@
 //! What a statement reads: the tables of a plan with their conditions. The account is the first condition of each.
 
-use schema::{AccountId, CUBE, Dimension, ROLLUP};
+use schema::{AccountId, CUBE, Dimension, OTHER_SQL, ROLLUP};
 
 use super::bind::{Binder, Param};
 use crate::{Filter, Range, ReportSpec, Test, plan::Plan};
@@ -143,9 +143,11 @@ fn union(one: &str, other: &str) -> String {
     format!("(\n    {}\n)", format!("{one}\nUNION ALL\n{other}").replace('\n', "\n    "))
 }
 
-/// The expression of a dimension in the cube; the name of a field is bound as `name`.
+/// The expression of a dimension in the cube; the name of a field is bound as `name`. A sender that stands for others is kept there with
+/// its domain.
 fn column(binder: &mut Binder, dimension: &Dimension, name: String) -> String {
     match dimension {
+        Dimension::Sender => format!("if(startsWith(sender, {OTHER_SQL}), {OTHER_SQL}, sender)"),
         Dimension::Field(field) => format!("{}[{}]", dimension.column(), binder.text(name, field.as_str())),
         fixed => fixed.column().to_owned(),
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use schema::Measures;
+use schema::{Measures, OTHER};
 
 use crate::{
     Report, csv,
@@ -54,6 +54,14 @@ fn a_summary_on_the_event_basis_says_that_rates_can_exceed_all() {
     let report = summary_report(&with(&[("basis", "event")]), traffic(1_000, 2));
     insta::assert_snapshot!(json(&report));
     assert_eq!(sheet(&report, false), sheet(&report, true), "a summary is its total");
+}
+
+#[test]
+fn a_report_that_hides_values_says_of_which_dimensions() {
+    let mut report = split_report(&with(&[("by", "subject"), ("basis", "event")]), &[&["hello"], &[OTHER]], None);
+    report.others = vec!["subject".parse().unwrap(), "field:payer".parse().unwrap()];
+    insta::assert_snapshot!(json(&report));
+    assert!(sheet(&report, false).contains("\r\n(other),"));
 }
 
 #[test]

@@ -103,6 +103,19 @@ fn a_series_of_utc_days_by_one_dimension_reads_days_even_when_it_begins_inside_o
 }
 
 #[test]
+fn a_split_by_senders_puts_those_beyond_the_limit_together() {
+    let more = [("by", "sender"), ("measures", "queued"), ("rates", ""), ("filter", "sender:is:(other)")];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+}
+
+#[test]
+fn whether_a_filter_hides_others_is_asked_of_every_day_that_the_range_touches() {
+    let spec = summary_spec(&[]);
+    let dimensions = ["subject", "field:payer"].map(|name| name.parse().unwrap());
+    insta::assert_snapshot!(shown(&sql::others(&account(), &spec, &dimensions)));
+}
+
+#[test]
 fn the_account_is_always_the_first_condition() {
     let series = series_spec(&[("by", "campaign,subject")]);
     let utc = series_spec(&[("by", "field:x"), ("tz", "UTC"), ("to", "2026-11-07T12:00:00Z")]);
@@ -114,6 +127,7 @@ fn the_account_is_always_the_first_condition() {
         steps(&series, &[&["x", "y"]]),
         steps(&utc, &[&["x"]]),
         steps(&series_spec(&[]), &[&[]]),
+        sql::others(&account(), &utc, &utc.by),
     ];
     for sql in statements {
         let tables = ["FROM cube", "FROM rollup"].map(|table| sql.text.matches(table).count()).iter().sum::<usize>();

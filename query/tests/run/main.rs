@@ -13,7 +13,7 @@ use generate::{START, time};
 use query::{
     Body, Kind, Limits, QueryError, Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest, from_pairs,
 };
-use schema::{AccountId, Basis, ClickHouse, Endpoint, Measure, Measures, Millis};
+use schema::{AccountId, Basis, ClickHouse, Endpoint, Measure, Measures, Millis, OTHER};
 use support::{Cell, database, insert};
 
 #[test]
@@ -93,6 +93,50 @@ async fn nothing_at_all_makes_reports_of_zeros() {
         let Body::Series { times, remainder, .. } = report.body() else { panic!("a series") };
         assert_eq!((times.len(), remainder), (24, &None), "{by}");
     }
+}
+
+/// How many notes the report of these pairs has, and its groups with what they queued, most first.
+async fn split(clickhouse: &ClickHouse, more: &[(&str, &str)]) -> (usize, Vec<(String, i64)>) {
+    let request: SplitRequest = from_pairs(more.iter().copied()).unwrap();
+    let report = ask(clickhouse, &ReportSpec::split(&request).unwrap()).await.unwrap();
+    let Body::Split { rows, .. } = report.body() else { panic!("a split") };
+    let rows = rows.iter().map(|row| (row.key.concat(), row.measures[Measure::Queued])).collect();
+    (report.notes().len(), rows)
+}
+
+#[tokio::test]
+async fn values_beyond_a_limit_are_one_group_and_the_report_says_so_where_it_may_hide_them() {
+    let clickhouse = database("others").await;
+    let from = |sender: &str, subject: &str, count| Cell {
+        sender: sender.to_owned(),
+        subject: subject.to_owned(),
+        ..plain("a.example", count)
+    };
+    let cells = [from("me@a.example", "hello", 1), from("x@b.example", OTHER, 2), from("y@c.example", OTHER, 4)];
+    let senders = ["me@a.example".to_owned(), schema::other_sender("x@b.example"), schema::other_sender("y@c.example")];
+    let cells: Vec<_> = cells.into_iter().zip(senders).map(|(cell, sender)| Cell { sender, ..cell }).collect();
+    insert(&clickhouse, &cells).await;
+    let group = |key: &str, count| (key.to_owned(), count);
+    // From whole days, and from a part of one.
+    for to in [time(START + 86_400), time(START + 900)] {
+        let ask = async |more: &[(&str, &str)]| {
+            let range = [("from", time(START)), ("to", to.clone())];
+            let range = range.iter().map(|(name, value)| (*name, value.as_str()));
+            split(&clickhouse, &range.chain(more.iter().copied()).collect::<Vec<_>>()).await
+        };
+        assert_eq!(ask(&[("by", "sender")]).await, (1, vec![group(OTHER, 6), group("me@a.example", 1)]));
+        assert_eq!(ask(&[("by", "subject"), ("limit", "1")]).await, (1, vec![group(OTHER, 6)]));
+        let domains = vec![group("c.example", 4), group("b.example", 2), group("a.example", 1)];
+        assert_eq!(ask(&[("by", "sender_domain")]).await, (0, domains));
+        let filter = [("by", "campaign"), ("filter", "sender:is:(other)")];
+        assert_eq!(ask(&filter).await, (1, vec![group("", 6)]));
+        let filters = [("by", "subject"), ("filter", "subject:is:hello"), ("filter", "sender:contains:@a.example")];
+        assert_eq!(ask(&filters).await, (2, vec![group("hello", 1)]), "what passes may be among the others");
+        assert_eq!(ask(&[("by", "campaign"), ("filter", "sender_domain:is:c.example")]).await, (0, vec![group("", 4)]));
+    }
+    let (from, to) = (time(START + 86_400), time(START + 2 * 86_400));
+    let later = [("from", from.as_str()), ("to", &to), ("by", "campaign"), ("filter", "subject:is:hello")];
+    assert_eq!(split(&clickhouse, &later).await, (0, Vec::new()), "another day has no others");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod formats;
 mod identities;
 
 mod large_run;
+mod limits;
 mod metrics;
 mod privacy;
 mod properties;

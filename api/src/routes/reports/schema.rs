@@ -17,7 +17,7 @@ pub(crate) struct Numbers {
 /// A group of messages.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SplitRow {
-    /// The group: a value for each dimension of `by`; `(none)` is the empty value.
+    /// The group: a value for each dimension of `by`; `(none)` is the empty value, `(other)` are those beyond the limit of a day.
     key: BTreeMap<String, String>,
     #[serde(flatten)]
     numbers: Numbers,

@@ -26,7 +26,7 @@ fn rows(cell: &Cell) -> Vec<Row> {
     let mut rows = vec![
         row("", cell.bucket, "", 1),
         row("subject", day, &cell.subject, 1),
-        row("sender", day, &cell.sender, 1),
+        row("sender", day, if schema::is_other(&cell.sender) { schema::OTHER } else { &cell.sender }, 1),
         row("sender_domain", day, cell.sender_domain(), 1),
         row("recipient_domain", day, &cell.domain, 1),
         row("mailbox_provider", day, cell.provider(), 1),

@@ -1,0 +1,104 @@
+//! What a batch finds in the ledger: what is too old is not there, whether or not it is still in the files.
+
+use schema::{DeliveryKey, EventId};
+
+use super::{
+    Changes, DELIVERY, Ledger, LedgerError, SEEN, State, VALUE, VALUES,
+    age::{Bounds, Generation},
+    day_entry, entry,
+};
+use crate::limits::DayHash;
+
+/// The ledger as it will be once the batch before is committed: so the next batch is computed while that one is being inserted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'l> {
+    pub(super) ledger: &'l Ledger,
+    pub(super) ahead: Option<&'l Changes>,
+    pub(super) bounds: Bounds,
+}
+
+/// What the ledger knows of a delivery.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// Its state.
+    State(Remembered),
+    /// That it had one, which is forgotten.
+    Trace,
+}
+
+/// A state that is not too old.
+#[derive(Debug)]
+pub(crate) struct Remembered(State);
+
+impl Remembered {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        Aged::of(&self.0).map_or(&[], |aged| aged.content)
+    }
+}
+
+impl View<'_> {
+    /// What is known of a delivery.
+    pub(crate) fn delivery(self, key: DeliveryKey) -> Result<Option<Known>, LedgerError> {
+        let value = match self.ahead.and_then(|changes| changes.state(key)) {
+            Some(state) => Some(state.clone()),
+            None => self.ledger.entries.get(entry(DELIVERY, key.0))?,
+        };
+        let Some(value) = value else { return Ok(None) };
+        let Aged { generation, content } = Aged::of(&value).ok_or(LedgerError::Entry)?;
+        if generation < self.bounds.traced {
+            return Ok(None);
+        }
+        if generation < self.bounds.remembered || content.is_empty() {
+            return Ok(Some(Known::Trace));
+        }
+        Ok(Some(Known::State(Remembered(value))))
+    }
+
+    /// Whether an event was seen.
+    pub(crate) fn has_seen(self, id: EventId) -> Result<bool, LedgerError> {
+        if self.ahead.is_some_and(|changes| changes.seen.binary_search(&id).is_ok()) {
+            return Ok(true);
+        }
+        let value = self.ledger.entries.get(entry(SEEN, id.0))?;
+        Ok(value.is_some_and(|value| Aged::of(&value).is_none_or(|aged| aged.generation >= self.bounds.remembered)))
+    }
+
+    /// Whether which values reports tell apart on a day is forgotten.
+    pub(crate) fn has_forgotten(self, day: u32) -> bool {
+        day < self.bounds.registered
+    }
+
+    /// Whether reports tell a value apart on its day.
+    pub(crate) fn is_admitted(self, value: DayHash) -> Result<bool, LedgerError> {
+        let ahead = self.ahead.is_some_and(|changes| changes.registered.values.binary_search(&value).is_ok());
+        Ok(ahead || self.ledger.entries.contains_key(day_entry(VALUE, value))?)
+    }
+
+    /// How many values of an attribute reports tell apart on a day.
+    pub(crate) fn admitted(self, values: DayHash) -> Result<u32, LedgerError> {
+        if let Some(changes) = self.ahead {
+            let counts = &changes.registered.counts;
+            if let Ok(place) = counts.binary_search_by_key(&values, |(key, _)| *key) {
+                return Ok(counts[place].1);
+            }
+        }
+        let count = self.ledger.entries.get(day_entry(VALUES, values))?;
+        Ok(count.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
+    }
+}
+
+/// A value with the generation that wrote it, which is its end.
+pub(super) struct Aged<'v> {
+    pub(super) generation: Generation,
+    content: &'v [u8],
+}
+
+impl<'v> Aged<'v> {
+    /// Bytes of the generation.
+    pub(super) const SUFFIX: usize = 2;
+
+    pub(super) fn of(value: &'v [u8]) -> Option<Self> {
+        let (content, generation) = value.split_last_chunk()?;
+        Some(Self { generation: Generation(u16::from_le_bytes(*generation)), content })
+    }
+}

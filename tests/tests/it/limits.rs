@@ -1,0 +1,74 @@
+//! Limits against runaway cardinality, set low: values beyond them are one group, the report says so, and everything else is the count.
+
+use postlens_tests::{
+    check,
+    harness::{Report, Service},
+    oracle::{Filter, Question, Test},
+};
+use schema::{Basis, Dimension};
+
+use crate::{
+    budget::FAULTY_RUN,
+    traffic::{self, Work},
+};
+
+const SETTINGS: [(&str, &str); 4] = [
+    ("POSTLENS_LIMITS_SUBJECTS", "3"),
+    ("POSTLENS_LIMITS_SENDERS", "1"),
+    ("POSTLENS_LIMITS_CAMPAIGNS", "1000"),
+    ("POSTLENS_LIMITS_FIELD_VALUES", "2"),
+];
+
+fn dimension(name: &str) -> Dimension {
+    name.parse().unwrap()
+}
+
+fn row(report: &Report, value: &str) -> i64 {
+    let of = |key: &std::collections::BTreeMap<String, String>| key.values().all(|known| known == value);
+    report.rows.iter().find(|row| of(&row.key)).map_or(0, |row| row.measures["queued"])
+}
+
+#[test]
+fn values_beyond_a_limit_count_as_other_and_the_rest_is_the_count() {
+    let service = Service::with(&SETTINGS);
+    let (account, client) = service.account();
+    let options = traffic::options(71, FAULTY_RUN);
+    let events: Vec<_> = fixtures::events(&options).collect();
+    let (before, after) = events.split_at(events.len() / 2);
+    Work::cut(before, 2_000, 72).run(&client, 3);
+    // What a day admitted outlasts a kill in the midst of a batch.
+    service.kill();
+    service.restart();
+    Work::cut(after, 2_000, 73).run(&client, 3);
+    client.wait_applied(&events[0]);
+    let tally = traffic::count(&account, &events);
+    let ask = |by: &str, basis, filters| {
+        let question = Question { by: vec![dimension(by)], basis, filters, ..traffic::everything(&options) };
+        check::ask(&client, "/v1/reports/split", &question, &[])
+    };
+
+    for basis in Basis::ALL {
+        for by in ["sender_domain", "recipient_domain", "mailbox_provider", "campaign", "field:unheard-of"] {
+            let question = Question { by: vec![dimension(by)], basis, ..traffic::everything(&options) };
+            check::split(&client, &tally, &question);
+            assert!(!ask(by, basis, Vec::new()).notes.concat().contains(Dimension::OTHER), "{by}");
+        }
+        for by in ["subject", "sender", "field:clinic"] {
+            let report = ask(by, basis, Vec::new());
+            assert!(row(&report, Dimension::OTHER) > 0, "{by}");
+            assert!(report.notes.iter().any(|note| note.contains(by) && note.contains(Dimension::OTHER)), "{by}");
+            let total: i64 = report.rows.iter().map(|row| row.measures["queued"]).sum();
+            assert_eq!((total, &report.remainder), (report.total.measures["queued"], &None), "{by}");
+            assert_eq!(report.total.measures, ask("mailbox_provider", basis, Vec::new()).total.measures, "{by}");
+        }
+    }
+
+    // A filter on a limited dimension leaves out what is among the others, and says that it may.
+    let subjects = ask("subject", Basis::Sent, Vec::new());
+    for value in [Dimension::OTHER.to_owned(), subjects.rows[1].key["subject"].clone()] {
+        let filter = Filter { dimension: dimension("subject"), test: Test::Is(value.clone()) };
+        let report = ask("mailbox_provider", Basis::Sent, vec![filter]);
+        assert_eq!(report.total.measures["queued"], row(&subjects, &value), "{value}");
+        assert!(report.notes.iter().any(|note| note.contains("subject")), "{value}");
+    }
+}
