@@ -1,7 +1,7 @@
 //! The memory of every delivery: an embedded key-value store of delivery states, of the identities of all events seen, and of how
 //! far the spool is applied. What it commits, it commits whole.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 use fjall::{
     CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, compaction::Leveled,
@@ -46,6 +46,22 @@ impl LedgerError {
     pub(crate) fn is_lasting(&self) -> bool {
         matches!(self, Self::Store(fjall::Error::Poisoned))
     }
+
+    /// Whether the ledger on disk is not what was written: it will not get better by itself.
+    pub(crate) fn is_damage(&self) -> bool {
+        use fjall::{Error, LsmError};
+        match self {
+            Self::Contents(_) | Self::Older => true,
+            Self::Store(Error::Io(error) | Error::Storage(LsmError::Io(error))) => is_not_what_was_written(error),
+            Self::Store(Error::Poisoned | Error::Locked | Error::KeyspaceDeleted) => false,
+            Self::Store(_) => true,
+        }
+    }
+}
+
+/// A file that is missing, too short or no such file; a disk that is full or fails is another matter.
+fn is_not_what_was_written(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
 }
 
 /// The ledger's store. Everything is in one keyspace, for only within one can a sorted file become visible whole.
@@ -74,7 +90,8 @@ pub(crate) type Held = BTreeMap<Month, u64>;
 /// The ledger as it will be once the batch before is committed: so the next batch is computed while that one is being inserted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'l> {
-    pub(crate) ledger: &'l Ledger,
+    /// None where all events are counted from the first on.
+    pub(crate) ledger: Option<&'l Ledger>,
     pub(crate) ahead: Option<&'l Changes>,
 }
 
@@ -83,14 +100,23 @@ impl View<'_> {
     pub(crate) fn state(self, key: DeliveryKey) -> Result<Option<State>, LedgerError> {
         match self.ahead.and_then(|changes| changes.state(key)) {
             Some(state) => Ok(Some(state.clone())),
-            None => Ok(self.ledger.entries.get(entry(DELIVERY, key.0))?),
+            None => match self.ledger {
+                Some(ledger) => Ok(ledger.entries.get(entry(DELIVERY, key.0))?),
+                None => Ok(None),
+            },
         }
     }
 
     /// Whether an event was seen.
     pub(crate) fn has_seen(self, id: EventId) -> Result<bool, LedgerError> {
         let ahead = self.ahead.is_some_and(|changes| changes.seen.binary_search(&id).is_ok());
-        Ok(ahead || self.ledger.entries.contains_key(entry(SEEN, id.0))?)
+        if ahead {
+            return Ok(true);
+        }
+        match self.ledger {
+            Some(ledger) => Ok(ledger.entries.contains_key(entry(SEEN, id.0))?),
+            None => Ok(false),
+        }
     }
 }
 
@@ -115,6 +141,11 @@ impl Ledger {
         Ok(Self { database, entries })
     }
 
+    /// Whether nothing was ever done with it: it was made just now, or lost everything.
+    pub(crate) fn is_new(&self) -> Result<bool, LedgerError> {
+        Ok(!self.entries.contains_key(meta("name"))?)
+    }
+
     /// A random name of this ledger, part of every deduplication token: another ledger's tokens are never taken for ours.
     pub(crate) fn name(&self) -> Result<String, LedgerError> {
         if let Some(name) = self.entries.get(meta("name"))? {
@@ -129,6 +160,24 @@ impl Ledger {
     /// Everything before this position of the spool is applied.
     pub(crate) fn cursor(&self) -> Result<u64, LedgerError> {
         Ok(self.number("cursor")?.unwrap_or(0))
+    }
+
+    /// What positions of the spool are above in the versions of deliveries: states of an earlier spool, or of a repair, come before.
+    pub(crate) fn base(&self) -> Result<u64, LedgerError> {
+        Ok(self.number("base")?.unwrap_or(0))
+    }
+
+    /// Lifts the versions that are to come.
+    pub(crate) fn rebase(&self, base: u64) -> Result<(), LedgerError> {
+        self.entries.insert(meta("base"), base.to_le_bytes())?;
+        Ok(self.database.persist(PersistMode::SyncAll)?)
+    }
+
+    /// Has learnt all events: it goes on after this position of the spool.
+    pub(crate) fn complete(&self, cursor: u64, base: u64) -> Result<(), LedgerError> {
+        self.entries.insert(meta("cursor"), cursor.to_le_bytes())?;
+        self.rebase(base)?;
+        self.name().map(drop)
     }
 
     /// The blocks that the cube's partitions hold, by all batches up to the cursor.
@@ -215,7 +264,7 @@ mod tests {
             assert_eq!((ledger.cursor()?, ledger.held()?), (number, held));
         }
         let ledger = Ledger::open(dir.path())?;
-        let view = View { ledger: &ledger, ahead: None };
+        let view = View { ledger: Some(&ledger), ahead: None };
         for id in 0..20 + 2 * large {
             assert!(view.has_seen(EventId(id))?, "{id}");
             assert_eq!(view.state(DeliveryKey(id))?.as_deref(), Some(&id.to_le_bytes()[..]));

@@ -67,7 +67,7 @@ impl Preparation {
         ahead: Option<&Changes>,
         now: Millis,
     ) -> Result<Prepared, PrepareError> {
-        let view = View { ledger: &self.ledger, ahead };
+        let view = View { ledger: Some(&self.ledger), ahead };
         let records = Records::open(frames)?;
         // The texts of the batch lie in the states, too, which therefore must live longer.
         let states;
@@ -78,7 +78,7 @@ impl Preparation {
         let mut batch = Batch::fold(facts, texts, &states, &self.identifier)?;
         timing::record(Stage::Fold, folding);
         let number = number(&self.name, range);
-        let stamp = Stamp { ledger: &self.name, version: range.last, batch: number };
+        let stamp = Stamp { ledger: &self.name, version: self.ledger.base()? + range.last, batch: number };
         let inserts = timed(Stage::Encode, || inserts(&mut batch, stamp, &self.buffers));
         let (changes, summary) = (Arc::new(batch.changes()?), summary(&batch, now));
         drop(batch);

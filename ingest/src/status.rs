@@ -10,7 +10,7 @@ use schema::Millis;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::Position;
+use crate::{Position, recount::Step};
 
 /// What the pipeline is doing.
 #[derive(Clone, Debug, Serialize)]
@@ -29,6 +29,8 @@ pub struct Status {
     pub last_batch: Option<LastBatch>,
     /// Everything before it is in the reports.
     pub applied_position: Position,
+    /// How far the rebuilding of tables and ledger is, while they are being rebuilt.
+    pub rebuilding: Option<Step>,
     /// What keeps the writer from going on.
     pub error: Option<String>,
 }
@@ -59,6 +61,7 @@ pub(crate) struct Progress {
     applied: watch::Sender<u64>,
     last: Mutex<Option<LastBatch>>,
     trouble: Mutex<Option<Trouble>>,
+    rebuilding: Mutex<Option<watch::Receiver<Step>>>,
 }
 
 /// What keeps the writer from going on.
@@ -71,7 +74,12 @@ struct Trouble {
 
 impl Progress {
     pub(crate) fn new(applied: u64) -> Self {
-        Self { applied: watch::Sender::new(applied), last: Mutex::default(), trouble: Mutex::default() }
+        Self {
+            applied: watch::Sender::new(applied),
+            last: Mutex::default(),
+            trouble: Mutex::default(),
+            rebuilding: Mutex::default(),
+        }
     }
 
     /// Everything before this position is in the reports.
@@ -94,6 +102,21 @@ impl Progress {
     /// The ledger was opened again and says how far it is.
     pub(crate) fn reopened(&self, position: u64) {
         self.applied.send_replace(position);
+    }
+
+    /// Tables and ledger are being rebuilt, as far as is told there.
+    pub(crate) fn rebuilds(&self, steps: watch::Receiver<Step>) {
+        *lock(&self.rebuilding) = Some(steps);
+    }
+
+    /// They are rebuilt.
+    pub(crate) fn rebuilt(&self) {
+        *lock(&self.rebuilding) = None;
+    }
+
+    /// How far the rebuilding is.
+    pub(crate) fn rebuilding(&self) -> Option<Step> {
+        lock(&self.rebuilding).as_ref().map(|steps| *steps.borrow())
     }
 
     pub(crate) fn failed(&self, error: &(dyn Error + 'static)) {

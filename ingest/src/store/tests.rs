@@ -124,7 +124,7 @@ fn three_events(folder: &Path) -> Vec<Insert> {
         });
     }
     let frames = record.finish(&"a".parse().expect("a name"), Millis(1_795_000_000_000));
-    let view = View { ledger: &ledger, ahead: None };
+    let view = View { ledger: Some(&ledger), ahead: None };
     let records = Records::open(&frames).expect("what was written can be read");
     let states;
     let mut texts = Texts::default();
