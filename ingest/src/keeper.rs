@@ -243,7 +243,7 @@ impl Keeper {
     /// Makes the ledger anew, and puts the tables right.
     async fn remake(&self, lost: Lost) -> Option<Ledger> {
         if !self.retry(|| self.rebuild.has_rows()).await? {
-            self.retry(|| async { Ok(self.rebuild.put_aside()?) }).await?;
+            self.retry(|| async { Ok(self.rebuild.put_aside(lost.keep)?) }).await?;
             let dir = self.rebuild.ledger();
             if let Some(job) = lost.job {
                 job.finish(Ok(Verdict::default()));

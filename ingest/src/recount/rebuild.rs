@@ -77,12 +77,13 @@ impl Rebuild {
         Ok(())
     }
 
-    /// A ledger that cannot be used makes room.
-    pub(crate) fn put_aside(&self) -> io::Result<()> {
-        if self.ledger().exists() {
-            fs::rename(self.ledger(), unused(&self.dir, "ledger.damaged"))?;
+    /// A ledger that nothing is to be made of makes room for an empty one. A damaged one is kept under another name.
+    pub(crate) fn put_aside(&self, keep: bool) -> io::Result<()> {
+        let place = self.ledger();
+        if place.exists() {
+            if keep { fs::rename(place, unused(&self.dir, "ledger.damaged"))? } else { fs::remove_dir_all(place)? }
         }
-        Ok(())
+        self.forget()
     }
 
     /// Puts some days right, in the tables and in this ledger. No batch may be half written.
