@@ -67,7 +67,8 @@ impl Bench {
 const STRANGE_CELL: &str = "INSERT INTO cube (account, basis, bucket, subject, queued, weight)
     SELECT account, basis, bucket, 'planted', 3, 3 FROM cube WHERE account = 'ACCOUNT' AND basis = 0 ORDER BY bucket LIMIT 1 OFFSET 100";
 const LOST_ROW: &str = "ALTER TABLE rollup DELETE WHERE account = 'ACCOUNT' AND dimension = 'recipient_domain' AND (basis, bucket, value) IN (
-    SELECT basis, bucket, value FROM rollup WHERE account = 'ACCOUNT' AND dimension = 'recipient_domain' AND queued > 0 LIMIT 1)";
+    SELECT basis, bucket, value FROM rollup WHERE account = 'ACCOUNT' AND dimension = 'recipient_domain'
+    GROUP BY basis, bucket, value HAVING sum(queued) > 0 ORDER BY basis, bucket, value LIMIT 1)";
 const WRONG_STATE: &str = "INSERT INTO deliveries
     SELECT * REPLACE (version + 1 AS version, 'planted' AS outcome, 'nobody@planted.example' AS recipient)
     FROM deliveries FINAL WHERE account = 'ACCOUNT' LIMIT 1";
