@@ -94,6 +94,7 @@ impl Keeper {
     }
 
     async fn keep(&self, mut found: Found) {
+        let mut broken_at = None;
         loop {
             let Some(ledger) = self.settle(found).await else { return };
             let writer = match self.writer(ledger) {
@@ -115,8 +116,9 @@ impl Keeper {
                     tracing::warn!(
                         "the ledger's disk failed; the ledger is opened again, and its last batch is looked at"
                     );
+                    let stands_still = broken_at.replace(self.progress.applied()) == Some(self.progress.applied());
                     let Some(again) = self.reopen().await else { return };
-                    again
+                    if stands_still { examined(again).await } else { again }
                 }
                 End::LedgerDamaged(why) => Found::Lost(Lost::damaged(why)),
                 End::Replace(job) => Found::Lost(Lost::unwanted(Some(job))),
@@ -293,6 +295,19 @@ impl Keeper {
 struct Blocks {
     month: u32,
     blocks: u64,
+}
+
+/// Reads the whole of a ledger that breaks again and again: it is the disk, or it is damaged.
+async fn examined(found: Found) -> Found {
+    let Found::Whole(ledger) = found else { return found };
+    let examined = spawn_blocking(move || {
+        match ledger.examine() {
+            Err(error) if error.is_damage() => Found::Lost(Lost::damaged(error.to_string())),
+            // A disk that fails now may not fail later.
+            _ => Found::Whole(ledger),
+        }
+    });
+    examined.await.unwrap_or_else(|_| Found::Lost(Lost::damaged("it cannot be read")))
 }
 
 async fn open(dir: std::path::PathBuf) -> Result<Ledger, RecountError> {

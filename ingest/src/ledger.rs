@@ -51,10 +51,9 @@ impl LedgerError {
     pub(crate) fn is_damage(&self) -> bool {
         use fjall::{Error, LsmError};
         match self {
-            Self::Contents(_) | Self::Older => true,
             Self::Store(Error::Io(error) | Error::Storage(LsmError::Io(error))) => is_not_what_was_written(error),
             Self::Store(Error::Poisoned | Error::Locked | Error::KeyspaceDeleted) => false,
-            Self::Store(_) => true,
+            Self::Store(_) | Self::Contents(_) | Self::Older => true,
         }
     }
 }
@@ -220,6 +219,14 @@ impl Ledger {
         Ok(file.finish()?)
     }
 
+    /// Reads everything. What is damaged is noticed when it is read, and by merges, which break the ledger again and again.
+    pub(crate) fn examine(&self) -> Result<(), LedgerError> {
+        for entry in self.entries.iter() {
+            entry.into_inner()?;
+        }
+        Ok(())
+    }
+
     fn number(&self, key: &str) -> Result<Option<u64>, LedgerError> {
         let value = self.entries.get(meta(key))?;
         Ok(value.and_then(|bytes| Some(u64::from_le_bytes(bytes.as_ref().try_into().ok()?))))
@@ -271,6 +278,25 @@ mod tests {
         }
         assert!(!view.has_seen(EventId(20 + 2 * large))?);
         assert_eq!((ledger.cursor()?, ledger.begun()?), (4, None));
+        Ok(())
+    }
+
+    #[test]
+    fn damage_that_nobody_came_across_is_found_by_examining() -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let ledger = Ledger::open(dir.path())?;
+        ledger.commit(&changes(0..BULK as u128), &Held::new(), Range { first: 0, last: 1 })?;
+        ledger.examine()?;
+        drop(ledger);
+        let tables = std::fs::read_dir(dir.path().join("keyspaces/1/tables"))?;
+        let table =
+            tables.flatten().max_by_key(|file| file.metadata().map_or(0, |data| data.len())).ok_or("no table")?;
+        let mut bytes = std::fs::read(table.path())?;
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(table.path(), bytes)?;
+        let examined = Ledger::open(dir.path())?.examine();
+        assert!(examined.as_ref().is_err_and(LedgerError::is_damage), "{examined:?}");
         Ok(())
     }
 

@@ -40,3 +40,68 @@ pub(super) fn fold(frames: &[u8], before: Option<&Changes>, number: u64, identif
     let changes = Arc::new(batch.changes()?);
     Ok(Folded { inserts, deliveries: (changes.states.len() - begun) as u64, changes })
 }
+
+#[cfg(test)]
+mod tests {
+    use schema::{Event, EventKind, Millis, Secret};
+
+    use super::*;
+    use crate::{ledger::State, record::RecordBuilder};
+
+    fn event(kind: EventKind, message_id: &'static str, time: i64) -> Event<'static> {
+        Event {
+            kind,
+            time: Millis(time),
+            message_id,
+            recipient: "a@b.c",
+            event_id: "",
+            sender: "",
+            subject: if kind == EventKind::Queued { "s" } else { "" },
+            campaign: "",
+            fields: Vec::new(),
+            machine: false,
+            class: None,
+            method: None,
+            url: "",
+            reason: "",
+        }
+    }
+
+    fn frames(events: &[Event<'_>]) -> Vec<u8> {
+        let mut record = RecordBuilder::default();
+        events.iter().for_each(|event| record.push(event));
+        record.finish(&"a".parse().expect("a name"), Millis(0))
+    }
+
+    /// The last state of each delivery, how many deliveries and how many events there were.
+    fn folded(runs: &[&[Event<'_>]]) -> (std::collections::BTreeMap<u128, State>, u64, usize) {
+        let identifier = Identifier::new(&Secret::new([7; 32]));
+        let (mut states, mut deliveries, mut events, mut before) = (std::collections::BTreeMap::new(), 0, 0, None);
+        for (run, number) in runs.iter().zip(1..) {
+            let folded = fold(&frames(run), before.as_deref(), number, &identifier).expect("the events can be folded");
+            states.extend(folded.changes.states.iter().map(|(key, state)| (key.0, state.clone())));
+            deliveries += folded.deliveries;
+            events += folded.changes.seen.len();
+            before = Some(folded.changes);
+        }
+        (states, deliveries, events)
+    }
+
+    #[test]
+    fn a_delivery_that_is_broken_off_between_two_runs_is_one_delivery() {
+        let kinds =
+            [EventKind::Queued, EventKind::Deferred, EventKind::Delivered, EventKind::Opened, EventKind::Clicked];
+        let one = kinds.iter().zip(0..).map(|(kind, time)| event(*kind, "one", 1_790_000_000_000 + time));
+        let two = kinds.iter().zip(0..).map(|(kind, time)| event(*kind, "two", 1_790_000_000_000 + time));
+        let events: Vec<_> = one.chain(two).collect();
+        let whole = folded(&[&events]);
+        assert_eq!((whole.0.len(), whole.1, whole.2), (2, 2, 10));
+        for cut in 1..events.len() {
+            let (front, back) = events.split_at(cut);
+            assert_eq!(folded(&[front, back]), whole, "cut at {cut}");
+            // An event that stands twice in the table is one event.
+            let twice = [front[cut - 1].clone()].into_iter().chain(back.iter().cloned()).collect::<Vec<_>>();
+            assert_eq!(folded(&[front, &twice]), whole, "repeated at {cut}");
+        }
+    }
+}

@@ -8,9 +8,9 @@ use super::{RecountError, Result, Scope, statement::statement};
 use crate::record::RecordBuilder;
 
 /// Events that are folded at once.
-const EVENTS_AT_ONCE: usize = 131_072;
+const EVENTS_AT_ONCE: usize = 65_536;
 /// Bytes of texts that are folded at once.
-const BYTES_AT_ONCE: usize = 64 << 20;
+const BYTES_AT_ONCE: usize = 32 << 20;
 
 /// A row of `events`, as far as a delivery's state depends on it.
 #[derive(Row, Deserialize)]
