@@ -177,7 +177,13 @@ impl Writer {
             }
             let (scope, steps) = (job.scope.clone(), job.steps.clone());
             let result = match job.work {
-                Work::Rest => Ok(Verdict::default()),
+                Work::Rest => match self.retry(|| async { Ok(self.rebuild.ping().await?) }).await {
+                    Ok(()) => Ok(Verdict::default()),
+                    Err(end) => {
+                        self.jobs.push(job);
+                        return Err(end);
+                    }
+                },
                 Work::Check => {
                     let check = job.while_wanted(self.rebuild.check(&scope, &steps));
                     match until_closing(&self.closing, check).await {

@@ -13,6 +13,15 @@ const BESIDE: &str = "recount";
 /// Tables of the writer's own.
 pub(super) const PAUSED: &str = "paused_recount";
 
+/// How often a check is begun, when ClickHouse goes away in its midst.
+const TRIES: u32 = 5;
+
+/// Whether another try may work: an engine that ended is started again, and batches are written then.
+fn went_away(error: &clickhouse::error::Error) -> bool {
+    use clickhouse::error::Error;
+    matches!(error, Error::Network(_) | Error::TimedOut)
+}
+
 /// Checks, one at a time.
 #[derive(Debug)]
 pub(crate) struct Checker {
@@ -26,6 +35,17 @@ impl Checker {
     /// Checks the scope. The writer is paused for no longer than `pause`, and only if there is something to look at.
     pub(crate) async fn check(&self, scope: &Scope, steps: &Steps, pause: Duration) -> Result<Verdict> {
         let _one = self.one.lock().await;
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match self.try_check(scope, steps, pause).await {
+                Err(RecountError::ClickHouse(error)) if tries > 0 && went_away(&error) => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_check(&self, scope: &Scope, steps: &Steps, pause: Duration) -> Result<Verdict> {
         self.ask(scope.clone(), Work::Rest, steps.clone()).await?;
         let verdict = Recount::new(&self.clickhouse, &self.identifier, scope, BESIDE, steps).check().await?;
         let Some((first, last)) = verdict.days else { return Ok(verdict) };

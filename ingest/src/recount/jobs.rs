@@ -12,7 +12,7 @@ use super::{RecountError, Scope, Step, Steps, Verdict};
 /// What is to be done between two batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Nothing: whoever asks wants to know that the tables are complete.
+    /// Nothing: whoever asks wants to know that the tables are complete, and that ClickHouse answers.
     Rest,
     /// Count and compare.
     Check,

@@ -47,9 +47,9 @@ use crate::{
 /// Events were not counted anew, or what differs was not put right.
 #[derive(Debug, thiserror::Error)]
 pub enum RecountError {
-    /// ClickHouse refused or cannot be reached.
+    /// ClickHouse refused or cannot be reached. No source is told: its message can quote values.
     #[error("ClickHouse: {}", crate::status::describe(.0))]
-    ClickHouse(#[from] clickhouse::error::Error),
+    ClickHouse(clickhouse::error::Error),
     /// A row of `events` is none that Postlens writes.
     #[error("the table `events` holds a row that this Postlens cannot read")]
     Event,
@@ -77,6 +77,12 @@ pub enum RecountError {
     /// A bug: a task panicked.
     #[error("a task panicked")]
     Panicked(#[from] tokio::task::JoinError),
+}
+
+impl From<clickhouse::error::Error> for RecountError {
+    fn from(error: clickhouse::error::Error) -> Self {
+        Self::ClickHouse(error)
+    }
 }
 
 impl From<BatchError> for RecountError {

@@ -30,6 +30,11 @@ impl Rebuild {
         self.dir.join("ledger")
     }
 
+    /// Whether ClickHouse answers.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        Ok(self.clickhouse.client().query_raw("SELECT 1").execute().await?)
+    }
+
     /// Whether the tables hold anything.
     pub(crate) async fn has_rows(&self) -> Result<bool> {
         for table in [schema::EVENTS, schema::DELIVERIES, schema::CUBE, schema::ROLLUP] {

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, thread, time::Duration};
 
 use chrono::{NaiveDate, TimeDelta};
-use postlens_tests::harness::{Engine, Service, until};
+use postlens_tests::harness::{Engine, Service, signal, until};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 
@@ -196,6 +196,22 @@ fn without_a_service_the_commands_work_by_themselves() {
         assert_eq!(code, Some(0), "{command}: {said}");
     }
     service.restart();
+    account.compare();
+}
+
+#[test]
+fn the_engine_can_be_killed_while_everything_is_verified() {
+    let service = Service::start();
+    let account = Account::of(&service, 69, EVENTS);
+    account.client.report_plainly(&account.events);
+    account.client.wait_applied(&account.events[0]);
+    let said = thread::scope(|scope| {
+        let verifying = scope.spawn(|| service.attempt(&["verify"]));
+        thread::sleep(Duration::from_millis(100));
+        signal(service.engine(), "KILL");
+        verifying.join().unwrap()
+    });
+    assert_eq!(said.0, Some(0), "{}", said.1);
     account.compare();
 }
 
