@@ -69,7 +69,9 @@ mod tests {
 
     fn frames(events: &[Event<'_>]) -> Vec<u8> {
         let mut record = RecordBuilder::default();
-        events.iter().for_each(|event| record.push(event));
+        for event in events {
+            record.push(event);
+        }
         record.finish(&"a".parse().expect("a name"), Millis(0))
     }
 
