@@ -7,6 +7,7 @@ mod body;
 mod cli;
 mod config;
 mod connection;
+mod control;
 mod docs;
 mod extract;
 mod logging;

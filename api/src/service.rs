@@ -16,6 +16,7 @@ use crate::{
     cli::Failure,
     config::{Config, Sensitive},
     connection,
+    control::Control,
     metadata::{Metadata, NewKey, Role},
     secret, server,
     state::{AppState, Limits},
@@ -49,9 +50,11 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let (place, endpoint) = endpoint(&config)?;
     let clickhouse = ClickHouse::new(&endpoint, &config.clickhouse.database);
     // Locks the data directory, so it comes before the engine, which works on it too.
-    let ingest = open_ingest(&config, clickhouse.clone(), Arc::clone(&clock)).await?;
+    let scrub = Some(config.scrubber.interval.0).filter(|interval| !interval.is_zero());
+    let ingest = open_ingest(&config, clickhouse.clone(), Arc::clone(&clock), scrub).await?;
     let supervisor = place.as_ref().map(|place| launch(&config, place)).transpose()?.map(Supervisor::start);
 
+    let control = Control::listen(&config.data_dir, ingest.clone())?;
     let engine = supervisor.as_ref().map(Supervisor::process);
 
     let state = AppState {
@@ -73,6 +76,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     connection::serve(listener, server::router(state), stop, PATIENCE).await;
 
+    drop(control);
     // In the opposite order: what was accepted is applied while the engine still runs.
     ingest.close().await;
     if let Some(supervisor) = supervisor {
@@ -97,7 +101,33 @@ async fn open_metadata(config: &Config, now: Millis) -> Result<Metadata, Failure
     Ok(metadata)
 }
 
-async fn open_ingest(config: &Config, clickhouse: ClickHouse, clock: Arc<dyn Clock>) -> Result<Ingest, Failure> {
+/// Works on the data as the service does, without serving: what waits is applied, and the engine runs as long as the work.
+///
+/// # Errors
+/// When a part cannot be opened, or the work fails.
+pub(crate) async fn without_serving<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Ingest) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (place, endpoint) = endpoint(config)?;
+    let clickhouse = ClickHouse::new(&endpoint, &config.clickhouse.database);
+    let ingest = open_ingest(config, clickhouse, clock, None).await?;
+    let supervisor = place.as_ref().map(|place| launch(config, place)).transpose()?.map(Supervisor::start);
+    let done = work(&ingest).await;
+    ingest.close().await;
+    if let Some(supervisor) = supervisor {
+        supervisor.stop().await;
+    }
+    done
+}
+
+async fn open_ingest(
+    config: &Config,
+    clickhouse: ClickHouse,
+    clock: Arc<dyn Clock>,
+    scrub: Option<Duration>,
+) -> Result<Ingest, Failure> {
     let secret = secret::load(config.secret.as_ref(), &config.data_dir)?;
     let options = ingest::Options {
         dir: config.data_dir.clone(),
@@ -106,6 +136,7 @@ async fn open_ingest(config: &Config, clickhouse: ClickHouse, clock: Arc<dyn Clo
         limits: (&config.limits).into(),
         forget_after_days: config.ledger.forget_after_days,
         ledger_cache: config.ledger.cache.0,
+        scrub,
         ..ingest::Options::default()
     };
     Ok(Ingest::open(options, Identifier::new(&secret), clickhouse, clock).await?)

@@ -116,8 +116,10 @@ impl<'s> Fold<'_, 's> {
         let exact = self.dimensions(account.text, domain, &delivery, texts);
         let sent_at = delivery.sent_at().unwrap_or_default();
         // What was judged once stands until there is something else to judge: most events ask nothing of the ledger.
-        if exact_before != Some(exact) || sent_before.map(day) != Some(day(sent_at)) {
-            delivery.others = self.admission.judge(account, sent_at, &exact, texts)?;
+        let is_new = exact_before != Some(exact) || sent_before.map(day) != Some(day(sent_at));
+        // The few late events of what was forgotten are told apart as they are, without a register.
+        if is_new && !delivery.is_forgotten() {
+            delivery.others = self.admission.judge((account, key), sent_at, &exact, texts)?;
         }
         let after = self.admission.shown(delivery.others, exact, texts);
         if let Some(before) = before.filter(|before| *before != after) {

@@ -5,7 +5,7 @@ mod age;
 mod forget;
 mod view;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 use fjall::{
     CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode,
@@ -55,10 +55,8 @@ pub enum LedgerError {
     /// The same.
     #[error("the ledger holds an entry without its age")]
     Entry,
-    /// An earlier build, which was never released, wrote it: read as an empty one, it would count everything again.
-    #[error(
-        "the ledger was written by a build before 0.1.0: start with an empty data directory and load the events again"
-    )]
+    /// An earlier build wrote it: read as an empty one, it would count everything again.
+    #[error("the ledger was written by an earlier build, in a form that is read no more")]
     Older,
 }
 
@@ -67,6 +65,21 @@ impl LedgerError {
     pub(crate) fn is_lasting(&self) -> bool {
         matches!(self, Self::Store(fjall::Error::Poisoned))
     }
+
+    /// Whether the ledger on disk is not what was written: it will not get better by itself.
+    pub(crate) fn is_damage(&self) -> bool {
+        use fjall::{Error, LsmError};
+        match self {
+            Self::Store(Error::Io(error) | Error::Storage(LsmError::Io(error))) => is_not_what_was_written(error),
+            Self::Store(Error::Poisoned | Error::Locked | Error::KeyspaceDeleted) => false,
+            Self::Store(_) | Self::Contents(_) | Self::Entry | Self::Older => true,
+        }
+    }
+}
+
+/// A file that is missing, too short or no such file; a disk that is full or fails is another matter.
+fn is_not_what_was_written(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
 }
 
 /// The ledger's store. Everything is in one keyspace, for only within one can a sorted file become visible whole.
@@ -154,7 +167,7 @@ impl Ledger {
     /// The ledger as a batch of these rules finds it, `ahead` of it the changes of the batch before.
     pub(crate) fn view<'l>(&'l self, ahead: Option<&'l Changes>, rules: &Rules) -> Result<View<'l>, LedgerError> {
         let bounds = self.age(ahead)?.bounds(rules.memory);
-        Ok(View { ledger: self, ahead, bounds })
+        Ok(View::of(self, ahead, bounds))
     }
 
     /// How old the ledger is, or will be.
@@ -172,6 +185,11 @@ impl Ledger {
         Ok(Size { disk: self.database.disk_space()?, memory })
     }
 
+    /// Whether nothing was ever done with it: it was made just now, or lost everything.
+    pub(crate) fn is_new(&self) -> Result<bool, LedgerError> {
+        Ok(!self.entries.contains_key(meta("name"))?)
+    }
+
     /// A random name of this ledger, part of every deduplication token: another ledger's tokens are never taken for ours.
     pub(crate) fn name(&self) -> Result<String, LedgerError> {
         if let Some(name) = self.entries.get(meta("name"))? {
@@ -186,6 +204,24 @@ impl Ledger {
     /// Everything before this position of the spool is applied.
     pub(crate) fn cursor(&self) -> Result<u64, LedgerError> {
         Ok(self.number("cursor")?.unwrap_or(0))
+    }
+
+    /// What positions of the spool are above in the versions of deliveries: states of an earlier spool, or of a repair, come before.
+    pub(crate) fn base(&self) -> Result<u64, LedgerError> {
+        Ok(self.number("base")?.unwrap_or(0))
+    }
+
+    /// Lifts the versions that are to come.
+    pub(crate) fn rebase(&self, base: u64) -> Result<(), LedgerError> {
+        self.entries.insert(meta("base"), base.to_le_bytes())?;
+        Ok(self.database.persist(PersistMode::SyncAll)?)
+    }
+
+    /// Has learnt all events: it goes on after this position of the spool.
+    pub(crate) fn complete(&self, cursor: u64, base: u64) -> Result<(), LedgerError> {
+        self.entries.insert(meta("cursor"), cursor.to_le_bytes())?;
+        self.rebase(base)?;
+        self.name().map(drop)
     }
 
     /// The blocks that the cube's partitions hold, by all batches up to the cursor.
@@ -243,6 +279,14 @@ impl Ledger {
     /// From now on merges leave out what is too old after a batch of these changes and rules, which was committed.
     pub(crate) fn forget(&self, changes: &Changes, rules: &Rules) {
         self.forgetting.set(changes.age.bounds(rules.memory));
+    }
+
+    /// Reads everything. What is damaged is noticed when it is read, and by merges, which break the ledger again and again.
+    pub(crate) fn examine(&self) -> Result<(), LedgerError> {
+        for entry in self.entries.iter() {
+            entry.into_inner()?;
+        }
+        Ok(())
     }
 
     fn number(&self, key: &str) -> Result<Option<u64>, LedgerError> {

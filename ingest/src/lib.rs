@@ -13,10 +13,12 @@ mod cube;
 mod decode;
 mod delivery;
 mod fact;
+mod keeper;
 mod ledger;
 mod limits;
 mod prepare;
 mod record;
+mod recount;
 mod rollup;
 mod rows;
 mod spool;
@@ -53,21 +55,20 @@ use tokio::{
 use self::{
     accept::Window,
     decode::{BodyError, each_event},
-    ledger::{Ledger, Memory, Rules},
-    prepare::Preparation,
+    keeper::{Found, Keeper},
+    ledger::{Memory, Rules},
     record::RecordBuilder,
-    rows::Buffers,
+    recount::{Checker, Findings, Jobs, Rebuild, Scrubber, Work},
     spool::Spool,
     status::Progress,
-    store::Store,
     timing::timed,
-    writer::Writer,
 };
 pub use self::{
     accept::{MAX_EVENTS, MAX_FIELDS, Rejection},
     decode::BodyFormat,
     ledger::LedgerError,
     limits::Limits,
+    recount::{Doing, Drift, RecountError, Scope, Scrubbed, Step, Verdict},
     spool::SpoolError,
     status::{LastBatch, Status},
 };
@@ -78,6 +79,9 @@ const MAX_REJECTIONS: usize = 100;
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// How long closing waits for what is in the spool to be applied; the rest is applied after the next start.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// What is said while batches wait for tables and ledger.
+const REBUILDING: &str = "the tables and the ledger are being rebuilt from the events";
 
 /// How the pipeline is set up.
 #[derive(Clone, Debug)]
@@ -96,6 +100,8 @@ pub struct Options {
     pub ledger_cache: u64,
     /// Events that are applied at once under load.
     pub batch_events: u64,
+    /// How often a settled day is counted anew and compared; never when absent.
+    pub scrub: Option<Duration>,
 }
 
 impl Options {
@@ -116,6 +122,7 @@ impl Default for Options {
             forget_after_days: NonZeroU16::MIN.saturating_add(179),
             ledger_cache: 128 << 20,
             batch_events: 131_072,
+            scrub: None,
         }
     }
 }
@@ -201,16 +208,18 @@ struct Inner {
     closing: watch::Sender<bool>,
     writer: Mutex<Option<JoinHandle<()>>>,
     accepting: Arc<AtomicUsize>,
+    checker: Arc<Checker>,
+    findings: Arc<Findings>,
     /// Held as long as the pipeline lives: a second service on the directory is refused.
     _lock: File,
 }
 
 impl Ingest {
     /// Opens spool and ledger and starts the writer, which brings the tables to the current schema first and goes on trying while
-    /// ClickHouse is away.
+    /// ClickHouse is away. A ledger that is lost or damaged is made anew from the events in ClickHouse; meanwhile events wait in the spool.
     ///
     /// # Errors
-    /// When the directory is in use or cannot be used, or the spool or the ledger is damaged.
+    /// When the directory is in use or cannot be used, or the spool or the ledger cannot be read.
     pub async fn open(
         options: Options,
         identifier: Identifier,
@@ -219,35 +228,49 @@ impl Ingest {
     ) -> Result<Self, IngestError> {
         let opening = options.clone();
         let opened = spawn_blocking(move || open_stores(&opening)).await.map_err(|_| IngestError::Panicked)??;
-        let (lock, ledger, spool, cursor) = opened;
+        let (lock, found, spool, cursor) = opened;
         let (spool, progress) = (Arc::new(spool), Arc::new(Progress::new(cursor)));
         let (closing, watch_closing) = watch::channel(false);
         let accepting = Arc::<AtomicUsize>::default();
-        let begun = ledger.begun()?;
-        progress.look_at(&ledger)?;
-        let writer = Writer {
-            store: Store { clickhouse, ledger: ledger.name()? },
-            begun: begun.map(|(range, _)| range),
-            preparation: Arc::new(Preparation {
-                spool: Arc::clone(&spool),
-                name: ledger.name()?,
-                ledger: Arc::new(ledger),
+        let (jobs, findings) = (Arc::<Jobs>::default(), Arc::<Findings>::default());
+        let checker = Checker {
+            clickhouse: clickhouse.clone(),
+            identifier: identifier.clone(),
+            jobs: Arc::clone(&jobs),
+            one: Mutex::default(),
+        };
+        let checker = Arc::new(checker);
+        findings.show();
+        if let Some(interval) = options.scrub {
+            let scrubber = Scrubber {
+                checker: Arc::clone(&checker),
+                findings: Arc::clone(&findings),
+                clock: Arc::clone(&clock),
+                interval,
+                closing: watch_closing.clone(),
+            };
+            tokio::spawn(scrubber.run());
+        }
+        let keeper = Keeper {
+            rebuild: Rebuild {
+                clickhouse,
                 identifier,
+                dir: options.dir.clone(),
                 rules: options.rules(),
-                begun,
-                buffers: Buffers::default(),
-                cells: std::sync::Mutex::default(),
-            }),
-            ledger_dir: options.dir.join("ledger"),
-            ledger_cache: options.ledger_cache,
+                cache: options.ledger_cache,
+            },
+            spool: Arc::clone(&spool),
             clock: Arc::clone(&clock),
             batch_events: options.batch_events,
             progress: Arc::clone(&progress),
             closing: watch_closing,
             accepting: Arc::clone(&accepting),
+            jobs,
         };
-        let writer = Mutex::new(Some(tokio::spawn(writer.run())));
-        Ok(Self(Arc::new(Inner { options, clock, spool, progress, closing, writer, accepting, _lock: lock })))
+        let writer = Mutex::new(Some(tokio::spawn(keeper.run(found))));
+        let inner =
+            Inner { options, clock, spool, progress, closing, writer, accepting, checker, findings, _lock: lock };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Decodes and validates a body, and returns when its accepted events are on disk.
@@ -301,6 +324,7 @@ impl Ingest {
         let waiting = self.0.spool.waiting();
         let (last_batch, error) = self.0.progress.last();
         let ledger = self.0.progress.size();
+        let rebuilding = self.0.progress.rebuilding();
         Status {
             spool_bytes: waiting.bytes,
             spool_limit: self.0.spool.limit(),
@@ -311,8 +335,38 @@ impl Ingest {
             ledger_memory_bytes: ledger.memory,
             last_batch,
             applied_position: Position(self.0.progress.applied()),
-            error,
+            error: error.or_else(|| rebuilding.is_some().then(|| REBUILDING.to_owned())),
+            rebuilding,
         }
+    }
+
+    /// Counts the events of the scope anew and compares with what reports read. Batches wait only while something that seems to differ is
+    /// looked at again.
+    ///
+    /// # Errors
+    /// When it was not compared.
+    pub async fn verify(&self, scope: &Scope, steps: &watch::Sender<Step>) -> Result<Verdict, RecountError> {
+        self.0.checker.check(scope, steps, Duration::MAX).await
+    }
+
+    /// Makes tables and ledger anew from the events of the scope. Batches wait meanwhile; reports are answered. What a crash breaks off is
+    /// done again after the next start.
+    ///
+    /// # Errors
+    /// When the service closes before it is done.
+    pub async fn rebuild(&self, scope: Scope, steps: &watch::Sender<Step>) -> Result<Verdict, RecountError> {
+        let everything = scope.is_everything();
+        let verdict = self.0.checker.ask(scope, Work::Rebuild, steps.clone()).await?;
+        if everything && verdict.remaining == 0 {
+            self.0.findings.forget();
+        }
+        Ok(verdict)
+    }
+
+    /// What the checks of settled days have found of an account.
+    #[must_use]
+    pub fn scrubbed(&self, account: &AccountId) -> Scrubbed {
+        self.0.findings.of(account)
     }
 
     /// Takes no more events, puts what was taken on disk, and applies it if that takes no longer than 20 s. Idempotent.
@@ -348,7 +402,7 @@ impl Drop for Accepting<'_> {
     }
 }
 
-fn open_stores(options: &Options) -> Result<(File, Ledger, Spool, u64), IngestError> {
+fn open_stores(options: &Options) -> Result<(File, Found, Spool, u64), IngestError> {
     let unusable = |error| IngestError::Directory(options.dir.clone(), error);
     std::fs::create_dir_all(&options.dir).map_err(unusable)?;
     let path = options.dir.join("lock");
@@ -358,10 +412,11 @@ fn open_stores(options: &Options) -> Result<(File, Ledger, Spool, u64), IngestEr
         Err(std::fs::TryLockError::WouldBlock) => return Err(IngestError::Locked(options.dir.clone())),
         Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
     }
-    let ledger = Ledger::open(&options.dir.join("ledger"), options.ledger_cache)?;
-    let cursor = ledger.cursor()?;
-    let spool = Spool::open(&options.dir.join("spool"), cursor, options.spool_limit, SEGMENT_BYTES)?;
-    Ok((lock, ledger, spool, cursor))
+    let (found, cursor) = Found::in_dir(&options.dir.join("ledger"), options.ledger_cache)?;
+    let spool_dir = options.dir.join("spool");
+    let cursor = cursor.map_or_else(|| Spool::beginning_in(&spool_dir), Ok).map_err(unusable)?;
+    let spool = Spool::open(&spool_dir, cursor, options.spool_limit, SEGMENT_BYTES)?;
+    Ok((lock, found, spool, cursor))
 }
 
 /// The pure part of acceptance: the record of what is accepted, and what became of each event.

@@ -89,7 +89,7 @@ impl Preparation {
         let mut batch = Batch::fold(facts, texts, &known, &self.identifier, admission, self.take_cells())?;
         timing::record(Stage::Fold, folding);
         let number = number(&self.name, range);
-        let stamp = Stamp { ledger: &self.name, version: range.last, batch: number };
+        let stamp = Stamp { ledger: &self.name, version: self.ledger.base()? + range.last, batch: number };
         let inserts = timed(Stage::Encode, || inserts(&mut batch, stamp, &self.buffers));
         let age = self.ledger.age(ahead)?.after(records.accepted_at(), batch.latest(), rules.memory);
         let (changes, summary) = (Arc::new(batch.changes(age)?), summary(&batch, now));

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::{
     Position,
     ledger::{Ledger, LedgerError, Size},
+    recount::Step,
 };
 
 /// What the pipeline is doing.
@@ -36,6 +37,8 @@ pub struct Status {
     pub last_batch: Option<LastBatch>,
     /// Everything before it is in the reports.
     pub applied_position: Position,
+    /// How far the rebuilding of tables and ledger is, while they are being rebuilt.
+    pub rebuilding: Option<Step>,
     /// What keeps the writer from going on.
     pub error: Option<String>,
 }
@@ -69,6 +72,7 @@ pub(crate) struct Progress {
     ledger: Mutex<(Size, Option<Millis>)>,
     last: Mutex<Option<LastBatch>>,
     trouble: Mutex<Option<Trouble>>,
+    rebuilding: Mutex<Option<watch::Receiver<Step>>>,
 }
 
 /// What keeps the writer from going on.
@@ -82,7 +86,13 @@ struct Trouble {
 impl Progress {
     pub(crate) fn new(applied: u64) -> Self {
         let applied = watch::Sender::new(applied);
-        Self { applied, ledger: Mutex::default(), last: Mutex::default(), trouble: Mutex::default() }
+        Self {
+            applied,
+            ledger: Mutex::default(),
+            last: Mutex::default(),
+            trouble: Mutex::default(),
+            rebuilding: Mutex::default(),
+        }
     }
 
     /// How large the ledger is now, and up to which time it takes no events any more.
@@ -121,6 +131,21 @@ impl Progress {
     /// The ledger was opened again and says how far it is.
     pub(crate) fn reopened(&self, position: u64) {
         self.applied.send_replace(position);
+    }
+
+    /// Tables and ledger are being rebuilt, as far as is told there.
+    pub(crate) fn rebuilds(&self, steps: watch::Receiver<Step>) {
+        *lock(&self.rebuilding) = Some(steps);
+    }
+
+    /// They are rebuilt.
+    pub(crate) fn rebuilt(&self) {
+        *lock(&self.rebuilding) = None;
+    }
+
+    /// How far the rebuilding is.
+    pub(crate) fn rebuilding(&self) -> Option<Step> {
+        lock(&self.rebuilding).as_ref().map(|steps| *steps.borrow())
     }
 
     pub(crate) fn failed(&self, error: &(dyn Error + 'static)) {

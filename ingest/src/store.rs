@@ -31,7 +31,7 @@ pub(crate) enum StoreError {
     #[error("a block for table {0} was taken but is not there")]
     Missing(&'static str),
     #[error(
-        "the partition {month:?} of table {table} holds {found} blocks of this ledger where {expected} were written: put back the data directory and the tables from one backup"
+        "the partition {month:?} of table {table} holds {found} blocks of this ledger where {expected} were written: `postlens rebuild` makes ledger and tables what the events say"
     )]
     Drift { table: &'static str, month: Month, found: u64, expected: u64 },
 }

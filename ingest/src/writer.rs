@@ -6,12 +6,12 @@
 //!
 //! While a batch is being inserted, the next one is computed upon the states that it leaves.
 //!
-//! After its disk failed the ledger takes nothing more. Then it is opened again, and the writer goes on as after a restart.
+//! Between two batches it does what else needs the tables at rest (`recount`). When its ledger cannot be used any more it ends, and the
+//! `keeper` goes on with another one.
 
 use std::{
-    path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -25,9 +25,10 @@ use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     fact::BatchError,
-    ledger::{Changes, Held, Ledger, LedgerError},
+    ledger::{Changes, Held, LedgerError},
     prepare::{Preparation, PrepareError, Prepared},
-    rows::{Buffers, Insert, Table},
+    recount::{Job, Jobs, Rebuild, RecountError, Verdict, Work},
+    rows::{Insert, Table},
     spool::Range,
     status::{LastBatch, Progress},
     store::{Delivered, Store, StoreError},
@@ -43,7 +44,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Looks without a body in sight that mean it has.
 const QUIET: u32 = 3;
 /// Waits between tries while ClickHouse is away: from the first to the second, doubling.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+pub(crate) const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// What keeps a batch from being applied for now.
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
@@ -53,38 +54,40 @@ enum WriteError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the tables cannot be brought to this version")]
-    Migration(#[from] schema::MigrationError),
+    #[error(transparent)]
+    Recount(#[from] RecountError),
     #[error("a task of the writer panicked")]
     Panicked(#[from] tokio::task::JoinError),
 }
 
 impl WriteError {
-    /// Whether the ledger takes nothing more until it is opened again.
-    fn breaks_ledger(&self) -> bool {
+    /// The ledger's part in it.
+    fn of_ledger(&self) -> Option<&LedgerError> {
         match self {
             Self::Ledger(error)
-            | Self::Prepare(PrepareError::Ledger(error) | PrepareError::Batch(BatchError::Ledger(error))) => {
-                error.is_lasting()
-            }
-            _ => false,
+            | Self::Prepare(PrepareError::Ledger(error) | PrepareError::Batch(BatchError::Ledger(error)))
+            | Self::Recount(RecountError::Ledger(error)) => Some(error),
+            _ => None,
         }
     }
 }
 
 /// Why the writer stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     Closed,
+    /// The ledger takes nothing more until it is opened again.
     LedgerBroken,
+    /// The ledger is not what was written.
+    LedgerDamaged(String),
+    /// The ledger is to be replaced.
+    Replace(Job),
 }
 
 pub(crate) struct Writer {
     pub(crate) preparation: Arc<Preparation>,
-    /// Where the ledger lies.
-    pub(crate) ledger_dir: PathBuf,
-    /// How many bytes of its files it keeps in memory.
-    pub(crate) ledger_cache: u64,
+    /// What others ask for between two batches, and how it is done.
+    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) rebuild: Rebuild,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) batch_events: u64,
@@ -97,25 +100,18 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Works until it is told to close and nothing waits, or nothing can be applied any more.
-    pub(crate) async fn run(mut self) {
-        while self.work().await == End::LedgerBroken {
-            match self.reopen().await {
-                Some(writer) => self = writer,
-                None => return,
-            }
-        }
-    }
-
-    async fn work(&self) -> End {
-        if self.retry(|| async { Ok(schema::migrate(&self.store.clickhouse).await?) }).await.is_err() {
-            return End::Closed;
-        }
+    /// Works until it is told to close and nothing waits, or until it needs another ledger.
+    pub(crate) async fn work(&self) -> End {
         let mut begun = self.begun;
         let mut durable = self.preparation.spool.durable();
         let mut closing = self.closing.clone();
         let mut prepared: Option<Prepared> = None;
         loop {
+            if begun.is_none()
+                && let Err(end) = self.do_jobs(&mut prepared).await
+            {
+                return end;
+            }
             if prepared.is_none() {
                 if begun.is_none() {
                     self.yield_to_acceptance().await;
@@ -127,6 +123,7 @@ impl Writer {
                     tokio::select! {
                         changed = durable.changed() => if changed.is_err() { return End::Closed },
                         _ = closing.changed() => {}
+                        () = self.jobs.arrived() => {}
                     }
                     continue;
                 };
@@ -155,10 +152,15 @@ impl Writer {
                 }
                 Err(error) => {
                     self.progress.failed(&error);
-                    if error.breaks_ledger() {
-                        return Err(End::LedgerBroken);
+                    match error.of_ledger() {
+                        Some(error) if error.is_lasting() => return Err(End::LedgerBroken),
+                        Some(error) if error.is_damage() => return Err(End::LedgerDamaged(error.to_string())),
+                        _ => {}
                     }
                 }
+            }
+            if let Some(job) = self.jobs.next_that_replaces_ledger() {
+                return Err(End::Replace(job));
             }
             if closes_within(wait, &self.closing).await {
                 return Err(End::Closed);
@@ -167,36 +169,42 @@ impl Writer {
         }
     }
 
-    /// Opens the ledger again, as soon as its disk allows; `None` when the service closes meanwhile.
-    async fn reopen(self) -> Option<Self> {
-        tracing::warn!("the ledger's disk failed; the ledger is opened again, and its last batch is looked at");
-        let (spool, identifier) = (Arc::clone(&self.preparation.spool), self.preparation.identifier.clone());
-        let (rules, name, preparation) = (self.preparation.rules, self.preparation.name.clone(), self.preparation);
-        let cache = self.ledger_cache;
-        let mut opening = spawn_blocking(move || drop(preparation)).await.is_ok();
-        let mut wait = RETRY.0;
-        while opening {
-            let dir = self.ledger_dir.clone();
-            let opened = spawn_blocking(move || {
-                let ledger = Ledger::open(&dir, cache)?;
-                Ok::<_, LedgerError>((ledger.cursor()?, ledger.begun()?, ledger))
-            });
-            match opened.await.map_err(WriteError::from).and_then(|opened| Ok(opened?)) {
-                Ok((cursor, begun, ledger)) => {
-                    // What was said to have failed may be there: the ledger on disk decides.
-                    spool.applied(cursor);
-                    self.progress.reopened(cursor);
-                    let (ledger, buffers, cells) = (Arc::new(ledger), Buffers::default(), Mutex::default());
-                    let preparation = Preparation { spool, ledger, name, identifier, rules, begun, buffers, cells };
-                    let begun = begun.map(|(range, _)| range);
-                    return Some(Self { preparation: Arc::new(preparation), begun, ..self });
-                }
-                Err(error) => self.progress.failed(&error),
+    /// Does what is asked for. A batch that was computed ahead is computed anew when the ledger has changed.
+    async fn do_jobs(&self, prepared: &mut Option<Prepared>) -> Result<(), End> {
+        while let Some(mut job) = self.jobs.next() {
+            if job.replaces_ledger() {
+                return Err(End::Replace(job));
             }
-            opening = !closes_within(wait, &self.closing).await;
-            wait = (wait * 2).min(RETRY.1);
+            let (scope, steps) = (job.scope.clone(), job.steps.clone());
+            let result = match job.work {
+                Work::Rest => match self.retry(|| async { Ok(self.rebuild.ping().await?) }).await {
+                    Ok(()) => Ok(Verdict::default()),
+                    Err(end) => {
+                        self.jobs.push(job);
+                        return Err(end);
+                    }
+                },
+                Work::Check => {
+                    let check = job.while_wanted(self.rebuild.check(&scope, &steps));
+                    match until_closing(&self.closing, check).await {
+                        Some(Some(result)) => result,
+                        Some(None) => continue,
+                        None => Err(RecountError::Closed),
+                    }
+                }
+                Work::Rebuild => {
+                    *prepared = None;
+                    self.progress.rebuilds(steps.subscribe());
+                    let ledger = &self.preparation.ledger;
+                    let days = || async { Ok(self.rebuild.days(&scope, ledger, &steps).await?) };
+                    let rebuilt = until_closing(&self.closing, self.retry(days)).await;
+                    self.progress.rebuilt();
+                    Ok(rebuilt.unwrap_or(Err(End::Closed))?)
+                }
+            };
+            job.finish(result);
         }
-        None
+        Ok(())
     }
 
     /// Lets acceptance go first while bodies are coming in, but not for longer than `LAG`.
@@ -265,8 +273,18 @@ impl Writer {
     }
 }
 
+/// Works, unless the service closes meanwhile.
+pub(crate) async fn until_closing<T>(closing: &watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
+    let mut closing = closing.clone();
+    tokio::select! {
+        done = work => Some(done),
+        // A sender that is gone closes, too.
+        _ = closing.wait_for(|closing| *closing) => None,
+    }
+}
+
 /// Waits; true when the service closes meanwhile.
-async fn closes_within(wait: Duration, closing: &watch::Receiver<bool>) -> bool {
+pub(crate) async fn closes_within(wait: Duration, closing: &watch::Receiver<bool>) -> bool {
     let mut closing = closing.clone();
     // A sender that is gone closes, too.
     tokio::time::timeout(wait, closing.wait_for(|closing| *closing)).await.is_ok()

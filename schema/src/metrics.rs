@@ -65,6 +65,14 @@ metrics! {
         "How long the oldest waiting event has been waiting; 0 when none waits.";
     INGEST_STALLED = "postlens_ingest_stalled", Kind::Gauge, [],
         "1 while something keeps batches from being applied, else 0.";
+    INGEST_REBUILDING = "postlens_ingest_rebuilding", Kind::Gauge, [],
+        "1 while tables and ledger are being rebuilt from the events, else 0.";
+    SCRUBBED_DAYS_TOTAL = "postlens_scrubbed_days_total", Kind::Counter, [],
+        "Settled days whose events were counted anew and compared with the tables.";
+    SCRUBBED_DAYS_DIFFERING = "postlens_scrubbed_days_differing", Kind::Gauge, [],
+        "Settled days that are known to differ from what their events say: 0 unless something is wrong.";
+    SCRUBBED_LAST_TIMESTAMP_SECONDS = "postlens_scrubbed_last_timestamp_seconds", Kind::Gauge, [],
+        "When a settled day was checked last, in seconds since 1970; 0 when none was since the start.";
     REPORT_SECONDS = "postlens_report_seconds", Kind::Histogram(SECONDS), ["kind", "format"],
         "Seconds until the answer of a report began, or until it failed.";
     HTTP_REQUESTS_TOTAL = "postlens_http_requests_total", Kind::Counter, ["route", "method", "status"],

@@ -26,8 +26,17 @@ pub(crate) const SETTINGS: &str =
 
 /// The migrations, oldest first, each of statements that can be repeated from its first one on. Their numbers are their places;
 /// never change one that was released, append another.
-pub(crate) fn migrations() -> [Vec<String>; 5] {
-    [vec![events()], vec![deliveries()], vec![cube()], rollup::migration(), compact_blocks()]
+pub(crate) fn migrations() -> [Vec<String>; 6] {
+    [vec![events()], vec![deliveries()], vec![cube()], rollup::migration(), compact_blocks(), marks()]
+}
+
+/// What the ledger decided and does not follow from the events: which of a delivery's attributes reports show as other, a bit each,
+/// and whether an event came when its delivery had been forgotten.
+fn marks() -> Vec<String> {
+    vec![
+        format!("ALTER TABLE {DELIVERIES} ADD COLUMN IF NOT EXISTS others UInt128"),
+        format!("ALTER TABLE {EVENTS} ADD COLUMN IF NOT EXISTS late Bool"),
+    ]
 }
 
 /// Parts below so many bytes lie in one file, not in two for each column: a batch's block is written and synced once instead of

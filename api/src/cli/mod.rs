@@ -6,8 +6,11 @@ mod format;
 mod import;
 mod keys;
 mod openapi;
+mod rebuild;
+mod recount;
 mod report;
 mod serve;
+mod verify;
 
 use std::{ffi::OsStr, path::PathBuf, process::ExitCode};
 
@@ -24,6 +27,7 @@ Examples:
   postlens keys create --account acme --role ingest       Make a key to report events with
   postlens import events.ndjson.gz                        Send events to a running service
   postlens report split --by recipient_domain             Ask it for a report
+  postlens verify                                         Count all events anew and compare with the reports' tables
   POSTLENS_BOOTSTRAP_KEY=$(openssl rand -hex 32) postlens serve";
 
 /// Tells people who send email what became of it: events in, exact reports out.
@@ -43,6 +47,8 @@ enum Command {
     Engine(engine::Engine),
     #[command(subcommand)]
     Keys(keys::Keys),
+    Verify(verify::Verify),
+    Rebuild(rebuild::Rebuild),
     Openapi(openapi::Openapi),
 }
 
@@ -76,6 +82,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         // It tells more by its status than that it failed.
         Command::Import(command) => return command.run(),
+        Command::Verify(command) => return command.run(),
+        Command::Rebuild(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Engine(command) => command.run(),
         Command::Keys(command) => command.run(),

@@ -50,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Limits of reports.
     pub(crate) reports: Reports,
+    /// Checks of what reports read.
+    pub(crate) scrubber: Scrubber,
     /// Accounts and keys.
     pub(crate) metadata: Metadata,
     /// What the service tells about itself.
@@ -72,6 +74,7 @@ impl Default for Config {
             ledger: Ledger::default(),
             limits: Limits::default(),
             reports: Reports::default(),
+            scrubber: Scrubber::default(),
             metadata: Metadata::default(),
             metrics: Metrics::default(),
             log: Log::default(),
@@ -212,6 +215,20 @@ pub(crate) struct Reports {
 impl Default for Reports {
     fn default() -> Self {
         Self { timeout: Span(Duration::from_secs(30)) }
+    }
+}
+
+/// Checks of what reports read against the events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Scrubber {
+    /// How often a settled day, chosen at random, is counted anew; never when zero.
+    pub(crate) interval: Span,
+}
+
+impl Default for Scrubber {
+    fn default() -> Self {
+        Self { interval: Span(Duration::from_hours(1)) }
     }
 }
 

@@ -12,9 +12,9 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use schema::{
     Millis,
     metrics::{
-        ALL, BATCH_EVENTS, BUILD_INFO, EVENTS_TOTAL, INGEST_STALLED, Kind, LATE_EVENTS_TOTAL, LEDGER_BYTES,
-        LEDGER_MEMORY_BYTES, Metric, Outcome, PROCESS_CPU_SECONDS_TOTAL, PROCESS_RESIDENT_BYTES, SPOOL_BYTES,
-        SPOOL_EVENTS, SPOOL_LIMIT_BYTES, SPOOL_OLDEST_SECONDS, STAGE_SECONDS, Stage,
+        ALL, BATCH_EVENTS, BUILD_INFO, EVENTS_TOTAL, INGEST_REBUILDING, INGEST_STALLED, Kind, LATE_EVENTS_TOTAL,
+        LEDGER_BYTES, LEDGER_MEMORY_BYTES, Metric, Outcome, PROCESS_CPU_SECONDS_TOTAL, PROCESS_RESIDENT_BYTES,
+        SPOOL_BYTES, SPOOL_EVENTS, SPOOL_LIMIT_BYTES, SPOOL_OLDEST_SECONDS, STAGE_SECONDS, Stage,
     },
 };
 use tokio::sync::watch;
@@ -134,6 +134,7 @@ fn record_status(status: &Status, now: Millis) {
         (SPOOL_LIMIT_BYTES, status.spool_limit as f64),
         (SPOOL_EVENTS, status.events_waiting as f64),
         (SPOOL_OLDEST_SECONDS, waiting as f64 / 1e3),
+        (INGEST_REBUILDING, f64::from(u8::from(status.rebuilding.is_some()))),
         (INGEST_STALLED, f64::from(u8::from(status.error.is_some()))),
     ] {
         metrics::gauge!(name).set(value);

@@ -228,3 +228,21 @@ fn events_that_could_repeat_a_forgotten_one_are_not_to_be_accepted() {
         assert!(counts.is_empty(), "day {day} repeats day {earliest}");
     }
 }
+
+#[test]
+fn damage_that_nobody_came_across_is_found_by_examining() -> Result<(), Box<dyn std::error::Error>> {
+    let dir = tempfile::tempdir()?;
+    let ledger = Ledger::open(dir.path(), 8 << 20)?;
+    ledger.commit(&changes(0..BULK as u128), &Held::new(), Range { first: 0, last: 1 })?;
+    ledger.examine()?;
+    drop(ledger);
+    let tables = std::fs::read_dir(dir.path().join("keyspaces/1/tables"))?;
+    let table = tables.flatten().max_by_key(|file| file.metadata().map_or(0, |data| data.len())).ok_or("no table")?;
+    let mut bytes = std::fs::read(table.path())?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(table.path(), bytes)?;
+    let examined = Ledger::open(dir.path(), 8 << 20)?.examine();
+    assert!(examined.as_ref().is_err_and(LedgerError::is_damage), "{examined:?}");
+    Ok(())
+}

@@ -12,9 +12,14 @@ use crate::limits::DayHash;
 /// The ledger as it will be once the batch before is committed: so the next batch is computed while that one is being inserted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'l> {
-    pub(super) ledger: &'l Ledger,
-    pub(super) ahead: Option<&'l Changes>,
-    pub(super) bounds: Bounds,
+    /// Where deliveries and events are looked up; nowhere where all of them are counted from the first on.
+    ledger: Option<&'l Ledger>,
+    /// Where values are registered; nowhere where none are.
+    register: Option<&'l Ledger>,
+    ahead: Option<&'l Changes>,
+    bounds: Bounds,
+    /// Whether a delivery of which nothing is found was forgotten.
+    late: bool,
 }
 
 /// What the ledger knows of a delivery.
@@ -36,14 +41,30 @@ impl Remembered {
     }
 }
 
-impl View<'_> {
+impl<'l> View<'l> {
+    /// What a batch of the spool finds.
+    pub(super) fn of(ledger: &'l Ledger, ahead: Option<&'l Changes>, bounds: Bounds) -> Self {
+        Self { ledger: Some(ledger), register: Some(ledger), ahead, bounds, late: false }
+    }
+
+    /// What a run of events finds that are counted anew, of which only the run before is known; `late` are the events of deliveries that
+    /// had been forgotten.
+    pub(crate) fn anew(register: Option<&'l Ledger>, ahead: Option<&'l Changes>, late: bool) -> Self {
+        Self { ledger: None, register, ahead, bounds: Bounds::NONE, late }
+    }
+
+    /// Whether values are registered.
+    pub(crate) fn registers(self) -> bool {
+        self.register.is_some()
+    }
+
     /// What is known of a delivery.
     pub(crate) fn delivery(self, key: DeliveryKey) -> Result<Option<Known>, LedgerError> {
         let value = match self.ahead.and_then(|changes| changes.state(key)) {
             Some(state) => Some(state.clone()),
-            None => self.ledger.entries.get(entry(DELIVERY, key.0))?,
+            None => self.find(self.ledger, entry(DELIVERY, key.0))?,
         };
-        let Some(value) = value else { return Ok(None) };
+        let Some(value) = value else { return Ok(self.late.then_some(Known::Trace)) };
         let Aged { generation, content } = Aged::of(&value).ok_or(LedgerError::Entry)?;
         if generation < self.bounds.traced {
             return Ok(None);
@@ -59,7 +80,7 @@ impl View<'_> {
         if self.ahead.is_some_and(|changes| changes.seen.binary_search(&id).is_ok()) {
             return Ok(true);
         }
-        let value = self.ledger.entries.get(entry(SEEN, id.0))?;
+        let value = self.find(self.ledger, entry(SEEN, id.0))?;
         Ok(value.is_some_and(|value| Aged::of(&value).is_none_or(|aged| aged.generation >= self.bounds.remembered)))
     }
 
@@ -71,7 +92,7 @@ impl View<'_> {
     /// Whether reports tell a value apart on its day.
     pub(crate) fn is_admitted(self, value: DayHash) -> Result<bool, LedgerError> {
         let ahead = self.ahead.is_some_and(|changes| changes.registered.values.binary_search(&value).is_ok());
-        Ok(ahead || self.ledger.entries.contains_key(day_entry(VALUE, value))?)
+        Ok(ahead || self.find(self.register, day_entry(VALUE, value))?.is_some())
     }
 
     /// How many values of an attribute reports tell apart on a day.
@@ -82,8 +103,12 @@ impl View<'_> {
                 return Ok(counts[place].1);
             }
         }
-        let count = self.ledger.entries.get(day_entry(VALUES, values))?;
+        let count = self.find(self.register, day_entry(VALUES, values))?;
         Ok(count.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
+    }
+
+    fn find(self, ledger: Option<&Ledger>, key: impl AsRef<[u8]>) -> Result<Option<State>, LedgerError> {
+        Ok(ledger.map(|ledger| ledger.entries.get(key)).transpose()?.flatten())
     }
 }
 

@@ -3,9 +3,9 @@
 
 use bumpalo::Bump;
 use rustc_hash::FxHashMap;
-use schema::{Identifier, Millis, OTHER, ValueHash};
+use schema::{DeliveryKey, Identifier, Millis, OTHER, ValueHash};
 
-use super::{Attribute, Limits, Others};
+use super::{Attribute, Judged, Limits, Others};
 use crate::{
     cube::Dimensions,
     fact::Account,
@@ -46,6 +46,8 @@ struct Room {
 /// Admits the values of one batch. Each is looked up once.
 pub(crate) struct Admission<'l, 's> {
     limits: Limits,
+    /// What was judged already, where events are counted anew: that does not follow from them.
+    judged: Option<&'l Judged>,
     view: View<'l>,
     identifier: &'l Identifier,
     /// Texts of ours that live as long as the batch's.
@@ -66,6 +68,7 @@ impl<'l, 's> Admission<'l, 's> {
     pub(crate) fn new(limits: Limits, view: View<'l>, identifier: &'l Identifier, own: &'s Bump) -> Self {
         Self {
             limits,
+            judged: None,
             view,
             identifier,
             own,
@@ -77,28 +80,37 @@ impl<'l, 's> Admission<'l, 's> {
         }
     }
 
+    /// Admits whatever was admitted before.
+    pub(crate) fn again(judged: &'l Judged, view: View<'l>, identifier: &'l Identifier, own: &'s Bump) -> Self {
+        Self { judged: Some(judged), ..Self::new(Limits::NONE, view, identifier, own) }
+    }
+
     /// Which of a delivery's attributes are beyond the limits of the day on which it was sent.
     pub(crate) fn judge(
         &mut self,
-        account: Account<'_>,
+        (account, delivery): (Account<'_>, DeliveryKey),
         sent_at: Millis,
         exact: &Dimensions,
         texts: &Texts<'_>,
     ) -> Result<Others, LedgerError> {
+        let judged = self.judged.map(|judged| judged.get(&delivery).copied().unwrap_or_default());
         let mut others = Others::default();
         let day = day(sent_at);
-        for (attribute, place, value) in [
+        let fixed = [
             (Attribute::Subject, Others::SUBJECT, exact.subject),
             (Attribute::Sender, Others::SENDER, exact.sender),
             (Attribute::Campaign, Others::CAMPAIGN, exact.campaign),
-        ] {
-            if !self.admits(account, day, (attribute, value), texts)? {
+        ];
+        let fields = texts.fields(exact.fields).iter().enumerate();
+        let fields = fields.map(|(place, (name, value))| (Attribute::Field(*name), Others::field(place), *value));
+        for (attribute, place, value) in fixed.into_iter().chain(fields) {
+            let admitted = match judged {
+                Some(judged) if judged.contains(place) => false,
+                Some(_) if !self.view.registers() => true,
+                _ => self.admits(account, day, (attribute, value), texts)?,
+            };
+            if !admitted {
                 others.insert(place);
-            }
-        }
-        for (place, (name, value)) in texts.fields(exact.fields).iter().enumerate() {
-            if !self.admits(account, day, (Attribute::Field(*name), *value), texts)? {
-                others.insert(Others::field(place));
             }
         }
         Ok(others)

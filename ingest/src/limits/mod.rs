@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     admission::{Admission, DayHash, Registered, day},
-    others::Others,
+    others::{Judged, Others},
 };
 use crate::texts::{TextId, Texts};
 
@@ -35,6 +35,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// None at all.
+    const NONE: Self = Self { subjects: u32::MAX, senders: u32::MAX, campaigns: u32::MAX, field_values: u32::MAX };
+
     const fn of(self, attribute: Attribute) -> u32 {
         match attribute {
             Attribute::Subject => self.subjects,

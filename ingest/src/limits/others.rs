@@ -1,6 +1,11 @@
 //! Which attributes of a delivery reports show as other.
 
+use rustc_hash::FxHashMap;
+use schema::DeliveryKey;
 use serde::{Deserialize, Serialize};
+
+/// What was judged of deliveries before; of all others it was that nothing is other.
+pub(crate) type Judged = FxHashMap<DeliveryKey, Others>;
 
 /// A set of a delivery's attributes; nearly always it is empty. A field is named by its place among the delivery's fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +17,16 @@ impl Others {
     pub(crate) const SENDER: u32 = 1;
     pub(crate) const CAMPAIGN: u32 = 2;
     const FIELDS: u32 = 3;
+
+    /// The set of these bits, as [`Others::bits`] tells them.
+    pub(crate) const fn of_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+
+    /// A bit for each attribute.
+    pub(crate) const fn bits(self) -> u128 {
+        self.0
+    }
 
     /// The place of a field in the set. A delivery has at most 64 fields.
     pub(crate) fn field(place: usize) -> u32 {

@@ -67,6 +67,7 @@ fn block(batch: &Batch<'_>, rows: &[DeliveryRow<'_, '_>], version: u64, buffers:
     block.map("fields", touched().map(|touched| touched.fields));
     outcome_columns(&mut block, &states().map(|delivery| Outcomes::of(delivery.outcome())).collect::<Vec<_>>());
     time_columns(&mut block, rows);
+    block.fixed("others", "UInt128", states().map(|delivery| delivery.others.bits().to_le_bytes()));
     block.finish()
 }
 

@@ -11,7 +11,7 @@ use crate::{batch::Batch, fact::Fact};
 
 /// The inserts of a batch's facts.
 pub(super) fn inserts(batch: &Batch<'_>, number: u64, buffers: &Buffers) -> Vec<Insert> {
-    let months = by_month(batch.facts.all.iter().collect(), |fact| Month::of(fact.time));
+    let months = by_month(rows(batch), |row| Month::of(row.time));
     let insert = |(month, rows): (_, Vec<_>)| Insert {
         table: Table::Events,
         month,
@@ -20,10 +20,34 @@ pub(super) fn inserts(batch: &Batch<'_>, number: u64, buffers: &Buffers) -> Vec<
     months.into_iter().map(insert).collect()
 }
 
+/// A row of `events`.
+struct Row<'b, 's> {
+    fact: &'b Fact<'s>,
+    /// Whether its delivery had been forgotten.
+    late: bool,
+}
+
+impl<'s> std::ops::Deref for Row<'_, 's> {
+    type Target = Fact<'s>;
+
+    fn deref(&self) -> &Fact<'s> {
+        self.fact
+    }
+}
+
+fn rows<'b, 's>(batch: &'b Batch<'s>) -> Vec<Row<'b, 's>> {
+    let mut rows = Vec::with_capacity(batch.facts.all.len());
+    for (facts, touched) in batch.facts.by_delivery().zip(&batch.touched) {
+        let late = touched.delivery.is_forgotten();
+        rows.extend(facts.iter().map(|fact| Row { fact, late }));
+    }
+    rows
+}
+
 /// The bytes of a row of usual texts.
 const ROW: usize = 300;
 
-fn block(batch: &Batch<'_>, rows: &[&Fact<'_>], number: u64, buffers: &Buffers) -> Encoded {
+fn block(batch: &Batch<'_>, rows: &[Row<'_, '_>], number: u64, buffers: &Buffers) -> Encoded {
     let facts = || rows.iter();
     let mut block = Block::new(&batch.texts, rows.len(), buffers.take(rows.len() * ROW));
     block.dictionary("account", facts().map(|fact| fact.account.text));
@@ -46,5 +70,6 @@ fn block(batch: &Batch<'_>, rows: &[&Fact<'_>], number: u64, buffers: &Buffers) 
     block.map("fields", facts().map(|fact| fact.fields));
     block.text("url", facts().map(|fact| fact.url));
     block.text("reason", facts().map(|fact| fact.reason));
+    block.fixed("late", "Bool", rows.iter().map(|row| [u8::from(row.late)]));
     block.finish()
 }

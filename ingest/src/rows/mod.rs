@@ -77,6 +77,18 @@ pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buf
     })
 }
 
+/// The inserts of all that follows from events, without the events.
+pub(crate) fn recounted<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buffers) -> Vec<Insert> {
+    let ledger = batch.texts.intern(stamp.ledger);
+    let batch = &*batch;
+    let ranks = batch.texts.ranks();
+    let mut inserts = cube::inserts(batch, &ranks, ledger, buffers);
+    let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
+    inserts.extend(rollup::inserts(batch, &ranks, months.into_iter(), ledger, buffers));
+    inserts.extend(deliveries::inserts(batch, stamp.version, buffers));
+    inserts
+}
+
 /// The rows of each month, in their order; nearly always there is one month, or two.
 fn by_month<T>(rows: Vec<T>, month: impl Fn(&T) -> Month) -> BTreeMap<Month, Vec<T>> {
     let mut months: BTreeMap<Month, Vec<T>> = BTreeMap::new();

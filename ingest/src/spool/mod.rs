@@ -128,6 +128,20 @@ impl Spool {
         })
     }
 
+    /// Where what is left in `dir` begins, for those who do not know how far it is applied.
+    pub(crate) fn beginning_in(dir: &Path) -> io::Result<u64> {
+        if !dir.exists() {
+            return Ok(0);
+        }
+        Ok(recover::segments(dir)?.front().map_or(0, |segment| segment.start))
+    }
+
+    /// Where the first record begins that waits; nothing before it is here any more.
+    pub(crate) fn beginning(&self) -> u64 {
+        let queue = lock(&self.queue);
+        queue.entries.front().map_or(queue.applied, |entry| entry.start)
+    }
+
     /// Appends a framed record and returns its end once it is on disk.
     pub(crate) async fn append(&self, frame: Vec<u8>, events: u32, accepted_at: Millis) -> Result<u64, SpoolError> {
         let length = frame.len() as u64;

@@ -40,7 +40,7 @@ pub(super) fn recover(dir: &Path, applied: u64, quarantine: &Quarantine) -> Resu
     Ok(recovered)
 }
 
-fn segments(dir: &Path) -> io::Result<VecDeque<Segment>> {
+pub(super) fn segments(dir: &Path) -> io::Result<VecDeque<Segment>> {
     let mut found = Vec::new();
     for file in fs::read_dir(dir)? {
         let path = file?.path();

@@ -57,6 +57,14 @@ impl Engine {
         self.address
     }
 
+    /// Executes a statement that is no question.
+    pub fn execute(&self, sql: &str) {
+        let url = format!("http://{}/?database=postlens&mutations_sync=1", self.address);
+        let answer = reqwest::blocking::Client::new().post(url).body(sql.to_owned()).send().expect("it answers");
+        let (status, text) = (answer.status(), answer.text().expect("it answers in full"));
+        assert!(status.is_success(), "{sql}: {text}");
+    }
+
     /// The one number that a statement answers.
     #[must_use]
     pub fn number(&self, sql: &str) -> u64 {

@@ -136,7 +136,8 @@ impl Service {
         self.wait_ready();
     }
 
-    fn launch(&self) {
+    /// Starts it again after its end, and does not wait until it is ready.
+    pub fn launch(&self) {
         let process = Process::start(self.directory.path(), &self.environment(), &self.log);
         process.url().clone_into(&mut self.url.write().unwrap_or_else(PoisonError::into_inner));
         *self.process() = Some(process);
@@ -221,6 +222,14 @@ impl Service {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "postlens {arguments:?} failed: {err}");
         out.into_owned()
+    }
+
+    /// Runs a command of the binary with the service's settings; answers its exit code and what it prints and complains.
+    #[must_use]
+    pub fn attempt(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = postlens(self.directory.path(), &self.environment()).args(arguments).output().expect("it starts");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
     }
 
     fn environment(&self) -> Vec<(String, String)> {

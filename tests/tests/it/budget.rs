@@ -43,6 +43,11 @@ pub(crate) fn short_starts() -> usize {
     if is_soak() { 40 } else { 6 }
 }
 
+/// How often a rebuilding is killed.
+pub(crate) fn killed_rebuildings() -> usize {
+    if is_soak() { 40 } else { 4 }
+}
+
 /// Distinct subjects within an hour.
 pub(crate) fn subjects() -> usize {
     if is_soak() { 1_000_000 } else { 50_000 }

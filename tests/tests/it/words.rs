@@ -144,3 +144,11 @@ fn a_filter_finds_any_text_by_any_operator() {
         }
     }
 }
+
+#[test]
+fn what_any_text_counts_can_be_verified_while_others_report() {
+    let (client, tally) = reported();
+    assert_eq!(check::split(&client, &tally, &question(&["subject"], Basis::Sent)), WORDS.len());
+    let (code, said) = Service::shared().attempt(&["verify"]);
+    assert_eq!(code, Some(0), "{said}");
+}

@@ -7,7 +7,9 @@ mod disk;
 mod extremes;
 mod hang;
 mod kills;
+mod ledger;
 mod lost_answers;
+mod recount;
 mod second;
 mod spool;
 

@@ -1,0 +1,90 @@
+//! What `postlens verify` and `postlens rebuild` share: where the work is done, and what is seen of it meanwhile.
+
+use std::io::{IsTerminal as _, stderr};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ingest::{Doing, Step, Verdict};
+
+use super::{ConfigArgs, Failure, block_on, format::grouped};
+use crate::{
+    config::Log,
+    control::{self, Request, Told},
+    logging, service,
+};
+
+/// Has it done by the service that runs on the data directory; where none runs, does it here, as a service would.
+pub(super) fn work(config: &ConfigArgs, request: &Request) -> Result<Verdict, Failure> {
+    let config = config.load(Vec::new())?;
+    if !config.data_dir.is_dir() {
+        return Err(format!("there is no data directory {}; name it with --data-dir", config.data_dir.display()).into());
+    }
+    block_on(async {
+        let screen = Screen::new();
+        if let Some(verdict) = control::ask(&config.data_dir, request, |told| screen.show(&told)).await? {
+            return Ok(verdict);
+        }
+        logging::start(&Log { level: "warn".to_owned(), ..config.log.clone() })?;
+        service::without_serving(&config, async |ingest| {
+            Ok(control::perform(ingest, request, |told| screen.show(&told)).await?)
+        })
+        .await
+    })
+}
+
+/// A line on a terminal that tells how far the work is; nothing elsewhere.
+struct Screen(Option<ProgressBar>);
+
+impl Screen {
+    fn new() -> Self {
+        let bar = stderr().is_terminal().then(|| {
+            let style =
+                ProgressStyle::with_template("{spinner}  {msg}  {elapsed}").expect("the template is a constant");
+            ProgressBar::new_spinner().with_style(style)
+        });
+        Self(bar)
+    }
+
+    fn show(&self, told: &Told) {
+        let Some(bar) = &self.0 else { return };
+        bar.set_message(sentence(told));
+        bar.tick();
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn sentence(told: &Told) -> String {
+    let Step { doing, done, of } = told.step;
+    let done = grouped(done);
+    let text = match (doing, of) {
+        (Doing::Waiting, _) => "waiting for the batch that is being written".to_owned(),
+        (Doing::Counting, Some(of)) => format!("{done} of {} events counted anew", grouped(of)),
+        (Doing::Counting, None) => format!("{done} events counted anew"),
+        (Doing::Comparing, _) => format!("{done} rows compared"),
+        (Doing::Repairing, _) => format!("{done} rows looked through and put right"),
+    };
+    match &told.trouble {
+        Some(trouble) => format!("{text} ({trouble})"),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_how_far_the_work_is_and_what_is_in_its_way() {
+        let step = Step { doing: Doing::Counting, done: 12_000, of: Some(3_000_000) };
+        let told = Told { step, trouble: None };
+        assert_eq!(sentence(&told), "12,000 of 3,000,000 events counted anew");
+        let told = Told { step: Step::default(), trouble: Some("ClickHouse cannot be reached".into()) };
+        assert_eq!(sentence(&told), "waiting for the batch that is being written (ClickHouse cannot be reached)");
+    }
+}

@@ -1,0 +1,259 @@
+//! Compares the real tables with those beside them, row by row, in ClickHouse: a slice of days at a time, so that memory is bounded.
+
+use clickhouse::Row;
+use schema::{CUBE, DELIVERIES, Measure, ROLLUP, WEIGHT};
+use serde::Deserialize;
+
+use super::{Counted, Doing, Drift, Recount, Result, Scope, Verdict, staging::TABLES, statement::statement};
+
+/// So many differences are named; the others are counted.
+const NAMED: usize = 100;
+/// Rows of a slice, unless one day has more.
+const SLICE: u64 = 1_000_000;
+/// What a cell of the cube is told apart by; two of them follow from others.
+pub(super) const CUBE_KEYS: [&str; 10] = [
+    "account",
+    "basis",
+    "bucket",
+    "campaign",
+    "subject",
+    "sender",
+    "sender_domain",
+    "recipient_domain",
+    "mailbox_provider",
+    "fields",
+];
+/// What a row of the rollup is told apart by.
+pub(super) const ROLLUP_KEYS: [&str; 5] = ["account", "basis", "bucket", "dimension", "value"];
+/// The columns of `deliveries` beside its key, the version and the tombstone.
+pub(super) const DELIVERY_COLUMNS: [&str; 21] = [
+    "message_id",
+    "recipient",
+    "recipient_hash",
+    "recipient_domain",
+    "sender",
+    "subject",
+    "campaign",
+    "fields",
+    "outcome",
+    "class",
+    "sent_at",
+    "last_event_at",
+    "delivered_at",
+    "failed_at",
+    "secured_at",
+    "opened_at",
+    "machine_opened_at",
+    "clicked_at",
+    "complained_at",
+    "unsubscribed_at",
+    "others",
+];
+/// Those that no message shows: they are, or tell, who got the message.
+const HIDDEN: [&str; 3] = ["message_id", "recipient", "recipient_hash"];
+
+/// The measures and their sum.
+pub(super) fn numbers() -> Vec<&'static str> {
+    Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT]).collect()
+}
+
+/// The day of a row.
+pub(super) fn day(table: &str) -> &'static str {
+    if table == DELIVERIES { "sent_day" } else { "toDate(bucket)" }
+}
+
+/// What differs of one slice of a table.
+#[derive(Row, Deserialize)]
+struct Sum {
+    rows: u64,
+    first: u16,
+    last: u16,
+    accounts: Vec<String>,
+}
+
+/// How many rows a day has.
+#[derive(Row, Deserialize)]
+struct Day {
+    number: u16,
+    rows: u64,
+}
+
+/// A difference, as ClickHouse tells it.
+#[derive(Row, Deserialize)]
+struct Named {
+    owner: String,
+    clock: String,
+    moment: String,
+    dimensions: Vec<(String, String)>,
+    what: String,
+    should: String,
+    does: String,
+}
+
+/// Days with their rows in a table and in the one beside it.
+pub(super) struct Slice {
+    pub(super) days: Scope,
+    pub(super) rows: u64,
+}
+
+impl Recount<'_> {
+    /// Compares everything in the scope.
+    pub(super) async fn compare(&self, counted: Counted) -> Result<Verdict> {
+        let Counted { events, deliveries } = counted;
+        let mut verdict = Verdict { events, deliveries, ..Verdict::default() };
+        let mut accounts = std::collections::BTreeSet::new();
+        for table in TABLES {
+            for Slice { days, rows } in self.slices(table).await? {
+                self.tell(Doing::Comparing, verdict.rows, None);
+                let sql = format!(
+                    "SELECT count() AS rows, toUInt16(min(day)) AS first, toUInt16(max(day)) AS last, \
+                     groupUniqArray(CAST(account, 'String')) AS accounts \
+                     FROM (SELECT account, {day} AS day FROM ({difference}))",
+                    day = day(table),
+                    difference = self.difference(table, &days)
+                );
+                let sum: Sum = days.bind(statement(self.clickhouse, &sql)).fetch_one().await?;
+                verdict.rows += rows;
+                if sum.rows == 0 {
+                    continue;
+                }
+                verdict.differing += sum.rows;
+                let (first, last) = verdict.days.unwrap_or((sum.first, sum.last));
+                verdict.days = Some((first.min(sum.first), last.max(sum.last)));
+                accounts.extend(sum.accounts);
+                let room = NAMED - verdict.drifts.len().min(NAMED);
+                verdict.drifts.extend(self.name(table, &days, room).await?);
+            }
+        }
+        verdict.accounts = accounts.into_iter().collect();
+        Ok(verdict)
+    }
+
+    /// The days that a table or the one beside it has rows of, cut into slices.
+    pub(super) async fn slices(&self, table: &str) -> Result<Vec<Slice>> {
+        let (day, beside) = (day(table), self.staging.of(table));
+        let condition = self.scope.condition(day);
+        let sql = format!(
+            "SELECT toUInt16(day) AS number, count() AS rows FROM (
+    SELECT {day} AS day FROM {table} WHERE {condition} UNION ALL SELECT {day} AS day FROM {beside} WHERE {condition}
+) GROUP BY day ORDER BY day"
+        );
+        let days: Vec<Day> = self.scope.bind(statement(self.clickhouse, &sql)).fetch_all().await?;
+        let mut slices: Vec<(u16, u16, u64)> = Vec::new();
+        for Day { number, rows } in days {
+            match slices.last_mut() {
+                Some((_, last, sum)) if *sum + rows <= SLICE => (*last, *sum) = (number, *sum + rows),
+                _ => slices.push((number, number, rows)),
+            }
+        }
+        Ok(slices.into_iter().map(|(first, last, rows)| Slice { days: self.scope.on(first, last), rows }).collect())
+    }
+
+    /// The rows of a table that are not what they should be, with what they should be.
+    pub(super) fn difference(&self, table: &str, days: &Scope) -> String {
+        let (beside, condition) = (self.staging.of(table), days.condition(day(table)));
+        match table {
+            CUBE => sums(table, &beside, &CUBE_KEYS, &condition),
+            ROLLUP => sums(table, &beside, &ROLLUP_KEYS, &condition),
+            _ => states(table, &beside, &condition),
+        }
+    }
+
+    async fn name(&self, table: &str, days: &Scope, room: usize) -> Result<Vec<Drift>> {
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        let difference = self.difference(table, days);
+        let sql = match table {
+            CUBE => named_sums(&CUBE_KEYS, &difference, room),
+            ROLLUP => named_sums(&ROLLUP_KEYS, &difference, room),
+            _ => named_states(&difference, room),
+        };
+        let named: Vec<Named> = days.bind(statement(self.clickhouse, &sql)).fetch_all().await?;
+        let drift = |Named { owner, clock, moment, dimensions, what, should, does }| Drift {
+            table: table.to_owned(),
+            account: owner,
+            basis: Some(clock).filter(|clock: &String| !clock.is_empty()),
+            at: moment,
+            dimensions,
+            measure: what,
+            expected: should,
+            found: does,
+        };
+        Ok(named.into_iter().map(drift).collect())
+    }
+}
+
+/// Rows are sums, of which there may be several until a merge.
+fn sums(table: &str, beside: &str, keys: &[&str], condition: &str) -> String {
+    let sum = |recounted: u8| {
+        let sums = numbers().iter().map(|name| format!("sumIf({name}, recounted = {recounted})")).collect::<Vec<_>>();
+        sums.join(", ")
+    };
+    let (keys, columns) = (keys.join(", "), numbers().join(", "));
+    format!(
+        "SELECT {keys}, [{}] AS expected, [{}] AS found FROM (
+    SELECT 0 AS recounted, {keys}, {columns} FROM {table} WHERE {condition}
+    UNION ALL SELECT 1 AS recounted, {keys}, {columns} FROM {beside} WHERE {condition}
+) GROUP BY {keys} HAVING expected != found",
+        sum(1),
+        sum(0)
+    )
+}
+
+/// Rows are states, the latest of each delivery. An absent one has no texts.
+fn states(table: &str, beside: &str, condition: &str) -> String {
+    let texts: Vec<_> = DELIVERY_COLUMNS
+        .iter()
+        .map(|column| {
+            if HIDDEN.contains(column) {
+                format!("toString(cityHash64({column}))")
+            } else {
+                format!("toString({column})")
+            }
+        })
+        .collect();
+    let texts = texts.join(", ");
+    format!(
+        "SELECT account, sent_day, delivery, anyIf(texts, recounted = 1) AS expected, anyIf(texts, recounted = 0) AS found FROM (
+    SELECT 0 AS recounted, account, sent_day, delivery, [{texts}] AS texts FROM {table} FINAL WHERE {condition}
+    UNION ALL SELECT 1 AS recounted, account, sent_day, delivery, [{texts}] AS texts FROM {beside} FINAL WHERE {condition}
+) GROUP BY account, sent_day, delivery HAVING expected != found"
+    )
+}
+
+fn named_sums(keys: &[&str], difference: &str, room: usize) -> String {
+    let dimensions: Vec<_> = keys[3..].iter().map(|name| format!("('{name}', toString({name}))")).collect();
+    format!(
+        "SELECT CAST(account, 'String') AS owner, if(basis = 0, 'sent', 'event') AS clock,
+    formatDateTime(bucket, '%Y-%m-%dT%H:%i:%SZ', 'UTC') AS moment,
+    arrayFilter(pair -> pair.2 NOT IN ('', '{{}}'), [{dimensions}]) AS dimensions,
+    cell.1 AS what, toString(cell.2) AS should, toString(cell.3) AS does
+FROM ({difference})
+ARRAY JOIN arrayFilter(cell -> cell.2 != cell.3, arrayZip([{names}], expected, found)) AS cell
+ORDER BY owner, moment, clock, dimensions, what LIMIT {room}",
+        dimensions = dimensions.join(", "),
+        names = quoted(&numbers()),
+    )
+}
+
+fn named_states(difference: &str, room: usize) -> String {
+    format!(
+        "SELECT CAST(account, 'String') AS owner, '' AS clock, toString(sent_day) AS moment,
+    [('delivery', lower(hex(delivery)))] AS dimensions, cell.1 AS what,
+    if(what IN ({hidden}), 'not shown', cell.2) AS should, if(what IN ({hidden}), 'not shown', cell.3) AS does
+FROM ({difference})
+ARRAY JOIN multiIf(
+    empty(expected), [('row', 'absent', 'present')],
+    empty(found), [('row', 'present', 'absent')],
+    arrayFilter(cell -> cell.2 != cell.3, arrayZip([{names}], expected, found))
+) AS cell
+ORDER BY owner, moment, dimensions, what LIMIT {room}",
+        hidden = quoted(&HIDDEN),
+        names = quoted(&DELIVERY_COLUMNS),
+    )
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+}
