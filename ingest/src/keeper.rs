@@ -94,6 +94,17 @@ impl Keeper {
     }
 
     async fn keep(&self, mut found: Found) {
+        if let Found::Lost(lost) = &found {
+            self.progress.rebuilds(watch::Sender::new(Step::default()).subscribe());
+            tracing::warn!(why = lost.why, "the ledger cannot be used");
+        }
+        let tidied = self.retry(|| async {
+            schema::migrate(&self.rebuild.clickhouse).await?;
+            self.rebuild.tidy().await
+        });
+        if tidied.await.is_none() {
+            return;
+        }
         let mut broken_at = None;
         loop {
             let Some(ledger) = self.settle(found).await else { return };
@@ -108,21 +119,28 @@ impl Keeper {
             };
             let end = writer.work().await;
             // The ledger is closed with it.
-            let closed = spawn_blocking(move || drop(writer)).await;
-            found = match end {
-                End::Closed => return,
-                _ if closed.is_err() => return,
-                End::LedgerBroken => {
-                    tracing::warn!(
-                        "the ledger's disk failed; the ledger is opened again, and its last batch is looked at"
-                    );
-                    let stands_still = broken_at.replace(self.progress.applied()) == Some(self.progress.applied());
-                    let Some(again) = self.reopen().await else { return };
-                    if stands_still { examined(again).await } else { again }
-                }
-                End::LedgerDamaged(why) => Found::Lost(Lost::damaged(why)),
-                End::Replace(job) => Found::Lost(Lost::unwanted(Some(job))),
-            };
+            if spawn_blocking(move || drop(writer)).await.is_err() {
+                return;
+            }
+            let Some(next) = self.after(end, &mut broken_at).await else { return };
+            found = next;
+        }
+    }
+
+    /// What is to be gone on with after a writer's end; `None` when the service closes. `broken_at` is how far batches were applied when the
+    /// ledger broke last.
+    async fn after(&self, end: End, broken_at: &mut Option<u64>) -> Option<Found> {
+        match end {
+            End::Closed => None,
+            End::LedgerBroken => {
+                tracing::warn!("the ledger's disk failed; the ledger is opened again, and its last batch is looked at");
+                let applied = self.progress.applied();
+                let stands_still = broken_at.replace(applied) == Some(applied);
+                let again = self.reopen().await?;
+                Some(if stands_still { examined(again).await } else { again })
+            }
+            End::LedgerDamaged(why) => Some(Found::Lost(Lost::damaged(why))),
+            End::Replace(job) => Some(Found::Lost(Lost::unwanted(Some(job)))),
         }
     }
 
@@ -166,11 +184,6 @@ impl Keeper {
 
     /// A ledger that knows of all that the tables hold; `None` when the service closes before there is one.
     async fn settle(&self, found: Found) -> Option<Ledger> {
-        if let Found::Lost(lost) = &found {
-            self.progress.rebuilds(watch::Sender::new(Step::default()).subscribe());
-            tracing::warn!(why = lost.why, "the ledger is made anew from the events as soon as ClickHouse answers");
-        }
-        self.retry(|| async { Ok(schema::migrate(&self.rebuild.clickhouse).await?) }).await?;
         let lost = match found {
             Found::Lost(lost) => lost,
             Found::Whole(ledger) => match self.retry(|| self.judge(&ledger)).await? {
