@@ -1,8 +1,5 @@
 //! Keeps a writer at work over a ledger that can be believed: one that is broken is opened again, one that is lost, damaged or behind its
 //! tables is made anew from the events.
-//!
-//! A store that lost the end of its journal opens without a word and remembers an earlier day. So before a ledger is used, the tables are asked
-//! what they have of it.
 
 use std::{
     path::Path,
@@ -10,9 +7,7 @@ use std::{
     time::Duration,
 };
 
-use clickhouse::Row;
-use schema::{CUBE, Clock, DELIVERIES, MARKER_BASIS, Month, ROLLUP, WEIGHT};
-use serde::Deserialize;
+use schema::Clock;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
@@ -23,6 +18,7 @@ use crate::{
     spool::Spool,
     status::Progress,
     store::Store,
+    trust::is_behind,
     writer::{End, RETRY, Writer, closes_within, until_closing},
 };
 
@@ -205,7 +201,7 @@ impl Keeper {
             let why = "there is none, but there are events";
             return Ok(self.rebuild.has_rows().await?.then(|| Lost::damaged(why)));
         }
-        if self.is_behind(ledger).await? {
+        if is_behind(&self.rebuild.clickhouse, ledger).await? {
             return Ok(Some(Lost::damaged("it has forgotten batches that the tables have")));
         }
         match self.rebuild.broken_off()? {
@@ -216,43 +212,6 @@ impl Keeper {
             }
             None => Ok(None),
         }
-    }
-
-    /// Whether the tables hold what only later batches than the ledger's can have brought.
-    async fn is_behind(&self, ledger: &Ledger) -> Result<bool, RecountError> {
-        let begun = ledger.begun()?;
-        let latest: u64 = self.number(&format!("SELECT max(version) FROM {DELIVERIES}")).await?;
-        if latest > ledger.base()? + begun.map_or(ledger.cursor()?, |range| range.last) {
-            return Ok(true);
-        }
-        let (held, name) = (ledger.held()?, ledger.name()?);
-        for (table, column) in [(CUBE, "campaign"), (ROLLUP, "value")] {
-            let found = self.blocks(table, column, &name).await?;
-            let of = |month: Month| found.iter().find(|found| found.month == month.0).map_or(0, |found| found.blocks);
-            let known = |month: u32| held.get(&Month(month)).copied().unwrap_or(0) + u64::from(begun.is_some());
-            if found.iter().any(|found| found.blocks > known(found.month)) {
-                return Ok(true);
-            }
-            if held.iter().any(|(month, blocks)| of(*month) < *blocks) {
-                tracing::warn!(
-                    table,
-                    "the table lacks blocks that were written: `postlens rebuild` makes it what the events say"
-                );
-            }
-        }
-        Ok(false)
-    }
-
-    async fn blocks(&self, table: &str, column: &str, ledger: &str) -> Result<Vec<Blocks>, RecountError> {
-        let sql = format!(
-            "SELECT toUInt32(toYYYYMM(bucket)) AS month, toUInt64(sum({WEIGHT})) AS blocks FROM {table} \
-             WHERE account = '' AND basis = {MARKER_BASIS} AND {column} = {{ledger:String}} GROUP BY month"
-        );
-        Ok(self.rebuild.clickhouse.client().query_raw(&sql).param("ledger", ledger).fetch_all().await?)
-    }
-
-    async fn number(&self, sql: &str) -> Result<u64, RecountError> {
-        Ok(self.rebuild.clickhouse.client().query_raw(sql).fetch_one().await?)
     }
 
     /// Makes the ledger anew, and puts the tables right.
@@ -301,13 +260,6 @@ impl Keeper {
             wait = (wait * 2).min(RETRY.1);
         }
     }
-}
-
-/// How many of a ledger's blocks a month of a table holds.
-#[derive(Row, Deserialize)]
-struct Blocks {
-    month: u32,
-    blocks: u64,
 }
 
 /// Reads the whole of a ledger that breaks again and again: it is the disk, or it is damaged.

@@ -25,6 +25,7 @@ mod status;
 mod store;
 mod texts;
 mod timing;
+mod trust;
 mod writer;
 
 use std::{
