@@ -1,8 +1,5 @@
 //! Keeps a writer at work over a ledger that can be believed: one that is broken is opened again, one that is lost, damaged or behind its
 //! tables is made anew from the events.
-//!
-//! A store that lost the end of its journal opens without a word and remembers an earlier day. So before a ledger is used, the tables are asked
-//! what they have of it.
 
 use std::{
     path::Path,
@@ -10,9 +7,7 @@ use std::{
     time::Duration,
 };
 
-use clickhouse::Row;
-use schema::{CUBE, Clock, DELIVERIES, MARKER_BASIS, Month, ROLLUP, WEIGHT};
-use serde::Deserialize;
+use schema::Clock;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
@@ -23,6 +18,7 @@ use crate::{
     spool::Spool,
     status::Progress,
     store::Store,
+    trust::is_behind,
     writer::{End, RETRY, Writer, closes_within, until_closing},
 };
 
@@ -94,6 +90,17 @@ impl Keeper {
     }
 
     async fn keep(&self, mut found: Found) {
+        if let Found::Lost(lost) = &found {
+            self.progress.rebuilds(watch::Sender::new(Step::default()).subscribe());
+            tracing::warn!(why = lost.why, "the ledger cannot be used");
+        }
+        let tidied = self.retry(|| async {
+            schema::migrate(&self.rebuild.clickhouse).await?;
+            self.rebuild.tidy().await
+        });
+        if tidied.await.is_none() {
+            return;
+        }
         let mut broken_at = None;
         loop {
             let Some(ledger) = self.settle(found).await else { return };
@@ -108,21 +115,28 @@ impl Keeper {
             };
             let end = writer.work().await;
             // The ledger is closed with it.
-            let closed = spawn_blocking(move || drop(writer)).await;
-            found = match end {
-                End::Closed => return,
-                _ if closed.is_err() => return,
-                End::LedgerBroken => {
-                    tracing::warn!(
-                        "the ledger's disk failed; the ledger is opened again, and its last batch is looked at"
-                    );
-                    let stands_still = broken_at.replace(self.progress.applied()) == Some(self.progress.applied());
-                    let Some(again) = self.reopen().await else { return };
-                    if stands_still { examined(again).await } else { again }
-                }
-                End::LedgerDamaged(why) => Found::Lost(Lost::damaged(why)),
-                End::Replace(job) => Found::Lost(Lost::unwanted(Some(job))),
-            };
+            if spawn_blocking(move || drop(writer)).await.is_err() {
+                return;
+            }
+            let Some(next) = self.after(end, &mut broken_at).await else { return };
+            found = next;
+        }
+    }
+
+    /// What is to be gone on with after a writer's end; `None` when the service closes. `broken_at` is how far batches were applied when the
+    /// ledger broke last.
+    async fn after(&self, end: End, broken_at: &mut Option<u64>) -> Option<Found> {
+        match end {
+            End::Closed => None,
+            End::LedgerBroken => {
+                tracing::warn!("the ledger's disk failed; the ledger is opened again, and its last batch is looked at");
+                let applied = self.progress.applied();
+                let stands_still = broken_at.replace(applied) == Some(applied);
+                let again = self.reopen().await?;
+                Some(if stands_still { examined(again).await } else { again })
+            }
+            End::LedgerDamaged(why) => Some(Found::Lost(Lost::damaged(why))),
+            End::Replace(job) => Some(Found::Lost(Lost::unwanted(Some(job)))),
         }
     }
 
@@ -170,11 +184,6 @@ impl Keeper {
 
     /// A ledger that knows of all that the tables hold; `None` when the service closes before there is one.
     async fn settle(&self, found: Found) -> Option<Ledger> {
-        if let Found::Lost(lost) = &found {
-            self.progress.rebuilds(watch::Sender::new(Step::default()).subscribe());
-            tracing::warn!(why = lost.why, "the ledger is made anew from the events as soon as ClickHouse answers");
-        }
-        self.retry(|| async { Ok(schema::migrate(&self.rebuild.clickhouse).await?) }).await?;
         let lost = match found {
             Found::Lost(lost) => lost,
             Found::Whole(ledger) => match self.retry(|| self.judge(&ledger)).await? {
@@ -196,7 +205,7 @@ impl Keeper {
             let why = "there is none, but there are events";
             return Ok(self.rebuild.has_rows().await?.then(|| Lost::damaged(why)));
         }
-        if self.is_behind(ledger).await? {
+        if is_behind(&self.rebuild.clickhouse, ledger).await? {
             return Ok(Some(Lost::damaged("it has forgotten batches that the tables have")));
         }
         match self.rebuild.broken_off()? {
@@ -207,43 +216,6 @@ impl Keeper {
             }
             None => Ok(None),
         }
-    }
-
-    /// Whether the tables hold what only later batches than the ledger's can have brought.
-    async fn is_behind(&self, ledger: &Ledger) -> Result<bool, RecountError> {
-        let begun = ledger.begun()?;
-        let latest: u64 = self.number(&format!("SELECT max(version) FROM {DELIVERIES}")).await?;
-        if latest > ledger.base()? + begun.map_or(ledger.cursor()?, |(range, _)| range.last) {
-            return Ok(true);
-        }
-        let (held, name) = (ledger.held()?, ledger.name()?);
-        for (table, column) in [(CUBE, "campaign"), (ROLLUP, "value")] {
-            let found = self.blocks(table, column, &name).await?;
-            let of = |month: Month| found.iter().find(|found| found.month == month.0).map_or(0, |found| found.blocks);
-            let known = |month: u32| held.get(&Month(month)).copied().unwrap_or(0) + u64::from(begun.is_some());
-            if found.iter().any(|found| found.blocks > known(found.month)) {
-                return Ok(true);
-            }
-            if held.iter().any(|(month, blocks)| of(*month) < *blocks) {
-                tracing::warn!(
-                    table,
-                    "the table lacks blocks that were written: `postlens rebuild` makes it what the events say"
-                );
-            }
-        }
-        Ok(false)
-    }
-
-    async fn blocks(&self, table: &str, column: &str, ledger: &str) -> Result<Vec<Blocks>, RecountError> {
-        let sql = format!(
-            "SELECT toUInt32(toYYYYMM(bucket)) AS month, toUInt64(sum({WEIGHT})) AS blocks FROM {table} \
-             WHERE account = '' AND basis = {MARKER_BASIS} AND {column} = {{ledger:String}} GROUP BY month"
-        );
-        Ok(self.rebuild.clickhouse.client().query_raw(&sql).param("ledger", ledger).fetch_all().await?)
-    }
-
-    async fn number(&self, sql: &str) -> Result<u64, RecountError> {
-        Ok(self.rebuild.clickhouse.client().query_raw(sql).fetch_one().await?)
     }
 
     /// Makes the ledger anew, and puts the tables right.
@@ -292,13 +264,6 @@ impl Keeper {
             wait = (wait * 2).min(RETRY.1);
         }
     }
-}
-
-/// How many of a ledger's blocks a month of a table holds.
-#[derive(Row, Deserialize)]
-struct Blocks {
-    month: u32,
-    blocks: u64,
 }
 
 /// Reads the whole of a ledger that breaks again and again: it is the disk, or it is damaged.

@@ -30,6 +30,7 @@ mod store;
 mod testing;
 mod texts;
 mod timing;
+mod trust;
 mod writer;
 
 use std::{

@@ -15,6 +15,11 @@ use crate::{
 /// Has it done by the service that runs on the data directory; where none runs, does it here, as a service would.
 pub(super) fn work(config: &ConfigArgs, request: &Request) -> Result<Verdict, Failure> {
     let config = config.load(Vec::new())?;
+    if let (Some(from), Some(to)) = (request.scope.from, request.scope.to)
+        && from >= to
+    {
+        return Err("--to must name a day after --from; the day that it names is left out itself".into());
+    }
     if !config.data_dir.is_dir() {
         return Err(format!("there is no data directory {}; name it with --data-dir", config.data_dir.display()).into());
     }

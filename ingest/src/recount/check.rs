@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, watch};
 use super::{Job, Jobs, Recount, RecountError, Result, Scope, Step, Steps, Verdict, Work};
 
 /// Tables of checks beside the writer. One check at a time uses them.
-const BESIDE: &str = "recount";
+pub(super) const BESIDE: &str = "recount";
 /// Tables of the writer's own.
 pub(super) const PAUSED: &str = "paused_recount";
 

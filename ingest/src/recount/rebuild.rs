@@ -13,7 +13,11 @@ use std::{
 use schema::{ClickHouse, Identifier};
 use tokio::task::spawn_blocking;
 
-use super::{Job, Recount, RecountError, Result, Scope, Steps, Verdict, check::PAUSED};
+use super::{
+    Job, Recount, RecountError, Result, Scope, Steps, Verdict,
+    check::{BESIDE, PAUSED},
+    staging::Staging,
+};
 use crate::ledger::{Age, Ledger, Rules};
 
 /// Rebuilds, in this data directory.
@@ -32,6 +36,14 @@ impl Rebuild {
     /// Where the ledger lies.
     pub(crate) fn ledger(&self) -> PathBuf {
         self.dir.join("ledger")
+    }
+
+    /// Drops what a crash left of recounts; none is running.
+    pub(crate) async fn tidy(&self) -> Result<()> {
+        for prefix in [BESIDE, PAUSED] {
+            Staging { clickhouse: &self.clickhouse, prefix }.discard().await?;
+        }
+        Ok(())
     }
 
     /// Whether ClickHouse answers.

@@ -71,4 +71,28 @@ fn values_beyond_a_limit_count_as_other_and_the_rest_is_the_count() {
         assert_eq!(report.total.measures["queued"], row(&subjects, &value), "{value}");
         assert!(report.notes.iter().any(|note| note.contains("subject")), "{value}");
     }
+
+    // What was judged does not follow from the events: who counts anew knows it, also when the ledger is lost.
+    let verify = || {
+        let (code, said) = service.attempt(&["verify"]);
+        assert_eq!(code, Some(0), "{said}");
+    };
+    verify();
+    let (code, said) = service.attempt(&["rebuild"]);
+    assert_eq!(code, Some(0), "{said}");
+    service.kill();
+    std::fs::remove_dir_all(service.directory().join("data/ledger")).unwrap();
+    service.restart();
+    verify();
+    // The register was learned, too: what comes later is judged by it.
+    Work::cut(after, 2_000, 74).run(&client, 3);
+    let more: Vec<_> = fixtures::events(&traffic::options(75, FAULTY_RUN / 4)).collect();
+    Work::cut(&more, 2_000, 76).run(&client, 3);
+    client.wait_applied(&more[0]);
+    verify();
+    let again = ask("subject", Basis::Sent, Vec::new());
+    for told_apart in subjects.rows.iter().filter(|row| row.key["subject"] != Dimension::OTHER) {
+        let value = &told_apart.key["subject"];
+        assert!(row(&again, value) >= told_apart.measures["queued"], "what was told apart stays so");
+    }
 }

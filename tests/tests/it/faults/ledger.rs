@@ -168,5 +168,7 @@ fn a_ledger_that_is_lost_with_a_batch_half_written_is_made_of_the_events() {
         fs::remove_dir_all(ledger(&service)).unwrap();
         service.restart();
     }
+    let put_right = |line: &&str| line.contains("rows_put_right=") && !line.contains("rows_put_right=0 ");
+    assert!(service.log().lines().filter(put_right).count() > 1, "batches were half written");
     agree(&service, &account);
 }

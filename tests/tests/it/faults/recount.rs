@@ -169,10 +169,12 @@ fn a_rebuilding_can_be_killed_at_any_moment() {
     for (number, part) in parts.iter().enumerate() {
         bench.plant([STRANGE_CELL, LOST_ROW, WRONG_STATE, LOST_STATE][number % 4]);
         thread::scope(|scope| {
-            // The service goes away in its midst, or it was quick.
+            // The service goes away in its midst, unless it was quick.
             scope.spawn(|| bench.service.attempt(&["rebuild"]));
+            let note = bench.service.directory().join("data/rebuild.json");
+            until("the rebuilding begins", PATIENCE, || note.exists().then_some(()));
             other.client.report_plainly(part);
-            thread::sleep(Duration::from_millis(random.random_range(0..1500)));
+            thread::sleep(Duration::from_millis(random.random_range(0..600)));
             bench.service.kill();
         });
         bench.service.start_and_kill(Duration::from_millis(random.random_range(0..2000)));
