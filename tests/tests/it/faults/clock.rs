@@ -89,10 +89,11 @@ fn a_delivery_that_was_forgotten_is_not_counted_again_and_its_events_are_not_tak
     client.wait_applied(&event(Kind::Clicked, 0, 10));
 
     let question = extremes::question(TimeDelta::days(1), TimeDelta::days(20), "", schema::Basis::Event);
-    let report: Report = client.get("/v1/reports/summary", &question.parameters()).json();
-    let counted =
-        ["queued", "delivered", "opened", "clicked", "opens", "clicks"].map(|name| report.total.measures[name]);
-    assert_eq!(counted, [11, 1, 1, 0, 1, 1], "the late click is one, and not a delivery");
+    let counted = || {
+        let report: Report = client.get("/v1/reports/summary", &question.parameters()).json();
+        ["queued", "delivered", "opened", "clicked", "opens", "clicks"].map(|name| report.total.measures[name])
+    };
+    assert_eq!(counted(), [11, 1, 1, 0, 1, 1], "the late click is one, and not a delivery");
 
     let again = Body::Ndjson.write(&[event(Kind::Opened, 0, 0)]);
     let reply = client.try_post("", again, Body::Ndjson, Encoding::Identity).unwrap();
@@ -104,4 +105,11 @@ fn a_delivery_that_was_forgotten_is_not_counted_again_and_its_events_are_not_tak
     assert!(status["ledger_bytes"].as_u64() > Some(0) && status["ledger_memory_bytes"].is_u64(), "{status}");
     let metrics = client.get("/metrics", &[]).text();
     assert!(metrics.lines().any(|line| line == "postlens_late_events_total 1"), "{metrics}");
+
+    // Who counts anew knows which events were late.
+    for command in ["verify", "rebuild", "verify"] {
+        let (code, said) = service.attempt(&[command]);
+        assert_eq!(code, Some(0), "{command}: {said}");
+    }
+    assert_eq!(counted(), [11, 1, 1, 0, 1, 1]);
 }
