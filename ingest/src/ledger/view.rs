@@ -62,7 +62,7 @@ impl<'l> View<'l> {
     pub(crate) fn delivery(self, key: DeliveryKey) -> Result<Option<Known>, LedgerError> {
         let value = match self.ahead.and_then(|changes| changes.state(key)) {
             Some(state) => Some(state.clone()),
-            None => self.find(self.ledger, entry(DELIVERY, key.0))?,
+            None => find(self.ledger, entry(DELIVERY, key.0))?,
         };
         let Some(value) = value else { return Ok(self.late.then_some(Known::Trace)) };
         let Aged { generation, content } = Aged::of(&value).ok_or(LedgerError::Entry)?;
@@ -80,7 +80,7 @@ impl<'l> View<'l> {
         if self.ahead.is_some_and(|changes| changes.seen.binary_search(&id).is_ok()) {
             return Ok(true);
         }
-        let value = self.find(self.ledger, entry(SEEN, id.0))?;
+        let value = find(self.ledger, entry(SEEN, id.0))?;
         Ok(value.is_some_and(|value| Aged::of(&value).is_none_or(|aged| aged.generation >= self.bounds.remembered)))
     }
 
@@ -92,7 +92,7 @@ impl<'l> View<'l> {
     /// Whether reports tell a value apart on its day.
     pub(crate) fn is_admitted(self, value: DayHash) -> Result<bool, LedgerError> {
         let ahead = self.ahead.is_some_and(|changes| changes.registered.values.binary_search(&value).is_ok());
-        Ok(ahead || self.find(self.register, day_entry(VALUE, value))?.is_some())
+        Ok(ahead || find(self.register, day_entry(VALUE, value))?.is_some())
     }
 
     /// How many values of an attribute reports tell apart on a day.
@@ -103,13 +103,13 @@ impl<'l> View<'l> {
                 return Ok(counts[place].1);
             }
         }
-        let count = self.find(self.register, day_entry(VALUES, values))?;
+        let count = find(self.register, day_entry(VALUES, values))?;
         Ok(count.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
     }
+}
 
-    fn find(self, ledger: Option<&Ledger>, key: impl AsRef<[u8]>) -> Result<Option<State>, LedgerError> {
-        Ok(ledger.map(|ledger| ledger.entries.get(key)).transpose()?.flatten())
-    }
+fn find(ledger: Option<&Ledger>, key: impl AsRef<[u8]>) -> Result<Option<State>, LedgerError> {
+    Ok(ledger.map(|ledger| ledger.entries.get(key)).transpose()?.flatten())
 }
 
 /// A value with the generation that wrote it, which is its end.

@@ -225,7 +225,7 @@ impl<'r> Recount<'r> {
         if !self.scope.is_everything() {
             return Ok(None);
         }
-        let count = format!("SELECT count() FROM {}", EVENTS);
+        let count = format!("SELECT count() FROM {EVENTS}");
         Ok(Some(self.clickhouse.client().query_raw(&count).fetch_one().await?))
     }
 
