@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use chrono::SecondsFormat;
 use fixtures::Options;
 use postlens_tests::harness::{Body, Client, Encoding, Report, Service};
@@ -78,7 +79,7 @@ pub(crate) fn measure(service: &Service, rate: f64) -> Lag {
     Lag { rate, samples: times.len(), p50: percentile(&times, 50), p99: percentile(&times, 99), waiting }
 }
 
-fn send(bodies: &[Vec<u8>], next: &AtomicUsize, target: &Target, start: Instant) {
+fn send(bodies: &[Bytes], next: &AtomicUsize, target: &Target, start: Instant) {
     let http = http();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use fixtures::Options;
 use postlens_tests::harness::Service;
 use reqwest::blocking::Client;
@@ -50,11 +51,11 @@ impl Target {
     }
 
     /// Posts a body, again while the service asks for patience.
-    pub(crate) fn post(&self, http: &Client, body: &[u8]) {
+    pub(crate) fn post(&self, http: &Client, body: &Bytes) {
         let url = format!("{}/v1/events", self.url);
         loop {
             let request = http.post(&url).bearer_auth(&self.key).header("content-type", "application/x-ndjson");
-            let answer = request.body(body.to_vec()).send().expect("the service answers");
+            let answer = request.body(body.clone()).send().expect("the service answers");
             match answer.status().as_u16() {
                 202 => return,
                 429 | 503 => thread::sleep(Duration::from_millis(200)),
@@ -94,7 +95,7 @@ pub(crate) fn http() -> Client {
 }
 
 /// Posts all bodies and waits until they are applied.
-pub(crate) fn post(service: &Service, bodies: &[Vec<u8>]) -> Loaded {
+pub(crate) fn post(service: &Service, bodies: &[Bytes]) -> Loaded {
     let target = Target::new(service);
     let started = Instant::now();
     send_all(bodies, |http, body| target.post(http, body));
@@ -104,7 +105,7 @@ pub(crate) fn post(service: &Service, bodies: &[Vec<u8>]) -> Loaded {
 }
 
 /// Has the clients take the bodies from the pile, each its next when it has an answer.
-pub(crate) fn send_all(bodies: &[Vec<u8>], send: impl Fn(&Client, &[u8]) + Sync) {
+pub(crate) fn send_all(bodies: &[Bytes], send: impl Fn(&Client, &Bytes) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
@@ -129,7 +130,7 @@ pub(crate) fn stream(service: &Service, plain: Option<&Plain>, options: &Options
         if let Some(plain) = plain {
             let (to_them, theirs) = sync_channel(1);
             takers.push(Taker::new(to_them, AN_INSERT));
-            scope.spawn(move || theirs.iter().for_each(|body| plain.insert(&http(), &body)));
+            scope.spawn(move || theirs.iter().for_each(|body| plain.insert(&http(), &body.into())));
         }
         for _ in 0..CLIENTS {
             scope.spawn(move || {
@@ -145,6 +146,6 @@ pub(crate) fn stream(service: &Service, plain: Option<&Plain>, options: &Options
     started.elapsed()
 }
 
-fn next(bodies: &Mutex<Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
-    bodies.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+fn next(bodies: &Mutex<Receiver<Vec<u8>>>) -> Option<Bytes> {
+    bodies.lock().unwrap_or_else(PoisonError::into_inner).recv().ok().map(Bytes::from)
 }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use postlens_tests::harness::binary;
 use reqwest::blocking::Client;
 use tempfile::TempDir;
@@ -57,16 +58,16 @@ impl Plain {
     }
 
     /// Inserts everything with one statement, as people load a file; how long it took.
-    pub(crate) fn load_at_once(&self, bodies: &[Vec<u8>]) -> Duration {
+    pub(crate) fn load_at_once(&self, bodies: &[Bytes]) -> Duration {
         self.empty();
-        let body = bodies.concat();
+        let body = Bytes::from(bodies.concat());
         let started = Instant::now();
         self.insert(&http(), &body);
         started.elapsed()
     }
 
     /// Inserts all bodies, by as many clients as post them to us; how long it took.
-    pub(crate) fn load(&self, bodies: &[Vec<u8>]) -> Duration {
+    pub(crate) fn load(&self, bodies: &[Bytes]) -> Duration {
         self.empty();
         let started = Instant::now();
         send_all(bodies, |http, body| self.insert(http, body));
@@ -74,8 +75,8 @@ impl Plain {
     }
 
     /// Inserts a body.
-    pub(crate) fn insert(&self, http: &Client, body: &[u8]) {
-        let answer = http.post(&self.url).query(&INSERT).body(body.to_vec()).send().expect("the engine answers");
+    pub(crate) fn insert(&self, http: &Client, body: &Bytes) {
+        let answer = http.post(&self.url).query(&INSERT).body(body.clone()).send().expect("the engine answers");
         assert!(answer.status().is_success(), "{}", answer.text().unwrap_or_default());
     }
 

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fixtures::Options;
 
@@ -31,9 +32,9 @@ pub(crate) fn span() -> (DateTime<Utc>, DateTime<Utc>) {
 }
 
 /// Bodies of NDJSON, all at hand, so that making them takes no time from what is measured.
-pub(crate) fn bodies(options: &Options, body_events: usize) -> Vec<Vec<u8>> {
+pub(crate) fn bodies(options: &Options, body_events: usize) -> Vec<Bytes> {
     let mut bodies = Vec::new();
-    each_body(options, body_events, |body| bodies.push(body));
+    each_body(options, body_events, |body| bodies.push(body.into()));
     bodies
 }
 
