@@ -27,6 +27,8 @@ use crate::cli::Failure;
 const NAME: &str = "control.sock";
 /// A socket's path has at most 107 bytes.
 const MAX_PATH: usize = 100;
+/// A line names a hundred differences at most.
+const MAX_LINE: u64 = 1 << 20;
 /// How often it is told how far the work is.
 const TELL: Duration = Duration::from_millis(500);
 
@@ -202,7 +204,7 @@ async fn send(write: &mut (impl tokio::io::AsyncWrite + Unpin), line: &impl Seri
 
 async fn line<T: DeserializeOwned>(read: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> io::Result<T> {
     let mut text = String::new();
-    read.read_line(&mut text).await?;
+    read.take(MAX_LINE).read_line(&mut text).await?;
     serde_json::from_str(&text).map_err(io::Error::from)
 }
 

@@ -202,8 +202,11 @@ impl Keeper {
     /// Why a ledger that could be opened must be made anew all the same, if it must.
     async fn judge(&self, ledger: &Ledger) -> Result<Option<Lost>, RecountError> {
         if ledger.is_new()? {
-            let why = "there is none, but there are events";
-            return Ok(self.rebuild.has_rows().await?.then(|| Lost::damaged(why)));
+            if self.rebuild.has_rows().await? {
+                return Ok(Some(Lost::damaged("there is none, but there are events")));
+            }
+            ledger.complete(self.beginning(), 0)?;
+            return Ok(None);
         }
         if is_behind(&self.rebuild.clickhouse, ledger).await? {
             return Ok(Some(Lost::damaged("it has forgotten batches that the tables have")));
@@ -218,6 +221,11 @@ impl Keeper {
         }
     }
 
+    /// Where a ledger without a past goes on: everything before is in the events, and what is counted twice then is seen.
+    fn beginning(&self) -> u64 {
+        self.progress.applied().max(self.spool.beginning())
+    }
+
     /// Makes the ledger anew, and puts the tables right.
     async fn remake(&self, lost: Lost) -> Option<Ledger> {
         if !self.retry(|| self.rebuild.has_rows()).await? {
@@ -226,10 +234,11 @@ impl Keeper {
             if let Some(job) = lost.job {
                 job.finish(Ok(Verdict::default()));
             }
-            return self.retry(|| open(dir.clone(), self.rebuild.cache)).await;
+            let ledger = self.retry(|| open(dir.clone(), self.rebuild.cache)).await?;
+            self.retry(|| async { Ok(ledger.complete(self.beginning(), 0)?) }).await?;
+            return Some(ledger);
         }
-        // Everything before is in the events; what is counted twice then is seen.
-        let cursor = self.progress.applied().max(self.spool.beginning());
+        let cursor = self.beginning();
         let steps = lost.job.as_ref().map_or_else(|| watch::Sender::new(Step::default()), |job| job.steps.clone());
         self.progress.rebuilds(steps.subscribe());
         tracing::info!(why = lost.why, "tables and ledger are rebuilt from the events");

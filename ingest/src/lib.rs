@@ -108,8 +108,9 @@ pub struct Options {
 impl Options {
     /// The settings that a batch's rows depend on.
     fn rules(&self) -> Rules {
-        let trace_days = u16::try_from(self.retention_days).unwrap_or(u16::MAX);
-        Rules { limits: self.limits, memory: Memory { days: self.forget_after_days.get(), trace_days } }
+        let days = self.forget_after_days.get();
+        let trace_days = u16::try_from(self.retention_days).unwrap_or(u16::MAX).saturating_add(days);
+        Rules { limits: self.limits, memory: Memory { days, trace_days } }
     }
 }
 

@@ -57,7 +57,14 @@ enum WriteError {
     #[error(transparent)]
     Recount(#[from] RecountError),
     #[error("a task of the writer panicked")]
-    Panicked(#[from] tokio::task::JoinError),
+    Panicked,
+}
+
+/// No source is told: a panic's message can quote values.
+impl From<tokio::task::JoinError> for WriteError {
+    fn from(_: tokio::task::JoinError) -> Self {
+        Self::Panicked
+    }
 }
 
 impl WriteError {
@@ -172,6 +179,12 @@ impl Writer {
     /// Does what is asked for. A batch that was computed ahead is computed anew when the ledger has changed.
     async fn do_jobs(&self, prepared: &mut Option<Prepared>) -> Result<(), End> {
         while let Some(mut job) = self.jobs.next() {
+            if job.work == Work::Rebuild
+                && let Err(error) = self.rebuild.examine().await
+            {
+                job.finish(Err(error));
+                continue;
+            }
             if job.replaces_ledger() {
                 return Err(End::Replace(job));
             }

@@ -30,15 +30,19 @@ pub(super) struct Terms {
     /// The ledger that learns what follows, and how old it is.
     pub(super) ledger: Option<Arc<Ledger>>,
     pub(super) age: Age,
-    /// What was judged of the values of deliveries.
-    pub(super) judged: Judged,
 }
 
 /// Folds a run of events, sorted by delivery: late ones, or none. Of a delivery that the run before broke off in the midst of, this is the
 /// rest.
 ///
 /// What a delivery should contribute is decided where the writer has it decided, in `Batch::fold` upon the states of the view.
-pub(super) fn fold(frames: &[u8], before: Option<&Changes>, number: u64, late: bool, terms: &Terms) -> Result<Folded> {
+pub(super) fn fold(
+    frames: &[u8],
+    before: Option<&Changes>,
+    number: u64,
+    late: bool,
+    (terms, judged): (&Terms, &Judged),
+) -> Result<Folded> {
     let view = View::anew(terms.ledger.as_deref(), before, late);
     let records = Records::open(frames)?;
     // The texts of the batch lie in the states, too, and a few are our own. Therefore these must live longer.
@@ -47,7 +51,7 @@ pub(super) fn fold(frames: &[u8], before: Option<&Changes>, number: u64, late: b
     let facts = Facts::distinct(&records, &mut texts, view, &terms.identifier)?;
     (known, own) = (facts.known(view)?, Bump::new());
     let begun = known.iter().filter(|known| matches!(known, Some(Known::State(_)))).count();
-    let admission = Admission::again(&terms.judged, view, &terms.identifier, &own);
+    let admission = Admission::again(judged, view, &terms.identifier, &own);
     let mut batch = Batch::fold(facts, texts, &known, &terms.identifier, admission, CubeChange::default())?;
     let stamp = Stamp { ledger: "", version: number, batch: number };
     let inserts = recounted(&mut batch, stamp, &Buffers::default());
@@ -91,16 +95,11 @@ mod tests {
 
     /// The last state of each delivery, how many deliveries and how many events there were.
     fn folded(runs: &[&[Event<'_>]]) -> (std::collections::BTreeMap<u128, State>, u64, usize) {
-        let terms = Terms {
-            identifier: Identifier::new(&Secret::new([7; 32])),
-            ledger: None,
-            age: Age::default(),
-            judged: Judged::default(),
-        };
+        let terms = Terms { identifier: Identifier::new(&Secret::new([7; 32])), ledger: None, age: Age::default() };
         let (mut states, mut deliveries, mut events, mut before) = (std::collections::BTreeMap::new(), 0, 0, None);
         for (run, number) in runs.iter().zip(1..) {
-            let folded =
-                fold(&frames(run), before.as_deref(), number, false, &terms).expect("the events can be folded");
+            let folded = fold(&frames(run), before.as_deref(), number, false, (&terms, &Judged::default()))
+                .expect("the events can be folded");
             states.extend(folded.changes.states.iter().map(|(key, state)| (key.0, state.clone())));
             deliveries += folded.deliveries;
             events += folded.changes.seen.len();

@@ -8,6 +8,7 @@ mod check;
 mod compare;
 mod fold;
 mod jobs;
+mod marks;
 mod rebuild;
 mod repair;
 mod scope;
@@ -20,7 +21,7 @@ mod verdict;
 use std::sync::Arc;
 
 use clickhouse::Row;
-use schema::{ClickHouse, DELIVERIES, DeliveryKey, EVENTS, Identifier, Millis};
+use schema::{ClickHouse, EVENTS, Identifier, Millis};
 use serde::Deserialize;
 use tokio::{sync::watch, task::spawn_blocking};
 
@@ -32,7 +33,8 @@ pub(crate) use self::{
 };
 use self::{
     fold::{Folded, Terms, fold},
-    source::Source,
+    marks::Marks,
+    source::{Run, Source},
     staging::Staging,
     statement::statement,
 };
@@ -44,7 +46,6 @@ pub use self::{
 use crate::{
     fact::BatchError,
     ledger::{Age, Ledger, LedgerError, Memory},
-    limits::{Judged, Others},
     spool::Range,
 };
 
@@ -78,14 +79,20 @@ pub enum RecountError {
     /// The writer could not be paused in time.
     #[error("the tables did not come to rest in time")]
     Restless,
-    /// A bug: a task panicked.
+    /// A bug: a task panicked. No source is told: a panic's message can quote values.
     #[error("a task panicked")]
-    Panicked(#[from] tokio::task::JoinError),
+    Panicked,
 }
 
 impl From<clickhouse::error::Error> for RecountError {
     fn from(error: clickhouse::error::Error) -> Self {
         Self::ClickHouse(error)
+    }
+}
+
+impl From<tokio::task::JoinError> for RecountError {
+    fn from(_: tokio::task::JoinError) -> Self {
+        Self::Panicked
     }
 }
 
@@ -146,7 +153,7 @@ impl<'r> Recount<'r> {
         self.tell(Doing::Counting, 0, of);
         let (ledger, age) = ledger.map(|(ledger, age)| (Arc::clone(ledger), age)).unzip();
         let age = age.unwrap_or_default();
-        let terms = Arc::new(Terms { identifier: self.identifier.clone(), ledger, age, judged: self.judged().await? });
+        let terms = Arc::new(Terms { identifier: self.identifier.clone(), ledger, age });
         // The late ones come last: of a delivery that was forgotten, the ledger knows no others.
         let counted = self.count_events(&terms, false, Counted::default(), of).await?;
         let late = self.count_events(&terms, true, counted, of).await?;
@@ -161,12 +168,14 @@ impl<'r> Recount<'r> {
         of: Option<u64>,
     ) -> Result<Counted> {
         let mut source = Source::open(self.clickhouse, self.scope, late)?;
+        let mut marks = Marks::open(self.clickhouse, self.scope).await?;
         let (mut before, mut number, earlier) = (None, 0, counted.events);
-        while let Some(frames) = source.next().await? {
+        while let Some(Run { frames, last }) = source.next().await? {
             number += 1;
+            let judged = marks.until(&last).await?;
             let (terms, ahead) = (Arc::clone(terms), before.clone());
             let folding = spawn_blocking(move || {
-                let folded = fold(&frames, ahead.as_deref(), number, late, &terms)?;
+                let folded = fold(&frames, ahead.as_deref(), number, late, (&terms, &judged))?;
                 if let Some(ledger) = &terms.ledger {
                     let cursor = ledger.cursor()?;
                     ledger.commit(&folded.changes, &ledger.held()?, Range { first: cursor, last: cursor })?;
@@ -181,28 +190,6 @@ impl<'r> Recount<'r> {
             self.tell(Doing::Counting, counted.events, of);
         }
         Ok(counted)
-    }
-
-    /// Which attributes of which deliveries reports show as other; nearly always none.
-    async fn judged(&self) -> Result<Judged> {
-        #[derive(Row, Deserialize)]
-        struct Marked {
-            delivery: u128,
-            others: u128,
-        }
-
-        let account = if self.scope.account.is_some() { "AND account = {account:String}" } else { "" };
-        let sql = format!("SELECT delivery, others FROM {DELIVERIES} FINAL WHERE others != 0 {account}");
-        let query = statement(self.clickhouse, &sql);
-        let query = match &self.scope.account {
-            Some(account) => query.param("account", account.as_str()),
-            None => query,
-        };
-        let marked: Vec<Marked> = query.fetch_all().await?;
-        Ok(marked
-            .into_iter()
-            .map(|Marked { delivery, others }| (DeliveryKey(delivery), Others::of_bits(others)))
-            .collect())
     }
 
     /// How old a ledger is that learns all events at once.

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,6 +17,7 @@ use super::{
     Job, Recount, RecountError, Result, Scope, Steps, Verdict,
     check::{BESIDE, PAUSED},
     staging::Staging,
+    statement::statement,
 };
 use crate::ledger::{Age, Ledger, Rules};
 
@@ -60,6 +61,13 @@ impl Rebuild {
             }
         }
         Ok(false)
+    }
+
+    /// Whether every event can be read: what cannot must stop nobody who was not asked for it.
+    pub(crate) async fn examine(&self) -> Result<()> {
+        let sql = format!("SELECT count() FROM {} WHERE kind = '' OR account = ''", schema::EVENTS);
+        let unreadable: u64 = statement(&self.clickhouse, &sql).fetch_one().await?;
+        if unreadable > 0 { Err(RecountError::Event) } else { Ok(()) }
     }
 
     /// Puts the tables right and fills a new ledger, everything before `cursor` being applied. It lies beside the old one then.
@@ -131,8 +139,8 @@ impl Rebuild {
     /// What a crash broke off.
     pub(crate) fn broken_off(&self) -> io::Result<Option<Scope>> {
         match fs::read(self.note()) {
-            // A note that cannot be read was being written; nothing had been done.
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            // It is written whole or not at all. One that cannot be read is nobody's scope, so everything is made anew.
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).unwrap_or_default())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -140,9 +148,15 @@ impl Rebuild {
 
     /// Notes what is being done, so that a start after a crash does it again.
     fn remember(&self, scope: &Scope) -> Result<()> {
-        let file = File::create(self.note())?;
-        serde_json::to_writer(&file, scope).map_err(io::Error::from)?;
-        Ok(file.sync_all()?)
+        if self.broken_off()?.as_ref() == Some(scope) {
+            return Ok(());
+        }
+        let beside = self.dir.join("rebuild.json.new");
+        let mut file = File::create(&beside)?;
+        file.write_all(&serde_json::to_vec(scope).map_err(io::Error::from)?)?;
+        file.sync_all()?;
+        fs::rename(beside, self.note())?;
+        Ok(File::open(&self.dir)?.sync_all()?)
     }
 
     fn forget(&self) -> io::Result<()> {

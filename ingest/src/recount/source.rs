@@ -4,7 +4,7 @@ use clickhouse::{Row, query::RowCursor};
 use schema::{AccountId, ClickHouse, EVENTS, Event, EventKind, FailureClass, Millis, SecureMethod};
 use serde::Deserialize;
 
-use super::{RecountError, Result, Scope, statement::statement};
+use super::{RecountError, Result, Scope, marks::Place, statement::statement};
 use crate::record::RecordBuilder;
 
 /// Events that are folded at once.
@@ -16,6 +16,7 @@ const BYTES_AT_ONCE: usize = 32 << 20;
 #[derive(Row, Deserialize)]
 struct EventRow<'e> {
     owner: &'e str,
+    key: u128,
     kind_number: i8,
     millis: i64,
     source: &'e str,
@@ -61,6 +62,13 @@ impl<'e> EventRow<'e> {
     }
 }
 
+/// Events of one delivery after the other.
+pub(super) struct Run {
+    pub(super) frames: Vec<u8>,
+    /// The last delivery.
+    pub(super) last: Place,
+}
+
 /// The stream of events. ClickHouse reads them in the order of their table's key, so nothing is sorted.
 pub(super) struct Source {
     cursor: RowCursor<EventRow<'static>>,
@@ -80,9 +88,9 @@ impl Source {
     }
 
     /// The next run of events, a record for each account.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+    pub(super) async fn next(&mut self) -> Result<Option<Run>> {
         let (mut frames, mut record, mut account) = (Vec::new(), RecordBuilder::default(), None::<AccountId>);
-        let (mut events, mut bytes) = (0, 0);
+        let (mut events, mut bytes, mut key) = (0, 0, 0);
         while events < EVENTS_AT_ONCE && bytes < BYTES_AT_ONCE {
             let Some(row) = self.cursor.next().await? else { break };
             if account.as_ref().is_none_or(|account| account.as_str() != row.owner) {
@@ -92,33 +100,40 @@ impl Source {
                 }
             }
             events += 1;
+            key = row.key;
             bytes += row.bytes();
             record.push(&row.event().ok_or(RecountError::Event)?);
         }
         self.taken += events as u64;
         let Some(account) = account else { return Ok(None) };
         frames.extend(record.finish(&account, Millis::default()));
-        Ok(Some(frames))
+        Ok(Some(Run { frames, last: (account.as_str().to_owned(), key) }))
     }
 }
 
-fn select(scope: &Scope, late: bool) -> String {
+/// The condition on rows of deliveries that have an event in the scope.
+pub(super) fn touched(scope: &Scope) -> String {
     let account = if scope.account.is_some() { "stored.account = {account:String}" } else { "1" };
-    let touched = if scope.is_every_day() {
-        String::new()
-    } else {
-        let condition = scope.condition("toDate(time)");
-        format!("AND (stored.account, stored.delivery) IN (SELECT account, delivery FROM {EVENTS} WHERE {condition})")
-    };
+    if scope.is_every_day() {
+        return account.to_owned();
+    }
+    let condition = scope.condition("toDate(time)");
     format!(
-        "SELECT CAST(stored.account, 'String') AS owner, CAST(stored.kind, 'Int8') AS kind_number,
+        "{account} AND (stored.account, stored.delivery) IN (SELECT account, delivery FROM {EVENTS} WHERE {condition})"
+    )
+}
+
+fn select(scope: &Scope, late: bool) -> String {
+    let condition = touched(scope);
+    format!(
+        "SELECT CAST(stored.account, 'String') AS owner, stored.delivery AS key, CAST(stored.kind, 'Int8') AS kind_number,
     toUnixTimestamp64Milli(stored.time) AS millis, stored.source_id AS source, stored.message_id AS message,
     stored.recipient AS address, CAST(stored.sender, 'String') AS sender_text,
     CAST(stored.subject, 'String') AS subject_text, CAST(stored.campaign, 'String') AS campaign_text,
     CAST(stored.fields, 'Map(String, String)') AS pairs, stored.machine AS is_machine,
     CAST(stored.class, 'Int8') AS class_number, CAST(stored.method, 'Int8') AS method_number, stored.url AS link
 FROM {EVENTS} AS stored
-WHERE {account} AND stored.late = {late} {touched}
+WHERE stored.late = {late} AND {condition}
 ORDER BY stored.account, stored.delivery, stored.time, stored.event_id, stored.accepted_at"
     )
 }

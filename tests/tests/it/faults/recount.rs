@@ -235,3 +235,18 @@ fn the_scrubber_tells_of_a_day_that_differs_until_it_is_put_right() {
     until("the day is right", PATIENCE, || (scrubbed("days_differing") == 0).then_some(()));
     bench.is_clean();
 }
+
+#[test]
+fn an_event_that_nobody_can_read_refuses_a_rebuilding_and_stops_no_other_event() {
+    let bench = Bench::start(67, &[]);
+    bench.plant("INSERT INTO events (account, kind) VALUES ('ACCOUNT', '')");
+    for scope in [&[][..], &["--from", "2026-01-01", "--to", "2026-01-02"]] {
+        let (code, said) = bench.service.attempt(&[&["rebuild"], scope].concat());
+        assert_ne!(code, Some(0), "{said}");
+        assert!(said.contains("a row that this Postlens cannot read"), "{said}");
+    }
+    Work::cut(&bench.account.events[..900], 900, 68).run(&bench.account.client, 1);
+    bench.account.client.wait_applied(&bench.account.events[0]);
+    bench.plant("ALTER TABLE events DELETE WHERE kind = '' SETTINGS mutations_sync = 1");
+    bench.is_clean();
+}
