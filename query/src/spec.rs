@@ -14,7 +14,7 @@ const MOST_DIMENSIONS: usize = 3;
 /// The most filters of one report.
 const MOST_FILTERS: usize = 32;
 /// The most groups that a report shows.
-const MOST_GROUPS: u32 = 10_000;
+pub(crate) const MOST_GROUPS: u32 = 10_000;
 /// The most points (rows × groups) of a series.
 const MOST_POINTS: u64 = 10_000;
 
