@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) reports: Reports,
     /// Accounts and keys.
     pub(crate) metadata: Metadata,
+    /// Alerts.
+    pub(crate) alerts: Alerts,
     /// What the service tells about itself.
     pub(crate) metrics: Metrics,
     /// Logs.
@@ -61,6 +63,7 @@ impl Default for Config {
             ingest: Ingest::default(),
             reports: Reports::default(),
             metadata: Metadata::default(),
+            alerts: Alerts::default(),
             metrics: Metrics::default(),
             log: Log::default(),
         }
@@ -164,6 +167,28 @@ impl Default for Reports {
 pub(crate) struct Metadata {
     /// `postgres://…`; SQLite in the data directory when absent.
     pub(crate) url: Option<Sensitive>,
+}
+
+/// Alerts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Alerts {
+    /// How often rules are evaluated.
+    pub(crate) interval: Span,
+    /// Where people reach this service, for links in messages; no links when absent.
+    pub(crate) link: Option<String>,
+    /// Whether channels may lead to private and link-local addresses.
+    pub(crate) allow_private: bool,
+    /// `smtps://user:password@host`, the server that sends e-mail; none is sent when absent.
+    pub(crate) smtp: Option<Sensitive>,
+    /// Who e-mail is from.
+    pub(crate) from: Option<String>,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { interval: Span(Duration::from_secs(20)), link: None, allow_private: false, smtp: None, from: None }
+    }
 }
 
 /// What the service tells about itself.

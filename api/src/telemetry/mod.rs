@@ -12,9 +12,9 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use schema::{
     Millis,
     metrics::{
-        ALL, BATCH_EVENTS, BUILD_INFO, EVENTS_TOTAL, INGEST_STALLED, Kind, Metric, Outcome, PROCESS_CPU_SECONDS_TOTAL,
-        PROCESS_RESIDENT_BYTES, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_LIMIT_BYTES, SPOOL_OLDEST_SECONDS, STAGE_SECONDS,
-        Stage,
+        ALERT_PASSES_TOTAL, ALL, BATCH_EVENTS, BUILD_INFO, EVENTS_TOTAL, INGEST_STALLED, Kind, Metric, Outcome,
+        PROCESS_CPU_SECONDS_TOTAL, PROCESS_RESIDENT_BYTES, Pass, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_LIMIT_BYTES,
+        SPOOL_OLDEST_SECONDS, STAGE_SECONDS, Stage,
     },
 };
 use tokio::sync::watch;
@@ -120,6 +120,9 @@ fn begin() {
     drop(metrics::histogram!(BATCH_EVENTS));
     for outcome in Outcome::ALL {
         metrics::counter!(EVENTS_TOTAL, "outcome" => outcome.label()).increment(0);
+    }
+    for pass in Pass::ALL {
+        metrics::counter!(ALERT_PASSES_TOTAL, "outcome" => pass.label()).increment(0);
     }
     metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
 }

@@ -6,7 +6,7 @@ use schema::{Basis, Dimension, Measure, Millis};
 
 use super::{Before, Condition, Rule, Window};
 use crate::{
-    Filter, Kind, Range, ReportSpec, Sort, SortKey,
+    Filter, Kind, Range, ReportSpec, Sort, SortKey, Test,
     spec::{MOST_GROUPS, Shown},
     zone::{DAY, QUARTER, start_of_date},
 };
@@ -116,4 +116,18 @@ fn local_date(tz: Tz, now: i64) -> NaiveDate {
 fn range(from: i64, to: i64) -> Range {
     let second = |time: i64| u32::try_from(time.max(0)).unwrap_or(u32::MAX);
     Range { from: second(from), to: second(to) }
+}
+
+impl Rule {
+    /// What to ask again about one value in the window that its alert fired for.
+    #[must_use]
+    pub fn recount(&self, value: &str, fired: Range) -> Pair {
+        let mut filters = self.filters.clone();
+        filters.extend(self.by.clone().map(|dimension| Filter { dimension, test: Test::Is(value.to_owned()) }));
+        let question = |range| Question { range, basis: self.basis, filters: filters.clone(), by: None };
+        Pair {
+            current: question(fired),
+            earlier: self.condition.before().map(|before| question(shifted(fired, before))),
+        }
+    }
 }

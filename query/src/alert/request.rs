@@ -74,7 +74,7 @@ pub struct RuleRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<Vec<String>>,
     /// Whether it is evaluated. Default: true.
-    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[serde(default = "yes")]
     #[schema(required = false)]
     pub enabled: bool,
 }
