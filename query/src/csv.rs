@@ -100,7 +100,7 @@ fn row(report: &Report, group: usize, time: usize) -> Option<Vec<String>> {
         Body::Summary => None,
         Body::Split { rows, .. } => {
             let row = rows.get(group)?;
-            Some(cells(report, key(&row.key), &row.measures))
+            Some(cells(report, key(&row.key), &row.key, &row.measures))
         }
         Body::Series { times, groups, .. } => {
             let line = groups.get(group)?;
@@ -115,7 +115,9 @@ fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
         labels(report.spec.by.len(), &format!("(other: {groups} {noun})"))
     };
     match &report.body {
-        Body::Split { remainder: Some(cut), .. } if time == 0 => Some(cells(report, label(cut.groups), &cut.measures)),
+        Body::Split { remainder: Some(cut), .. } if time == 0 => {
+            Some(cells(report, label(cut.groups), &[], &cut.measures))
+        }
         Body::Series { times, remainder: Some((groups, line)), .. } if time < times.len() => {
             Some(point(report, times, line, time, label(*groups)))
         }
@@ -125,12 +127,12 @@ fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
 
 fn total(report: &Report) -> Vec<String> {
     let time = usize::from(matches!(report.spec.kind, Kind::Series(_)));
-    cells(report, labels(time + report.spec.by.len(), "(total)"), &report.total)
+    cells(report, labels(time + report.spec.by.len(), "(total)"), &[], &report.total)
 }
 
 fn point(report: &Report, times: &[i64], line: &Line, place: usize, key: Vec<String>) -> Vec<String> {
     let time = std::iter::once(report.time(times[place]));
-    cells(report, time.chain(key).collect(), &line.points[place])
+    cells(report, time.chain(key).collect(), &line.key, &line.points[place])
 }
 
 /// The first of the key's cells says what the row is; the others are empty.
@@ -138,11 +140,13 @@ fn labels(cells: usize, label: &str) -> Vec<String> {
     (0..cells).map(|place| if place == 0 { label.to_owned() } else { String::new() }).collect()
 }
 
-fn cells(report: &Report, key: Vec<String>, measures: &Measures) -> Vec<String> {
+/// The cells of a row: what it begins with, and the numbers of the group with this key.
+fn cells(report: &Report, first: Vec<String>, key: &[String], measures: &Measures) -> Vec<String> {
     let spec = &report.spec;
     let counts = spec.measures().iter().map(|measure| measures[*measure].to_string());
-    let rates = spec.rates().iter().map(|rate| rate.of(measures).map_or_else(String::new, |rate| rate.to_string()));
-    key.into_iter().chain(counts).chain(rates).collect()
+    let known = spec.rates().iter().map(|rate| report.rate_of(*rate, key, measures));
+    let rates = known.map(|rate| rate.map_or_else(String::new, |rate| rate.to_string()));
+    first.into_iter().chain(counts).chain(rates).collect()
 }
 
 fn record(writer: &mut Writer<Vec<u8>>, cells: Vec<String>) {

@@ -35,8 +35,9 @@ impl Serialize for Report {
         map.serialize_entry("basis", spec.basis.name())?;
         let as_of = self.as_of.to_datetime().unwrap_or_default();
         map.serialize_entry("as_of", &as_of.to_rfc3339_opts(SecondsFormat::Millis, true))?;
-        if !self.notes().is_empty() {
-            map.serialize_entry("notes", self.notes())?;
+        let notes = self.notes();
+        if !notes.is_empty() {
+            map.serialize_entry("notes", &notes)?;
         }
         match &self.body {
             Body::Summary => {}
@@ -117,7 +118,9 @@ impl Serialize for Entry<'_> {
         }
         let measures = spec.measures().iter().copied().map(|measure| (Measure::name(measure), self.measures[measure]));
         map.serialize_entry("measures", &Object(measures))?;
-        let rates = spec.rates().iter().copied().map(|rate| (Rate::name(rate), rate.of(self.measures)));
+        let own = self.key.unwrap_or_default();
+        let rate_of = |rate: Rate| (Rate::name(rate), self.report.rate_of(rate, own, self.measures));
+        let rates = spec.rates().iter().copied().map(rate_of);
         map.serialize_entry("rates", &Object(rates))?;
         if let Some((times, line)) = self.rows {
             map.serialize_entry("rows", &Sequence(self.report.points(times, line, false)))?;

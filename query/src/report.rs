@@ -1,12 +1,15 @@
 //! `Report`: the one answer that JSON, CSV, PNG and alerts are made of, so that they cannot disagree.
 
-use schema::{Basis, Dimension, Measures, Millis, Rate};
+use schema::{Basis, Dimension, Measures, Millis, Rate, reports_complaints};
 
-use crate::{ReportSpec, zone::rfc3339};
+use crate::{ReportSpec, Test, zone::rfc3339};
 
 /// On the `event` basis numerator and denominator count different deliveries (METRICS.md, "Measures").
 pub const EVENT_BASIS_NOTE: &str =
     "On the event basis every measure is dated by its own clock, so a rate can exceed 100 %.";
+
+/// Complaints are counted where they are told.
+pub(crate) const SILENT_NOTE: &str = "Some mailbox providers, Gmail among them, tell nobody of single complaints: the spam rate there is not known, and not zero.";
 
 /// A report: a spec and what was counted for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,10 +104,41 @@ impl Report {
         &self.total
     }
 
-    /// A rate of the total; `None` when its denominator is 0.
+    /// A rate of the total; `None` when its denominator is 0, or nobody knows it.
     #[must_use]
     pub fn rate(&self, rate: Rate) -> Option<f64> {
-        rate.of(&self.total)
+        self.rate_of(rate, &[], &self.total)
+    }
+
+    /// A rate of the group with this key (none: of all groups); `None` when its denominator is 0, or nobody knows it: complaints of
+    /// mailbox providers that do not tell of them are unknown, and not zero.
+    pub(crate) fn rate_of(&self, rate: Rate, key: &[String], measures: &Measures) -> Option<f64> {
+        if rate == Rate::SpamRate && self.is_silent(key) { None } else { rate.of(measures) }
+    }
+
+    /// Whether all mail of a group went to mailbox providers that do not tell of complaints.
+    fn is_silent(&self, key: &[String]) -> bool {
+        let silent = |name: &String| reports_complaints(name) == Some(false);
+        let mut keys = self.spec.by.iter().zip(key);
+        let by_key = keys.any(|(dimension, value)| *dimension == Dimension::MailboxProvider && silent(value));
+        let mut filters = self.spec.filters.iter().filter(|filter| filter.dimension == Dimension::MailboxProvider);
+        by_key
+            || filters.any(|filter| match &filter.test {
+                Test::Is(name) => silent(name),
+                Test::In(names) => names.iter().all(silent),
+                Test::IsNot(_) | Test::Contains(_) | Test::StartsWith(_) => false,
+            })
+    }
+
+    /// Whether a spam rate is shown that nobody knows.
+    fn hides_a_spam_rate(&self) -> bool {
+        let keys: Vec<&[String]> = match &self.body {
+            Body::Summary => Vec::new(),
+            Body::Split { rows, .. } => rows.iter().map(|row| row.key.as_slice()).collect(),
+            Body::Series { groups, .. } => groups.iter().map(|line| line.key.as_slice()).collect(),
+        };
+        self.spec.rates().contains(&Rate::SpamRate)
+            && (self.is_silent(&[]) || keys.iter().any(|key| self.is_silent(key)))
     }
 
     /// Rows, groups and what was cut.
@@ -115,11 +149,10 @@ impl Report {
 
     /// What a reader should know about the numbers.
     #[must_use]
-    pub fn notes(&self) -> &'static [&'static str] {
-        match self.spec.basis {
-            Basis::Sent => &[],
-            Basis::Event => &[EVENT_BASIS_NOTE],
-        }
+    pub fn notes(&self) -> Vec<&'static str> {
+        let event = (self.spec.basis == Basis::Event).then_some(EVENT_BASIS_NOTE);
+        let silent = self.hides_a_spam_rate().then_some(SILENT_NOTE);
+        event.into_iter().chain(silent).collect()
     }
 
     /// A time in the report's zone, RFC 3339.

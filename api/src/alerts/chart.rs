@@ -2,9 +2,10 @@
 
 use query::{
     ReportSpec, SeriesRequest,
+    alert::FBL_SPAM_RATE,
     chart::{ChartOptions, Theme},
 };
-use schema::{AccountId, ClickHouse, Measure, Millis, Rate};
+use schema::{AccountId, ClickHouse, Measure, Millis, REPORTING, Rate};
 
 use super::notice::Notice;
 
@@ -46,7 +47,11 @@ fn request(notice: &Notice) -> Option<SeriesRequest> {
     if let (Some(dimension), Some(value)) = (&notice.dimension, &notice.value) {
         filter.push(format!("{dimension}:is:{value}"));
     }
+    if notice.watch == FBL_SPAM_RATE {
+        filter.push(format!("mailbox_provider:in:{}", REPORTING.join("|")));
+    }
     let watch = match notice.watch.as_str() {
+        FBL_SPAM_RATE => Rate::SpamRate.name(),
         "observed_spam_rate" => return None,
         "activity" => Measure::Queued.name(),
         watch => watch,

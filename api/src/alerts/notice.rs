@@ -2,7 +2,9 @@
 
 use query::{
     Range,
-    alert::{Alert, Change, Condition, Contributor, Numbers, Rule, RuleRequest, Severity, Transition, Watch},
+    alert::{
+        Alert, Change, Condition, Contributor, FBL_SPAM_RATE, Numbers, Rule, RuleRequest, Severity, Transition, Watch,
+    },
 };
 use schema::{AccountId, Millis};
 use serde::{Deserialize, Serialize};
@@ -270,6 +272,9 @@ fn report_link(base: &str, request: &RuleRequest, value: &str, window: &WindowTi
     query.append_pair("basis", request.basis.as_deref().unwrap_or("event"));
     for filter in &request.filter {
         query.append_pair("filter", filter);
+    }
+    if request.watch == FBL_SPAM_RATE {
+        query.append_pair("filter", &format!("mailbox_provider:in:{}", schema::REPORTING.join("|")));
     }
     if let Some(dimension) = &request.by {
         query.append_pair("filter", &format!("{dimension}:is:{}", shown(value)));

@@ -212,7 +212,16 @@ impl Command {
             Self::Rules => get(
                 "/v1/alerts/rules".to_owned(),
                 "rules",
-                &["id", "severity", "enabled", "watch", "by", "window", "muted_until", "name"],
+                &[
+                    "id",
+                    "rule.severity",
+                    "rule.enabled",
+                    "rule.watch",
+                    "rule.by",
+                    "rule.window",
+                    "muted_until",
+                    "rule.name",
+                ],
             ),
             Self::SetRule { id, file } => {
                 act(Method::PUT, path("/v1/alerts/rules/", id, ""), Some(read(file)?), Shown::Document)
@@ -277,8 +286,12 @@ fn read(file: &PathBuf) -> Result<Value, Failure> {
 
 /// Columns as wide as what stands in them.
 fn table(columns: &[&str], rows: &[Value]) -> String {
-    let head = columns.iter().map(|name| name.replace('_', " ").to_uppercase()).collect::<Vec<_>>();
-    let cells = rows.iter().map(|row| columns.iter().map(|name| cell(&row[name])).collect::<Vec<_>>());
+    let head = columns.iter().map(|name| name.trim_start_matches("rule.").replace('_', " ").to_uppercase()).collect();
+    let member = |row: &Value, name: &str| match name.split_once('.') {
+        Some((inside, name)) => cell(&row[inside][name]),
+        None => cell(&row[name]),
+    };
+    let cells = rows.iter().map(|row| columns.iter().map(|name| member(row, name)).collect::<Vec<_>>());
     let lines: Vec<_> = std::iter::once(head).chain(cells).collect();
     let wide = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..columns.len()).map(wide).collect();

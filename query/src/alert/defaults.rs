@@ -1,6 +1,6 @@
 //! The rules that every account has from the beginning. Each can be replaced, disabled or muted under its id.
 
-use super::{ConditionRequest, RuleRequest, Severity};
+use super::{ConditionRequest, FBL_SPAM_RATE, RuleRequest, Severity};
 
 /// A rule that every account has.
 #[derive(Clone, Copy, Debug)]
@@ -21,11 +21,11 @@ pub struct DefaultRule {
 const SPAM: DefaultRule = DefaultRule {
     id: "spam-warning",
     name: "Spam rate above 0.1 %",
-    watch: "spam_rate",
+    watch: FBL_SPAM_RATE,
     above: 0.001,
     window: &["1h", "6h", "24h", "7d"],
     by: None,
-    minimum: 500,
+    minimum: 1_000,
     severity: Severity::Warning,
     enabled: true,
 };
@@ -38,7 +38,8 @@ const SPAM_CRITICAL: DefaultRule = DefaultRule {
     ..SPAM
 };
 
-/// All of them.
+/// All of them. Overall and by sender domain, mail to providers that are not known to tell of complaints is left out; by provider, each
+/// is looked at for itself, and nothing dilutes anything.
 pub const DEFAULTS: [DefaultRule; 8] = [
     SPAM,
     SPAM_CRITICAL,
@@ -57,12 +58,14 @@ pub const DEFAULTS: [DefaultRule; 8] = [
     DefaultRule {
         id: "spam-warning-mailbox-provider",
         name: "Spam rate at a mailbox provider above 0.1 %",
+        watch: "spam_rate",
         by: Some("mailbox_provider"),
         ..SPAM
     },
     DefaultRule {
         id: "spam-critical-mailbox-provider",
         name: "Spam rate at a mailbox provider above 0.3 %",
+        watch: "spam_rate",
         by: Some("mailbox_provider"),
         ..SPAM_CRITICAL
     },

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use schema::{Measures, Millis};
 
 use super::{
-    Alert, Change, Condition, Counts, Evidence, Finding, Phase, Reason, Rule, State, Transition, Verdict, judge,
-    judge_observed,
+    Alert, Change, Condition, Confidence, Counts, Evidence, Finding, Phase, Reason, Rule, State, Transition, Verdict,
+    judge, judge_observed,
 };
 use crate::Range;
 
@@ -32,18 +32,18 @@ pub struct Looked<'a> {
 }
 
 impl Looked<'_> {
-    fn judge(&self, rule: &Rule, value: &str) -> (Finding, Range) {
+    fn judge(&self, rule: &Rule, sure: Option<Confidence>, value: &str) -> (Finding, Range) {
         let nothing = Measures::default();
         let current = self.current.of_value(value).unwrap_or(&nothing);
         let earlier = self.earlier.and_then(|earlier| earlier.of_value(value)).unwrap_or(&nothing);
-        (judge(rule, current, earlier), self.current.range())
+        (judge(rule, sure, current, earlier), self.current.range())
     }
 }
 
 /// What an evaluation sees.
 #[derive(Clone, Copy, Debug)]
 pub enum Sight<'a> {
-    /// The windows of the rule, counted by ourselves.
+    /// The windows of the rule, in its order, counted by ourselves.
     Counted(&'a [Looked<'a>]),
     /// The latest spam rate that a mailbox provider told, by domain, with the day that it is of.
     Observed(&'a HashMap<String, (Range, f64)>),
@@ -60,8 +60,8 @@ impl<'a> Sight<'a> {
         };
         match self {
             Self::Counted(windows) => {
-                for window in windows {
-                    let (finding, range) = window.judge(rule, value);
+                for (place, window) in windows.iter().enumerate() {
+                    let (finding, range) = window.judge(rule, rule.sure(place), value);
                     consider(finding, range);
                 }
             }
@@ -114,9 +114,9 @@ pub fn evaluate(
             return;
         }
         let fired = alert.filter(|alert| verdict != Verdict::Passes && alert.phase == Phase::Firing);
-        let revised = fired
-            .and_then(|_| recount(value))
-            .is_some_and(|(current, earlier)| judge(rule, &current, &earlier).verdict != Verdict::Passes);
+        let revised = fired.and_then(|_| recount(value)).is_some_and(|(current, earlier)| {
+            judge(rule, rule.confidence, &current, &earlier).verdict != Verdict::Passes
+        });
         let mut told = |change, since, evidence, notify| {
             transitions.push(Transition { value: value.to_owned(), change, at: moment.now, since, evidence, notify });
         };

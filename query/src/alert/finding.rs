@@ -21,6 +21,7 @@ pub enum Verdict {
 
 /// The numbers that a verdict rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AlertNumbers)]
 pub struct Numbers {
     /// The rate or the count; null when its denominator is 0.
     #[schema(required)]
@@ -41,6 +42,7 @@ pub struct Numbers {
 
 /// The numbers of the window compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = EarlierNumbers)]
 pub struct Earlier {
     /// The rate or the count; null when its denominator is 0.
     #[schema(required)]
@@ -93,19 +95,20 @@ impl Sum {
     }
 }
 
-/// What the measures of a value say of a rule; `earlier` are those of the window compared with.
+/// What the measures of a value say of a rule; `earlier` are those of the window compared with. Without `sure` the numbers themselves
+/// decide.
 #[must_use]
-pub fn judge(rule: &Rule, current: &Measures, earlier: &Measures) -> Finding {
+pub fn judge(rule: &Rule, sure: Option<Confidence>, current: &Measures, earlier: &Measures) -> Finding {
     let now = Sum::of(rule.watch, current);
     let mut numbers = Numbers { value: now.value(), count: now.count, among: now.among, interval: None, earlier: None };
     let verdict = match rule.condition {
-        Condition::Above(threshold) => passing(rule, now, &mut numbers, threshold, Side::Above),
-        Condition::Below(threshold) => passing(rule, now, &mut numbers, threshold, Side::Below),
+        Condition::Above(threshold) => passing(rule, sure, now, &mut numbers, threshold, Side::Above),
+        Condition::Below(threshold) => passing(rule, sure, now, &mut numbers, threshold, Side::Below),
         Condition::Rises { factor, .. } => {
-            changed(rule, now, before(rule, earlier, &mut numbers), &mut numbers, factor, Side::Above)
+            changed(rule, sure, [now, before(rule, earlier, &mut numbers)], &mut numbers, factor, Side::Above)
         }
         Condition::Falls { factor, .. } => {
-            changed(rule, now, before(rule, earlier, &mut numbers), &mut numbers, factor, Side::Below)
+            changed(rule, sure, [now, before(rule, earlier, &mut numbers)], &mut numbers, factor, Side::Below)
         }
         Condition::Stops { .. } => {
             let then = before(rule, earlier, &mut numbers);
@@ -149,12 +152,19 @@ const fn cleared(clear: bool) -> Verdict {
     if clear { Verdict::Clear } else { Verdict::Near }
 }
 
-fn passing(rule: &Rule, now: Sum, numbers: &mut Numbers, threshold: f64, side: Side) -> Verdict {
+fn passing(
+    rule: &Rule,
+    sure: Option<Confidence>,
+    now: Sum,
+    numbers: &mut Numbers,
+    threshold: f64,
+    side: Side,
+) -> Verdict {
     let Some(value) = now.value().filter(|_| now.among.is_none_or(|among| among >= rule.minimum)) else {
         return Verdict::TooLittle;
     };
     let (mut low, mut high) = (value, value);
-    if let (Some(among), Some(confidence)) = (now.among, rule.confidence) {
+    if let (Some(among), Some(confidence)) = (now.among, sure) {
         (low, high) = wilson(now.count, among, confidence);
         numbers.interval = Some((low, high));
     }
@@ -170,7 +180,14 @@ fn passing(rule: &Rule, now: Sum, numbers: &mut Numbers, threshold: f64, side: S
 
 /// A change by a factor that is significant, too: the interval of the difference lies on one side of nothing, or, for counts, that of
 /// the later one's part of both on one side of one half.
-fn changed(rule: &Rule, now: Sum, then: Sum, numbers: &mut Numbers, factor: f64, side: Side) -> Verdict {
+fn changed(
+    rule: &Rule,
+    sure: Option<Confidence>,
+    [now, then]: [Sum; 2],
+    numbers: &mut Numbers,
+    factor: f64,
+    side: Side,
+) -> Verdict {
     let enough = match (now.among, then.among) {
         (Some(now), Some(then)) => now.min(then) >= rule.minimum.max(1),
         _ => now.count.max(then.count) >= rule.minimum.max(1),
@@ -182,7 +199,7 @@ fn changed(rule: &Rule, now: Sum, then: Sum, numbers: &mut Numbers, factor: f64,
         Side::Above => value >= earlier * factor && value > earlier,
         Side::Below => value * factor <= earlier && value < earlier,
     };
-    let significant = rule.confidence.is_none_or(|confidence| {
+    let significant = sure.is_none_or(|confidence| {
         let (interval, middle) = difference(now, then, confidence);
         numbers.interval = Some(interval);
         if side == Side::Above { interval.0 > middle } else { interval.1 < middle }

@@ -22,6 +22,14 @@ impl Confidence {
         (0.5..=0.9999).contains(&level).then(|| Self { level, z: within(level) })
     }
 
+    /// The level that each of several looks must have for all of them together to have this one (C. E. Bonferroni); a look at more
+    /// than the whole is one look.
+    #[must_use]
+    pub(crate) fn in_part(self, part: f64) -> Self {
+        let level = 1.0 - (1.0 - self.level) * part.clamp(0.0, 1.0);
+        Self { level, z: within(level) }
+    }
+
     /// The level.
     #[must_use]
     pub const fn level(self) -> f64 {

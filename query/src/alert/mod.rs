@@ -31,7 +31,7 @@ pub use excess::{Contributor, contributors};
 pub use finding::{Earlier, Finding, Numbers, Verdict, judge, judge_observed};
 pub use interval::{Confidence, newcombe, wilson};
 pub use question::{Pair, Question};
-pub use request::{BeforeName, ChangeRequest, ConditionRequest, RuleRequest};
+pub use request::{BeforeName, ChangeRequest, ConditionRequest, FBL_SPAM_RATE, RuleRequest};
 pub use rule::{Before, Condition, HYSTERESIS, Rule, Severity, Watch, Window};
 pub use span::Minutes;
 pub use state::{Alert, Change, Evidence, Phase, Reason, State, Transition};

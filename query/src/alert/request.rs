@@ -1,11 +1,11 @@
 //! A rule as its author writes it, and what is wrong with it.
 
-use schema::{Basis, Measure, Rate};
+use schema::{Basis, Dimension, Measure, Rate};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::{Before, Condition, Confidence, Minutes, Rule, Severity, Watch, Window};
-use crate::{Filter, SpecError, when::time_zone};
+use crate::{Filter, SpecError, Test, when::time_zone};
 
 /// How sure a rate must be when its author does not say: 99 of 100 intervals hold the true rate.
 const USUAL_CONFIDENCE: f64 = 0.99;
@@ -13,6 +13,8 @@ const USUAL_CONFIDENCE: f64 = 0.99;
 const USUAL_MINIMUM: i64 = 100;
 /// The least number of events that makes a stream usual, or a count comparable, when its author does not say.
 const USUAL_EVENTS: i64 = 10;
+/// The spam rate where it is known: at mailbox providers that tell of single complaints.
+pub const FBL_SPAM_RATE: &str = "fbl_spam_rate";
 /// The most windows of one rule.
 const MOST_WINDOWS: usize = 6;
 /// The most filters of one rule.
@@ -33,7 +35,7 @@ pub struct RuleRequest {
     /// What people call it, 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
-    /// What is watched: a rate, a measure, `activity` (whether there are events at all), or `observed_spam_rate` (what
+    /// What is watched: a rate, a measure, `fbl_spam_rate` (the spam rate at mailbox providers that tell of complaints), `activity` (whether there are events at all), or `observed_spam_rate` (what
     /// `PUT /v1/observations/spam-rate` brings, by sender domain).
     pub watch: String,
     /// When it is too much.
@@ -65,8 +67,8 @@ pub struct RuleRequest {
     pub hold: Option<String>,
     /// How bad it is: `info`, `warning` or `critical`.
     pub severity: Severity,
-    /// How sure a rate or a change must be, 0.5 to 0.9999: it fires only when the interval's bound passes the threshold. 0: the number
-    /// itself decides. Default: 0.99.
+    /// How sure a rate or a change must be, 0.5 to 0.9999: it fires only when the interval's bound passes the threshold. It holds for a
+    /// day: windows of an hour must be surer, for there are 24 of them. 0: the number itself decides. Default: 0.99.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 0.9999)]
     pub confidence: Option<f64>,
@@ -142,18 +144,24 @@ impl Rule {
             .by
             .as_deref()
             .map(|name| name.parse().map_err(|error| SpecError::value("by", name, format!("{error}"))));
+        let mut filters = filters(&request.filter)?;
+        if request.watch == FBL_SPAM_RATE {
+            filters.push(reporting());
+        }
+        let (windows, confidence) = (windows(&request.window)?, confidence(request.confidence)?);
         let rule = Self {
             watch,
             condition,
-            windows: windows(&request.window)?,
             basis: basis(request.basis.as_deref())?,
-            filters: filters(&request.filter)?,
+            filters,
             by: by.transpose()?,
             tz: time_zone(request.tz.as_deref())?,
             minimum: request.minimum.map_or_else(|| usual_minimum(watch, condition), i64::from),
             hold: hold(request.hold.as_deref())?,
             severity: request.severity,
-            confidence: confidence(request.confidence)?,
+            sure: windows.iter().map(|window| confidence.map(|level| window.confidence(level))).collect(),
+            windows,
+            confidence,
         };
         rule.check_observed()?;
         Ok(rule)
@@ -172,16 +180,23 @@ impl Rule {
     }
 }
 
+/// Mail to those who tell of complaints: that to others would dilute the rate.
+fn reporting() -> Filter {
+    let names = schema::REPORTING.iter().map(|name| (*name).to_owned()).collect();
+    Filter { dimension: Dimension::MailboxProvider, test: Test::In(names) }
+}
+
 fn watch(name: &str) -> Result<Watch, SpecError> {
     let found = match name {
         "activity" => Some(Watch::Activity),
         "observed_spam_rate" => Some(Watch::ObservedSpamRate),
+        FBL_SPAM_RATE => Some(Watch::Rate(Rate::SpamRate)),
         name => Rate::from_name(name).map(Watch::Rate).or_else(|| Measure::from_name(name).map(Watch::Measure)),
     };
     found.ok_or_else(|| {
         let rates = Rate::ALL.iter().map(|rate| rate.name());
         let measures = Measure::ALL.iter().map(|measure| measure.name());
-        let known: Vec<_> = rates.chain(measures).chain(["activity", "observed_spam_rate"]).collect();
+        let known: Vec<_> = rates.chain(measures).chain([FBL_SPAM_RATE, "activity", "observed_spam_rate"]).collect();
         SpecError::value("watch", name, format!("use {}", known.join(", ")))
     })
 }

@@ -99,6 +99,16 @@ pub enum Window {
     Today,
 }
 
+impl Window {
+    /// How sure something must be in this window, for it to be as sure as that in a day.
+    pub(crate) fn confidence(self, in_a_day: Confidence) -> Confidence {
+        match self {
+            Self::Rolling(minutes) => in_a_day.in_part(f64::from(minutes.0) / f64::from(Minutes::days(1).0)),
+            Self::Today => in_a_day,
+        }
+    }
+}
+
 /// How bad it is.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
@@ -151,11 +161,18 @@ pub struct Rule {
     pub hold: Minutes,
     /// How bad it is.
     pub severity: Severity,
-    /// How sure a rate, or a change, must be; none: the number itself decides.
+    /// How sure a rate, or a change, must be in a day; none: the number itself decides.
     pub confidence: Option<Confidence>,
+    /// How sure it must be in each of the windows.
+    pub(crate) sure: Vec<Option<Confidence>>,
 }
 
 impl Rule {
+    /// How sure a rate, or a change, must be in a window: a short one is looked at anew many times a day, and chance has as many tries.
+    pub(crate) fn sure(&self, place: usize) -> Option<Confidence> {
+        self.sure.get(place).copied().unwrap_or(self.confidence)
+    }
+
     /// The measures that a report for it must have.
     #[must_use]
     pub fn measures(&self) -> &'static [Measure] {

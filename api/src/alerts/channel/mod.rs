@@ -35,6 +35,7 @@ const LONGEST: usize = 2048;
 /// What a channel needs to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
+#[schema(as = ChannelSettings)]
 pub(crate) enum Settings {
     /// JSON to a URL, signed as Standard Webhooks says.
     Webhook {

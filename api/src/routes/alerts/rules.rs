@@ -32,7 +32,7 @@ pub(crate) struct RuleInfo {
     /// When it was changed last; null for a default as it comes.
     #[schema(format = DateTime, required)]
     updated_at: Option<String>,
-    #[serde(flatten)]
+    /// The rule, as `PUT` takes it.
     rule: RuleRequest,
 }
 

@@ -26,24 +26,21 @@ async fn every_account_has_the_default_rules_and_can_tune_and_restore_them() {
     assert_eq!(ids.len(), 8);
     assert_eq!(ids[..2], ["spam-warning", "spam-critical"]);
 
-    let mut tuned = bench.get(&key, "/v1/alerts/rules/unencrypted").await.json();
-    assert_eq!(
-        (&tuned["enabled"], &tuned["default"], &tuned["updated_at"]),
-        (&json!(false), &json!(true), &Value::Null)
-    );
-    let members = tuned.as_object_mut().unwrap();
-    members.retain(|name, _| !["id", "default", "muted_until", "updated_at"].contains(&name.as_str()));
-    members.insert("enabled".to_owned(), json!(true));
+    let found = bench.get(&key, "/v1/alerts/rules/unencrypted").await.json();
+    assert_eq!((&found["default"], &found["updated_at"]), (&json!(true), &Value::Null));
+    let mut tuned = found["rule"].clone();
+    assert_eq!(tuned["enabled"], false);
+    tuned["enabled"] = json!(true);
     let reply = bench.call(&key, Method::PUT, "/v1/alerts/rules/unencrypted", tuned).await;
     assert_eq!(reply.parts.status, StatusCode::OK);
-    assert_eq!(bench.get(&key, "/v1/alerts/rules/unencrypted").await.json()["enabled"], true);
+    assert_eq!(bench.get(&key, "/v1/alerts/rules/unencrypted").await.json()["rule"]["enabled"], true);
     let until = json!({"until": "2030-01-01T00:00:00Z"});
     let muted = bench.call(&key, Method::POST, "/v1/alerts/rules/unencrypted/mute", until).await.json();
-    assert_eq!((&muted["muted_until"], &muted["enabled"]), (&json!("2030-01-01T00:00:00.000Z"), &json!(true)));
+    assert_eq!((&muted["muted_until"], &muted["rule"]["enabled"]), (&json!("2030-01-01T00:00:00.000Z"), &json!(true)));
     let deleted = bench.call(&key, Method::DELETE, "/v1/alerts/rules/unencrypted", Value::Null).await;
     assert_eq!(deleted.parts.status, StatusCode::NO_CONTENT);
     let restored = bench.get(&key, "/v1/alerts/rules/unencrypted").await.json();
-    assert_eq!((&restored["enabled"], &restored["muted_until"]), (&json!(false), &Value::Null));
+    assert_eq!((&restored["rule"]["enabled"], &restored["muted_until"]), (&json!(false), &Value::Null));
 }
 
 #[tokio::test]
@@ -51,7 +48,7 @@ async fn a_rule_is_made_and_one_that_is_none_is_refused_by_its_member() {
     let bench = Bench::new().await;
     let key = bench.key("acme", Role::Admin).await;
     let made = bench.post(&key, "/v1/alerts/rules", JSON, rule().to_string()).await;
-    assert_eq!((made.parts.status, &made.json()["window"]), (StatusCode::CREATED, &json!(["24h"])));
+    assert_eq!((made.parts.status, &made.json()["rule"]["window"]), (StatusCode::CREATED, &json!(["24h"])));
     for (member, value) in [
         ("watch", json!("nothing")),
         ("when", json!({"above": 7})),

@@ -3,7 +3,7 @@
 use super::*;
 
 fn verdict(rule: &Rule, current: Measures, earlier: Measures) -> Verdict {
-    judge(rule, &current, &earlier).verdict
+    judge(rule, rule.confidence, &current, &earlier).verdict
 }
 
 fn count(measure: Measure, count: i64) -> Measures {
