@@ -28,7 +28,7 @@ use crate::{
 /// What evaluators of one store compete for.
 const LEASE: &str = "alerts";
 /// How long the lease lasts, in milliseconds: an evaluator that died is replaced after that.
-const LEASE_FOR: i64 = 60_000;
+const LEASE_FOR: i64 = 30_000;
 /// How many alerts of an account are counted again in one pass, and for how many the contributors are looked up.
 const MOST_RECOUNTS: usize = 200;
 const MOST_CONTRIBUTIONS: usize = 50;
