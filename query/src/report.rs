@@ -1,5 +1,7 @@
 //! `Report`: the one answer that JSON, CSV, PNG and alerts are made of, so that they cannot disagree.
 
+use std::collections::HashMap;
+
 use schema::{Basis, Dimension, Measures, Millis, Rate, reports_complaints};
 
 use crate::{ReportSpec, Test, zone::rfc3339};
@@ -18,6 +20,38 @@ pub struct Report {
     pub(crate) as_of: Millis,
     pub(crate) total: Measures,
     pub(crate) body: Body,
+    /// What was counted of mail to those who tell of complaints, if that is shown.
+    pub(crate) reporting: Option<Reporting>,
+}
+
+/// What was counted of mail to mailbox providers that tell of complaints.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reporting {
+    /// By the key of a group.
+    pub(crate) groups: HashMap<Vec<String>, Measures>,
+    /// Of all groups.
+    pub(crate) total: Measures,
+}
+
+/// A part of a split or a summary.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Part<'a> {
+    /// The group with this key.
+    Group(&'a [String]),
+    /// The groups that a limit cut.
+    Remainder,
+    /// Everything.
+    Total,
+}
+
+impl<'a> Part<'a> {
+    /// The key of the group; none for several.
+    pub(crate) const fn key(self) -> &'a [String] {
+        match self {
+            Self::Group(key) => key,
+            Self::Remainder | Self::Total => &[],
+        }
+    }
 }
 
 /// What a report consists of besides its total.
@@ -114,6 +148,26 @@ impl Report {
     /// mailbox providers that do not tell of them are unknown, and not zero.
     pub(crate) fn rate_of(&self, rate: Rate, key: &[String], measures: &Measures) -> Option<f64> {
         if rate == Rate::SpamRate && self.is_silent(key) { None } else { rate.of(measures) }
+    }
+
+    /// Whether the spam rate among mail to those who tell of complaints is shown.
+    pub(crate) const fn shows_fbl(&self) -> bool {
+        self.reporting.is_some()
+    }
+
+    /// The spam rate of a part among mail to those who tell of complaints; `None` when there was no such mail, or it is not shown.
+    pub(crate) fn fbl_spam_rate(&self, part: Part<'_>) -> Option<f64> {
+        let reporting = self.reporting.as_ref()?;
+        let of = |key: &[String]| reporting.groups.get(key).copied().unwrap_or_default();
+        let measures = match (part, &self.body) {
+            (Part::Group(key), _) => of(key),
+            (Part::Remainder, Body::Split { rows, .. }) => rows.iter().fold(reporting.total, |mut rest, row| {
+                rest -= &of(&row.key);
+                rest
+            }),
+            (Part::Remainder | Part::Total, _) => reporting.total,
+        };
+        Rate::SpamRate.of(&measures)
     }
 
     /// Whether all mail of a group went to mailbox providers that do not tell of complaints.

@@ -7,7 +7,7 @@ use schema::{AccountId, ClickHouse, Measure, Measures, Millis};
 use crate::{
     Interval, Kind, ReportSpec,
     answer::Answer,
-    report::{Body, Line, Remainder, Report, Row},
+    report::{Body, Line, Remainder, Report, Reporting, Row},
     sql::{self, Sql},
 };
 
@@ -63,7 +63,8 @@ pub async fn run(
         Kind::Split => store.split(spec).await?,
         Kind::Series(interval) => store.series(spec, interval).await?,
     };
-    Ok(Report { spec: spec.clone(), as_of, total, body })
+    let reporting = if spec.fbl { Some(store.reporting(spec).await?) } else { None };
+    Ok(Report { spec: spec.clone(), as_of, total, body, reporting })
 }
 
 /// The groups that a limit left, with what is true of all.
@@ -80,6 +81,15 @@ struct Store<'a> {
 }
 
 impl Store<'_> {
+    async fn reporting(&self, spec: &ReportSpec) -> Result<Reporting, QueryError> {
+        let spec = spec.reporting();
+        if spec.by.is_empty() {
+            return Ok(Reporting { groups: HashMap::new(), total: self.total(&spec).await? });
+        }
+        let Groups { rows, total, .. } = self.groups(&spec).await?;
+        Ok(Reporting { groups: rows.into_iter().map(|row| (row.key, row.measures)).collect(), total })
+    }
+
     async fn total(&self, spec: &ReportSpec) -> Result<Measures, QueryError> {
         let needed = spec.needed();
         if needed.is_empty() {

@@ -1,6 +1,9 @@
 //! The evaluator: one pass over all accounts, under the lease that makes it the only one.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use query::{
     Filter, Range, Test,
@@ -39,6 +42,11 @@ const AT_ONCE: usize = 500;
 /// The day of an observation counts for so many days at least.
 const OBSERVED_FOR: i64 = 3 * 86_400_000;
 
+const HOUR: i64 = 3_600_000;
+/// How long the history is kept, and letters that were delivered or given up, in milliseconds.
+const KEEP_HISTORY: i64 = 400 * 24 * HOUR;
+const KEEP_LETTERS: i64 = 30 * 24 * HOUR;
+
 /// What a pass saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Passed {
@@ -55,6 +63,8 @@ pub(crate) struct Evaluator {
     limits: query::Limits,
     /// Tells this evaluator from those of other services.
     holder: String,
+    /// When it forgot last what is long over.
+    forgot: AtomicI64,
 }
 
 /// By rule and value, what is counted today in the window that an alert fired for, and in the one compared with.
@@ -85,7 +95,13 @@ struct Scene<'a> {
 impl Evaluator {
     /// Of this service.
     pub(crate) fn new(alerts: Alerts, clickhouse: ClickHouse, limits: query::Limits) -> Self {
-        Self { alerts, clickhouse, limits, holder: format!("{:016x}", rand::random::<u64>()) }
+        Self {
+            alerts,
+            clickhouse,
+            limits,
+            holder: format!("{:016x}", rand::random::<u64>()),
+            forgot: AtomicI64::new(0),
+        }
     }
 
     /// One pass, in which everything acknowledged before `as_of` is counted; `None` while another service evaluates.
@@ -105,7 +121,19 @@ impl Evaluator {
                 return Ok(None);
             }
         }
+        self.forget().await?;
         Ok(Some(passed))
+    }
+
+    /// Once an hour, forgets what is long over.
+    async fn forget(&self) -> Result<(), MetadataError> {
+        let now = self.alerts.clock().now();
+        if (0..HOUR).contains(&(now.0 - self.forgot.load(Ordering::Relaxed))) {
+            return Ok(());
+        }
+        self.forgot.store(now.0, Ordering::Relaxed);
+        let (history, letters) = (Millis(now.0 - KEEP_HISTORY), Millis(now.0 - KEEP_LETTERS));
+        self.alerts.metadata().forget_alerts(history, letters).await
     }
 
     /// Lets others evaluate at once.

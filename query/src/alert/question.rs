@@ -50,6 +50,7 @@ impl Question {
             by: self.by.iter().cloned().collect(),
             sort: Sort { key: SortKey::Measure(first), descending: true },
             limit: MOST_GROUPS,
+            fbl: false,
         }
     }
 }

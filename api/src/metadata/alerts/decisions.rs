@@ -96,6 +96,17 @@ impl Metadata {
         Ok(())
     }
 
+    /// Forgets what is long over: entries of the history before one time, letters that were delivered or given up before another.
+    ///
+    /// # Errors
+    /// When the database refuses or cannot be reached.
+    pub(crate) async fn forget_alerts(&self, history: Millis, letters: Millis) -> Result<(), MetadataError> {
+        sqlx::query("DELETE FROM alert_history WHERE at < $1").bind(history.0).execute(&self.pool).await?;
+        let old = "DELETE FROM alert_outbox WHERE state <> 'waiting' AND done_at < $1";
+        sqlx::query(old).bind(letters.0).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// The history of an account, of one rule if one is named, from the latest, those before an entry if one is named.
     ///
     /// # Errors

@@ -115,6 +115,23 @@ async fn a_decision_comes_true_as_a_whole(store: Store) {
     assert_eq!(ids(metadata.history(&acme, "r", "0003", 10).await.unwrap()), ["0001"]);
     assert_eq!(ids(metadata.history_after(&acme, "0001").await.unwrap()), ["0003", "0004"]);
     assert!(metadata.history(&acme, "other", "", 10).await.unwrap().is_empty());
+    metadata.letter_delivered("a", Millis(20)).await.unwrap();
+    metadata.forget_alerts(Millis(9), Millis(20)).await.unwrap();
+    assert_eq!(
+        (
+            metadata.history(&acme, "", "", 9).await.unwrap().len(),
+            metadata.letters(&acme, None, 9).await.unwrap().len()
+        ),
+        (3, 1)
+    );
+    metadata.forget_alerts(Millis(10), Millis(21)).await.unwrap();
+    assert_eq!(
+        (
+            metadata.history(&acme, "", "", 9).await.unwrap().len(),
+            metadata.letters(&acme, None, 9).await.unwrap().len()
+        ),
+        (0, 0)
+    );
 }
 
 async fn letters_are_taken_once_and_in_order(store: Store) {
