@@ -64,6 +64,34 @@ impl FromRequest<AppState> for Document {
     }
 }
 
+/// Rows, as JSON or CSV.
+#[derive(Debug)]
+pub(crate) enum Table {
+    /// A JSON document.
+    Json(Bytes),
+    /// Lines, the first of which names the columns.
+    Csv(Bytes),
+}
+
+impl FromRequest<AppState> for Table {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let (parts, body): (Parts, Body) = request.into_parts();
+        let limits = BodyLimits { bytes: MAX_DOCUMENT, time: state.limits.body_timeout };
+        let form = match media_type(&parts.headers).as_deref() {
+            Some("application/json") => Self::Json,
+            Some("text/csv") => Self::Csv,
+            _ => {
+                let detail = "send `Content-Type: application/json` or `Content-Type: text/csv`";
+                let problem = Problem::new(Kind::UnsupportedMediaType, detail);
+                return Err(body::refuse(&parts.headers, body, limits, problem).await);
+            }
+        };
+        body::read(&parts.headers, body, limits, &mut state.admission.room()).await.map(form)
+    }
+}
+
 /// A JSON document as a value: taken from a request, or answered.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);

@@ -1,6 +1,7 @@
 //! Postlens: events of sent mail in, exact reports out. This binary is the service and its command line.
 
 mod admission;
+mod alerts;
 mod allocator;
 mod auth;
 mod body;

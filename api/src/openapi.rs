@@ -34,6 +34,7 @@ use crate::{
     tags(
         (name = "events", description = "Events in."),
         (name = "reports", description = "Reports out."),
+        (name = "alerts", description = "What is watched, what fires, and who is told."),
         (name = "keys", description = "API keys of the account."),
         (name = "service", description = "The service itself.")
     )
@@ -97,6 +98,16 @@ problems! {
     /// Making a key.
     NewKeyProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN REQUEST_TIMEOUT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE
         UNPROCESSABLE_ENTITY INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Listing what belongs to alerts.
+    AlertProblems = UNAUTHORIZED FORBIDDEN INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Listing by parameters what belongs to alerts.
+    AlertListProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN UNPROCESSABLE_ENTITY INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Making something that belongs to alerts.
+    NewAlertProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN REQUEST_TIMEOUT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE
+        UNPROCESSABLE_ENTITY INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Changing something that belongs to alerts.
+    ChangedAlertProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN NOT_FOUND REQUEST_TIMEOUT PAYLOAD_TOO_LARGE
+        UNSUPPORTED_MEDIA_TYPE UNPROCESSABLE_ENTITY INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
     /// Revoking a key.
     OldKeyProblems = UNAUTHORIZED FORBIDDEN NOT_FOUND INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
 }

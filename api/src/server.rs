@@ -15,7 +15,7 @@ use crate::{
     openapi::Base,
     problem::{Kind, Problem},
     request,
-    routes::{events, health, keys, metrics, reports, specification, status},
+    routes::{alerts, events, health, keys, metrics, observations, reports, specification, status},
     state::AppState,
 };
 
@@ -27,6 +27,22 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::get_split, reports::post_split))
         .routes(routes!(reports::get_summary, reports::post_summary))
         .routes(routes!(reports::get_series, reports::post_series))
+        .routes(routes!(alerts::current::list))
+        .routes(routes!(alerts::current::acknowledge))
+        .routes(routes!(alerts::current::mute))
+        .routes(routes!(alerts::history::get))
+        .routes(routes!(alerts::stream::get))
+        .routes(routes!(alerts::rules::list, alerts::rules::create))
+        .routes(routes!(alerts::rules::get, alerts::rules::put, alerts::rules::delete))
+        .routes(routes!(alerts::rules::mute))
+        .routes(routes!(alerts::channels::list, alerts::channels::create))
+        .routes(routes!(alerts::channels::put, alerts::channels::delete))
+        .routes(routes!(alerts::channels::test))
+        .routes(routes!(alerts::deliveries::list))
+        .routes(routes!(alerts::deliveries::replay))
+        .routes(routes!(alerts::maintenance::list, alerts::maintenance::create))
+        .routes(routes!(alerts::maintenance::delete))
+        .routes(routes!(observations::list, observations::put))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(health::healthz))

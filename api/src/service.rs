@@ -3,7 +3,7 @@
 use std::{ffi::OsString, io::Write as _, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use ingest::Ingest;
-use schema::{AccountId, ClickHouse, Clock, Endpoint, Identifier, Millis, SystemClock};
+use schema::{AccountId, ClickHouse, Clock, Endpoint, Identifier, Millis, Secret, SystemClock};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     admission::Admission,
+    alerts::{Alerts, Charts, Evaluator, Mailer, Outgoing, Permit, Tasks, Ways},
     auth::Keys,
     cli::Failure,
     config::{Config, Sensitive},
@@ -51,14 +52,23 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let clickhouse = ClickHouse::new(&endpoint, &config.clickhouse.database);
     // Locks the data directory, so it comes before the engine, which works on it too.
     let scrub = Some(config.scrubber.interval.0).filter(|interval| !interval.is_zero());
-    let ingest = open_ingest(&config, clickhouse.clone(), Arc::clone(&clock), scrub).await?;
+    let secret = secret::load(config.secret.as_ref(), &config.data_dir)?;
+    let ingest = open_ingest(&config, &secret, clickhouse.clone(), Arc::clone(&clock), scrub).await?;
     let supervisor = place.as_ref().map(|place| launch(&config, place)).transpose()?.map(Supervisor::start);
 
     let control = Control::listen(&config.data_dir, ingest.clone())?;
     let engine = supervisor.as_ref().map(Supervisor::process);
 
+    let report_limits = query::Limits { time: config.reports.timeout.0 * 9 / 10, ..query::Limits::default() };
+    let ways = ways(&config, Charts::new(clickhouse.clone(), report_limits))?;
+    let alerts = Alerts::new(metadata.clone(), Arc::clone(&clock), &secret, ways);
+    let evaluator = Evaluator::new(alerts.clone(), clickhouse.clone(), report_limits);
+    let counted = ingest.clone();
+    let tasks = Tasks::start(alerts.clone(), evaluator, move || counted.as_of(), config.alerts.interval.0);
+
     let state = AppState {
         keys: Keys::new(metadata.clone(), Arc::clone(&clock)),
+        alerts: alerts.clone(),
         ingest: ingest.clone(),
         clickhouse,
         admission: Admission::new(config.ingest.max_in_flight.0, config.ingest.max_requests),
@@ -67,17 +77,22 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         limits: Limits {
             body_timeout: config.ingest.body_timeout.0,
             report_timeout: config.reports.timeout.0,
-            report: query::Limits { time: config.reports.timeout.0 * 9 / 10, ..query::Limits::default() },
+            report: report_limits,
         },
         clock,
     };
     let address = listener.local_addr()?;
     writeln!(std::io::stdout(), "listening on http://{address}")?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+    let stop = async move {
+        stop.await;
+        alerts.close();
+    };
     connection::serve(listener, server::router(state), stop, PATIENCE).await;
 
     drop(control);
     // In the opposite order: what was accepted is applied while the engine still runs.
+    tasks.stop().await;
     ingest.close().await;
     if let Some(supervisor) = supervisor {
         supervisor.stop().await;
@@ -112,7 +127,8 @@ pub(crate) async fn without_serving<T>(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (place, endpoint) = endpoint(config)?;
     let clickhouse = ClickHouse::new(&endpoint, &config.clickhouse.database);
-    let ingest = open_ingest(config, clickhouse, clock, None).await?;
+    let secret = secret::load(config.secret.as_ref(), &config.data_dir)?;
+    let ingest = open_ingest(config, &secret, clickhouse, clock, None).await?;
     let supervisor = place.as_ref().map(|place| launch(config, place)).transpose()?.map(Supervisor::start);
     let done = work(&ingest).await;
     ingest.close().await;
@@ -124,11 +140,11 @@ pub(crate) async fn without_serving<T>(
 
 async fn open_ingest(
     config: &Config,
+    secret: &Secret,
     clickhouse: ClickHouse,
     clock: Arc<dyn Clock>,
     scrub: Option<Duration>,
 ) -> Result<Ingest, Failure> {
-    let secret = secret::load(config.secret.as_ref(), &config.data_dir)?;
     let options = ingest::Options {
         dir: config.data_dir.clone(),
         spool_limit: config.spool.limit.0,
@@ -139,7 +155,14 @@ async fn open_ingest(
         scrub,
         ..ingest::Options::default()
     };
-    Ok(Ingest::open(options, Identifier::new(&secret), clickhouse, clock).await?)
+    Ok(Ingest::open(options, Identifier::new(secret), clickhouse, clock).await?)
+}
+
+/// How alerts reach people.
+fn ways(config: &Config, charts: Charts) -> Result<Ways, Failure> {
+    let permit = if config.alerts.allow_private { Permit::Anywhere } else { Permit::Public };
+    let (outgoing, mailer) = (Outgoing::new(permit)?, Mailer::configured(&config.alerts)?);
+    Ok(Ways { outgoing, mailer, charts: Some(charts), link: config.alerts.link.clone() })
 }
 
 /// Where ClickHouse is; for the embedded one, with the place of its socket.

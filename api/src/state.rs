@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 use schema::{ClickHouse, Clock};
 use tokio::sync::Semaphore;
 
-use crate::{admission::Admission, auth::Keys, telemetry::Telemetry};
+use crate::{admission::Admission, alerts::Alerts, auth::Keys, telemetry::Telemetry};
 
 /// The parts of the service. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct AppState {
     /// Checks keys.
     pub(crate) keys: Keys,
+    /// What alerts need.
+    pub(crate) alerts: Alerts,
     /// The way in for events.
     pub(crate) ingest: ingest::Ingest,
     /// The store that reports read.

@@ -10,7 +10,7 @@ const LONGEST: usize = 32 * 1024;
 const MOST_VALUES: usize = 1_000;
 
 /// What a delivery must be like to count.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// The attribute looked at.
     pub dimension: Dimension,
@@ -19,7 +19,7 @@ pub struct Filter {
 }
 
 /// What the value of a dimension must be. The empty text is the empty value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Test {
     /// This value.
     Is(String),

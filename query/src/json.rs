@@ -16,7 +16,8 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     Kind,
-    report::{Body, Line, Report, shown},
+    alert::FBL_SPAM_RATE,
+    report::{Body, Line, Part, Report, shown},
 };
 
 impl Serialize for Report {
@@ -118,7 +119,14 @@ impl Serialize for Entry<'_> {
         }
         let measures = spec.measures().iter().copied().map(|measure| (Measure::name(measure), self.measures[measure]));
         map.serialize_entry("measures", &Object(measures))?;
-        let rates = spec.rates().iter().copied().map(|rate| (Rate::name(rate), rate.of(self.measures)));
+        let part = match (self.key, self.groups) {
+            (Some(key), _) => Part::Group(key),
+            (None, Some(_)) => Part::Remainder,
+            (None, None) => Part::Total,
+        };
+        let rate_of = |rate: Rate| (Rate::name(rate), self.report.rate_of(rate, part.key(), self.measures));
+        let fbl = self.report.shows_fbl().then(|| (FBL_SPAM_RATE, self.report.fbl_spam_rate(part)));
+        let rates = spec.rates().iter().copied().map(rate_of).chain(fbl);
         map.serialize_entry("rates", &Object(rates))?;
         if let Some((times, line)) = self.rows {
             map.serialize_entry("rows", &Sequence(self.report.points(times, line, false)))?;

@@ -11,9 +11,12 @@
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
 //!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
 //!
+//! [`alert`] evaluates rules over reports: pure functions, too.
+//!
 //! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
 //! crate knows nothing of HTTP.
 
+pub mod alert;
 mod answer;
 pub mod chart;
 pub mod csv;
@@ -44,3 +47,4 @@ pub use request::{SeriesRequest, SplitRequest, SummaryRequest, from_json, from_p
 pub use run::{Limits, QueryError, run};
 pub use spec::{Kind, ReportSpec, Sort, SortKey};
 pub use when::Range;
+pub use zone::rfc3339;

@@ -1,12 +1,17 @@
 //! `Report`: the one answer that JSON, CSV, PNG and alerts are made of, so that they cannot disagree.
 
-use schema::{Basis, Dimension, Measures, Millis, OTHER, Rate};
+use std::collections::HashMap;
 
-use crate::{ReportSpec, zone::rfc3339};
+use schema::{Basis, Dimension, Measures, Millis, OTHER, Rate, reports_complaints};
+
+use crate::{ReportSpec, Test, zone::rfc3339};
 
 /// On the `event` basis numerator and denominator count different deliveries (METRICS.md, "Measures").
 pub const EVENT_BASIS_NOTE: &str =
     "On the event basis every measure is dated by its own clock, so a rate can exceed 100 %.";
+
+/// Complaints are counted where they are told.
+pub(crate) const SILENT_NOTE: &str = "Some mailbox providers, Gmail among them, tell nobody of single complaints: the spam rate there is not known, and not zero.";
 
 /// A report: a spec and what was counted for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +22,38 @@ pub struct Report {
     pub(crate) body: Body,
     /// The dimensions of which it may hide values under `(other)`.
     pub(crate) others: Vec<Dimension>,
+    /// What was counted of mail to those who tell of complaints, if that is shown.
+    pub(crate) reporting: Option<Reporting>,
+}
+
+/// What was counted of mail to mailbox providers that tell of complaints.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reporting {
+    /// By the key of a group.
+    pub(crate) groups: HashMap<Vec<String>, Measures>,
+    /// Of all groups.
+    pub(crate) total: Measures,
+}
+
+/// A part of a split or a summary.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Part<'a> {
+    /// The group with this key.
+    Group(&'a [String]),
+    /// The groups that a limit cut.
+    Remainder,
+    /// Everything.
+    Total,
+}
+
+impl<'a> Part<'a> {
+    /// The key of the group; none for several.
+    pub(crate) const fn key(self) -> &'a [String] {
+        match self {
+            Self::Group(key) => key,
+            Self::Remainder | Self::Total => &[],
+        }
+    }
 }
 
 /// What a report consists of besides its total.
@@ -103,10 +140,61 @@ impl Report {
         &self.total
     }
 
-    /// A rate of the total; `None` when its denominator is 0.
+    /// A rate of the total; `None` when its denominator is 0, or nobody knows it.
     #[must_use]
     pub fn rate(&self, rate: Rate) -> Option<f64> {
-        rate.of(&self.total)
+        self.rate_of(rate, &[], &self.total)
+    }
+
+    /// A rate of the group with this key (none: of all groups); `None` when its denominator is 0, or nobody knows it: complaints of
+    /// mailbox providers that do not tell of them are unknown, and not zero.
+    pub(crate) fn rate_of(&self, rate: Rate, key: &[String], measures: &Measures) -> Option<f64> {
+        if rate == Rate::SpamRate && self.is_silent(key) { None } else { rate.of(measures) }
+    }
+
+    /// Whether the spam rate among mail to those who tell of complaints is shown.
+    pub(crate) const fn shows_fbl(&self) -> bool {
+        self.reporting.is_some()
+    }
+
+    /// The spam rate of a part among mail to those who tell of complaints; `None` when there was no such mail, or it is not shown.
+    pub(crate) fn fbl_spam_rate(&self, part: Part<'_>) -> Option<f64> {
+        let reporting = self.reporting.as_ref()?;
+        let of = |key: &[String]| reporting.groups.get(key).copied().unwrap_or_default();
+        let measures = match (part, &self.body) {
+            (Part::Group(key), _) => of(key),
+            (Part::Remainder, Body::Split { rows, .. }) => rows.iter().fold(reporting.total, |mut rest, row| {
+                rest -= &of(&row.key);
+                rest
+            }),
+            (Part::Remainder | Part::Total, _) => reporting.total,
+        };
+        Rate::SpamRate.of(&measures)
+    }
+
+    /// Whether all mail of a group went to mailbox providers that do not tell of complaints.
+    fn is_silent(&self, key: &[String]) -> bool {
+        let silent = |name: &String| reports_complaints(name) == Some(false);
+        let mut keys = self.spec.by.iter().zip(key);
+        let by_key = keys.any(|(dimension, value)| *dimension == Dimension::MailboxProvider && silent(value));
+        let mut filters = self.spec.filters.iter().filter(|filter| filter.dimension == Dimension::MailboxProvider);
+        by_key
+            || filters.any(|filter| match &filter.test {
+                Test::Is(name) => silent(name),
+                Test::In(names) => names.iter().all(silent),
+                Test::IsNot(_) | Test::Contains(_) | Test::StartsWith(_) => false,
+            })
+    }
+
+    /// Whether a spam rate is shown that nobody knows.
+    fn hides_a_spam_rate(&self) -> bool {
+        let keys: Vec<&[String]> = match &self.body {
+            Body::Summary => Vec::new(),
+            Body::Split { rows, .. } => rows.iter().map(|row| row.key.as_slice()).collect(),
+            Body::Series { groups, .. } => groups.iter().map(|line| line.key.as_slice()).collect(),
+        };
+        self.spec.rates().contains(&Rate::SpamRate)
+            && (self.is_silent(&[]) || keys.iter().any(|key| self.is_silent(key)))
     }
 
     /// Rows, groups and what was cut.
@@ -118,11 +206,10 @@ impl Report {
     /// What a reader should know about the numbers.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        let basis = match self.spec.basis {
-            Basis::Sent => None,
-            Basis::Event => Some(EVENT_BASIS_NOTE.to_owned()),
-        };
-        basis.into_iter().chain(self.others.iter().map(others_note)).collect()
+        let event = (self.spec.basis == Basis::Event).then_some(EVENT_BASIS_NOTE);
+        let silent = self.hides_a_spam_rate().then_some(SILENT_NOTE);
+        let fixed = event.into_iter().chain(silent).map(str::to_owned);
+        fixed.chain(self.others.iter().map(others_note)).collect()
     }
 
     /// A time in the report's zone, RFC 3339.

@@ -44,7 +44,8 @@ macro_rules! requests {
             #[param(style = Form, explode = false, example = json!(["queued", "delivered"]))]
             #[schema(example = json!(["queued", "delivered"]))]
             pub measures: Option<Vec<String>>,
-            /// The rates to show, separated by commas. Default: all.
+            /// The rates to show, separated by commas. Default: all but `fbl_spam_rate`, the spam rate among mail to mailbox providers that
+            /// tell of complaints, which splits and summaries show when it is named.
             #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
             #[param(style = Form, explode = false, example = json!(["ctr", "spam_rate"]))]
             #[schema(example = json!(["ctr", "spam_rate"]))]

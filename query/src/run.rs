@@ -7,7 +7,7 @@ use schema::{AccountId, ClickHouse, Dimension, Measure, Measures, Millis};
 use crate::{
     Interval, Kind, ReportSpec,
     answer::{Answer, Cells},
-    report::{Body, Line, Remainder, Report, Row},
+    report::{Body, Line, Remainder, Report, Reporting, Row},
     sql::{self, Sql},
 };
 
@@ -58,12 +58,13 @@ pub async fn run(
     limits: &Limits,
 ) -> Result<Report, QueryError> {
     let store = Store { clickhouse, account, limits };
-    let (answered, hidden) = tokio::try_join!(store.answer(spec), store.hidden(spec))?;
+    let (answered, hidden, reporting) =
+        tokio::try_join!(store.answer(spec), store.hidden(spec), store.reporting(spec))?;
     let Answered { total, body, others } = answered;
     // In the order in which the report names them.
     let named = spec.dimensions().into_iter().filter(|name| others.contains(name) || hidden.contains(name));
     let others = named.cloned().collect();
-    Ok(Report { spec: spec.clone(), as_of, total, body, others })
+    Ok(Report { spec: spec.clone(), as_of, total, body, others, reporting })
 }
 
 /// A report without what was asked.
@@ -108,6 +109,19 @@ impl Store<'_> {
         let answer = self.ask(&sql::others(self.account, spec, &filtered)).await?;
         let name = |row: Cells<'_>| row.texts(0, 1)?.concat().parse().map_err(|_| malformed("no dimension"));
         answer.rows().map(name).collect()
+    }
+
+    /// What was counted of mail to those who tell of complaints, if that is asked for.
+    async fn reporting(&self, spec: &ReportSpec) -> Result<Option<Reporting>, QueryError> {
+        if !spec.fbl {
+            return Ok(None);
+        }
+        let spec = spec.reporting();
+        if spec.by.is_empty() {
+            return Ok(Some(Reporting { groups: HashMap::new(), total: self.total(&spec).await? }));
+        }
+        let Groups { rows, total, .. } = self.groups(&spec).await?;
+        Ok(Some(Reporting { groups: rows.into_iter().map(|row| (row.key, row.measures)).collect(), total }))
     }
 
     async fn total(&self, spec: &ReportSpec) -> Result<Measures, QueryError> {

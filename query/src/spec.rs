@@ -1,10 +1,11 @@
 //! `ReportSpec`: a request that has been judged and is all enums and bound values.
 
 use chrono_tz::Tz;
-use schema::{Basis, Dimension, Measure, Rate};
+use schema::{Basis, Dimension, Measure, REPORTING, Rate};
 
 use crate::{
-    Filter, Interval, SpecError,
+    Filter, Interval, SpecError, Test,
+    alert::FBL_SPAM_RATE,
     request::{Common, SeriesRequest, SplitRequest, SummaryRequest},
     when::{Range, time_zone},
 };
@@ -14,7 +15,7 @@ const MOST_DIMENSIONS: usize = 3;
 /// The most filters of one report.
 const MOST_FILTERS: usize = 32;
 /// The most groups that a report shows.
-const MOST_GROUPS: u32 = 10_000;
+pub(crate) const MOST_GROUPS: u32 = 10_000;
 /// The most points (rows × groups) of a series.
 const MOST_POINTS: u64 = 10_000;
 
@@ -71,6 +72,8 @@ pub struct ReportSpec {
     pub(crate) by: Vec<Dimension>,
     pub(crate) sort: Sort,
     pub(crate) limit: u32,
+    /// Whether the spam rate among mail to providers that tell of complaints is shown, too.
+    pub(crate) fbl: bool,
 }
 
 impl ReportSpec {
@@ -118,17 +121,23 @@ impl ReportSpec {
 
     fn common(kind: Kind, common: &Common<'_>) -> Result<Self, SpecError> {
         let tz = time_zone(common.tz)?;
+        let (rates, fbl) = apart(common.rates);
+        if fbl && matches!(kind, Kind::Series(_)) {
+            let expected = format!("a series does not show it: ask for spam_rate with filter={}", reporting_text());
+            return Err(SpecError::value("rates", FBL_SPAM_RATE, expected));
+        }
         Ok(Self {
             kind,
             range: Range::new(common.from, common.to, tz)?,
             tz,
             basis: basis(common.basis)?,
             measures: shown("measures", common.measures, Measure::ALL, Measure::name)?,
-            rates: shown("rates", common.rates, Rate::ALL, Rate::name)?,
+            rates: shown("rates", rates.as_deref(), Rate::ALL, Rate::name)?,
             filters: filters(common.filter)?,
             by: Vec::new(),
             sort: Sort { key: SortKey::Measure(Measure::Queued), descending: true },
             limit: 1,
+            fbl,
         })
     }
 
@@ -189,6 +198,17 @@ impl ReportSpec {
         &self.rates.all
     }
 
+    /// The same of mail to those who tell of complaints: what its spam rate is made of.
+    pub(crate) fn reporting(&self) -> Self {
+        let names = REPORTING.iter().map(|name| (*name).to_owned()).collect();
+        let mut spec = self.clone();
+        spec.filters.push(Filter { dimension: Dimension::MailboxProvider, test: Test::In(names) });
+        spec.measures = Shown { all: vec![Measure::Delivered, Measure::Complained], named: None };
+        spec.rates = Shown { all: Vec::new(), named: None };
+        (spec.limit, spec.fbl) = (MOST_GROUPS, false);
+        spec
+    }
+
     /// The measures that must be known: those shown, those that the rates need, and the one to sort by.
     pub(crate) fn needed(&self) -> Vec<Measure> {
         let sorted = match self.sort.key {
@@ -212,6 +232,18 @@ impl ReportSpec {
         }
         dimensions
     }
+}
+
+/// The rates named but for that of mail to those who tell of complaints, and whether that is named, too.
+fn apart(names: Option<&[String]>) -> (Option<Vec<String>>, bool) {
+    let Some(names) = names else { return (None, false) };
+    let others: Vec<_> = names.iter().filter(|name| *name != FBL_SPAM_RATE).cloned().collect();
+    let fbl = others.len() < names.len();
+    (Some(others), fbl)
+}
+
+fn reporting_text() -> String {
+    format!("mailbox_provider:in:{}", REPORTING.join("|"))
 }
 
 fn basis(name: Option<&str>) -> Result<Basis, SpecError> {

@@ -78,11 +78,18 @@ pub(crate) fn split_report(more: &[(&str, &str)], keys: &[&[&str]], cut: Option<
     let rows: Vec<_> = (0..).zip(keys).map(row).collect();
     let remainder = cut.map(|(groups, measures)| Remainder { groups, measures });
     let total = sum(rows.iter().map(|row| &row.measures).chain(remainder.iter().map(|cut| &cut.measures)));
-    Report { spec: split_spec(more), as_of: AS_OF, total, body: Body::Split { rows, remainder }, others: Vec::new() }
+    Report {
+        spec: split_spec(more),
+        as_of: AS_OF,
+        total,
+        body: Body::Split { rows, remainder },
+        others: Vec::new(),
+        reporting: None,
+    }
 }
 
 pub(crate) fn summary_report(more: &[(&str, &str)], total: Measures) -> Report {
-    Report { spec: summary_spec(more), as_of: AS_OF, total, body: Body::Summary, others: Vec::new() }
+    Report { spec: summary_spec(more), as_of: AS_OF, total, body: Body::Summary, others: Vec::new(), reporting: None }
 }
 
 pub(crate) fn series_report(more: &[(&str, &str)], keys: &[&[&str]], cut: Option<u64>, quiet: bool) -> Report {
@@ -100,5 +107,12 @@ pub(crate) fn series_report(more: &[(&str, &str)], keys: &[&[&str]], cut: Option
     let groups: Vec<_> = (0..).zip(keys).map(line).collect();
     let remainder = cut.map(|count| (count, line((9, &&[][..]))));
     let total = sum(groups.iter().map(|line| &line.total).chain(remainder.iter().map(|(_, line)| &line.total)));
-    Report { spec, as_of: AS_OF, total, body: Body::Series { times, groups, remainder }, others: Vec::new() }
+    Report {
+        spec,
+        as_of: AS_OF,
+        total,
+        body: Body::Series { times, groups, remainder },
+        others: Vec::new(),
+        reporting: None,
+    }
 }

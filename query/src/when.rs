@@ -15,7 +15,7 @@ const LONGEST: i64 = 3_660 * DAY;
 const EXPECTED: &str = "an RFC 3339 time on a quarter of an hour, like 2026-11-01T00:00:00Z (in a URL, write `+` as %2B), or a date in `tz`, like 2026-11-01";
 
 /// From when to when, in seconds since 1970, on quarters of an hour; the end is exclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
     /// The first second.
     pub from: u32,

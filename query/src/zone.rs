@@ -96,7 +96,8 @@ pub(crate) fn start_of_date(tz: Tz, date: NaiveDate) -> i64 {
 }
 
 /// RFC 3339 in the zone's offset, `Z` when it is zero.
-pub(crate) fn rfc3339(tz: Tz, time: i64) -> String {
+#[must_use]
+pub fn rfc3339(tz: Tz, time: i64) -> String {
     let time = DateTime::from_timestamp(time, 0).unwrap_or_default();
     time.with_timezone(&tz).fixed_offset().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }

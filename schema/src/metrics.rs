@@ -85,6 +85,10 @@ metrics! {
         "Resident memory of the service and of its embedded engine.";
     PROCESS_CPU_SECONDS_TOTAL = "postlens_process_cpu_seconds_total", Kind::Counter, ["process"],
         "Processor time of the service and of its embedded engine.";
+    ALERTS_FIRING = "postlens_alerts_firing", Kind::Gauge, ["severity"],
+        "Alerts that fire, over all accounts; 0 where another service evaluates the rules.";
+    ALERT_PASSES_TOTAL = "postlens_alert_passes_total", Kind::Counter, ["outcome"],
+        "Evaluations of all rules: complete; partial, when some could not be evaluated; elsewhere, when another service does it; or failed.";
     BUILD_INFO = "postlens_build_info", Kind::Gauge, ["version"], "Always 1; the label tells the version.";
 }
 
@@ -140,6 +144,20 @@ labels! {
         Duplicate = "duplicate";
         /// It is in the reports.
         Applied = "applied";
+    }
+}
+
+labels! {
+    /// The label `outcome` of [`ALERT_PASSES_TOTAL`].
+    Pass {
+        /// Every rule was evaluated.
+        Complete = "complete";
+        /// Some rules had no numbers: ClickHouse is away, or they read too much.
+        Partial = "partial";
+        /// Another service evaluates.
+        Elsewhere = "elsewhere";
+        /// The metadata store does not answer.
+        Failed = "failed";
     }
 }
 

@@ -36,6 +36,12 @@ const DOMAINS: &[(&str, &[&str])] = &[
 const WORLDWIDE: &[(&str, &[&str])] =
     &[("microsoft", &["outlook", "hotmail", "live"]), ("yahoo", &["yahoo"]), ("yandex", &["yandex"])];
 
+/// The names of all operators that domains lead to.
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    DOMAINS.iter().map(|(name, _)| *name)
+}
+
 impl MailboxProvider {
     /// The operator of the mailboxes of a domain (in its normal form); `other` when the domain does not tell.
     #[must_use]

@@ -72,6 +72,11 @@ impl Client {
         self.http.post(format!("{}{path}", self.base))
     }
 
+    /// A request of any method.
+    pub(super) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
     /// Sends a request; an answer other than 2xx is an error.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;

@@ -1,5 +1,6 @@
 //! The command line: one module per command, and the way an error ends the program.
 
+mod alerts;
 mod client;
 mod engine;
 mod format;
@@ -27,6 +28,7 @@ Examples:
   postlens keys create --account acme --role ingest       Make a key to report events with
   postlens import events.ndjson.gz                        Send events to a running service
   postlens report split --by recipient_domain             Ask it for a report
+  postlens alerts list                                    … and what fires
   postlens verify                                         Count all events anew and compare with the reports' tables
   POSTLENS_BOOTSTRAP_KEY=$(openssl rand -hex 32) postlens serve";
 
@@ -44,6 +46,7 @@ enum Command {
     Import(import::Import),
     #[command(subcommand)]
     Report(Box<report::Report>),
+    Alerts(Box<alerts::Alerts>),
     Engine(engine::Engine),
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -85,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Verify(command) => return command.run(),
         Command::Rebuild(command) => command.run(),
         Command::Report(command) => command.run(),
+        Command::Alerts(command) => command.run(),
         Command::Engine(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Openapi(command) => command.run(),

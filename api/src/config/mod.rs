@@ -54,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) scrubber: Scrubber,
     /// Accounts and keys.
     pub(crate) metadata: Metadata,
+    /// Alerts.
+    pub(crate) alerts: Alerts,
     /// What the service tells about itself.
     pub(crate) metrics: Metrics,
     /// Logs.
@@ -76,6 +78,7 @@ impl Default for Config {
             reports: Reports::default(),
             scrubber: Scrubber::default(),
             metadata: Metadata::default(),
+            alerts: Alerts::default(),
             metrics: Metrics::default(),
             log: Log::default(),
         }
@@ -238,6 +241,28 @@ impl Default for Scrubber {
 pub(crate) struct Metadata {
     /// `postgres://…`; SQLite in the data directory when absent.
     pub(crate) url: Option<Sensitive>,
+}
+
+/// Alerts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Alerts {
+    /// How often rules are evaluated.
+    pub(crate) interval: Span,
+    /// Where people reach this service, for links in messages; no links when absent.
+    pub(crate) link: Option<String>,
+    /// Whether channels may lead to private and link-local addresses.
+    pub(crate) allow_private: bool,
+    /// `smtps://user:password@host`, the server that sends e-mail; none is sent when absent.
+    pub(crate) smtp: Option<Sensitive>,
+    /// Who e-mail is from.
+    pub(crate) from: Option<String>,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { interval: Span(Duration::from_secs(20)), link: None, allow_private: false, smtp: None, from: None }
+    }
 }
 
 /// What the service tells about itself.

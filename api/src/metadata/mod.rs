@@ -1,5 +1,6 @@
-//! Accounts and keys in SQL: SQLite in the data directory by default, PostgreSQL by URL. One set of statements serves both.
+//! Accounts, keys and alerts in SQL: SQLite in the data directory by default, PostgreSQL by URL. One set of statements serves both.
 
+pub(crate) mod alerts;
 mod keys;
 #[cfg(test)]
 mod postgres;
@@ -123,9 +124,8 @@ fn migrations() -> Migrator {
     let migration = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![migration(
-        1,
-        "accounts and keys",
-        include_str!("migrations/0001_accounts_and_keys.sql"),
-    )])
+    Migrator::with_migrations(vec![
+        migration(1, "accounts and keys", include_str!("migrations/0001_accounts_and_keys.sql")),
+        migration(2, "alerts", include_str!("migrations/0002_alerts.sql")),
+    ])
 }

@@ -52,12 +52,14 @@ macro_rules! on_both {
         mod postgres { $(
             #[tokio::test]
             async fn $name() {
-                let url = super::super::postgres::database(stringify!($name)).await;
+                let url = $crate::metadata::postgres::database(stringify!($name)).await;
                 super::$name(super::Store::open(Some(url)).await).await;
             }
         )+ }
     };
 }
+
+mod alerts;
 
 on_both! {
     a_key_is_found_as_it_was_stored

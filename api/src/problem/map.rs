@@ -69,18 +69,28 @@ impl From<QueryError> for Problem {
         let again = "ClickHouse does not answer, or is busy; try again";
         let less = "the report takes more time or memory than it may; ask for a shorter range or fewer groups";
         let defect = "the report could not be made; its id helps to find out why";
-        let cause = std::error::Error::source(&error).map_or_else(String::new, without_values);
+        let cause = cause_of(&error);
         let (kind, detail) = match &error {
-            QueryError::Unavailable(_) => (Kind::ReportsUnavailable, again),
+            error if passes_by_itself(error) => (Kind::ReportsUnavailable, again),
             QueryError::TooExpensive(_) => (Kind::ReportTooExpensive, less),
-            // The tables are made as soon as ClickHouse answers after the first start.
-            QueryError::Failed(_) if NO_TABLES.iter().any(|code| cause.contains(code)) => {
-                (Kind::ReportsUnavailable, again)
-            }
             _ => (Kind::Internal, defect),
         };
         let problem = Self::new(kind, detail).cause(format!("{error}: {cause}"));
         if kind == Kind::ReportsUnavailable { problem.retry_after(5) } else { problem }
+    }
+}
+
+/// Why there is no report, for the log.
+pub(crate) fn cause_of(error: &QueryError) -> String {
+    std::error::Error::source(error).map_or_else(String::new, without_values)
+}
+
+/// Whether ClickHouse is only away, or has no tables yet: they are made as soon as it answers after the first start.
+pub(crate) fn passes_by_itself(error: &QueryError) -> bool {
+    match error {
+        QueryError::Unavailable(_) => true,
+        QueryError::Failed(_) => NO_TABLES.iter().any(|code| cause_of(error).contains(code)),
+        _ => false,
     }
 }
 

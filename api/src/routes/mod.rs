@@ -1,9 +1,11 @@
 //! The operations of the HTTP API, one module per subject.
 
+pub(crate) mod alerts;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod metrics;
+pub(crate) mod observations;
 pub(crate) mod reports;
 pub(crate) mod specification;
 pub(crate) mod status;
@@ -11,6 +13,6 @@ pub(crate) mod status;
 use schema::Millis;
 
 /// A time as the API writes it: UTC with milliseconds.
-fn rfc3339(time: Millis) -> String {
+pub(crate) fn rfc3339(time: Millis) -> String {
     time.to_datetime().map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }

@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::{
     admission::Admission,
+    alerts::{Alerts, Outgoing, Permit, Ways},
     auth::Keys,
     connection::Peer,
     metadata::{Metadata, NewKey, Role},
@@ -21,6 +22,8 @@ use crate::{
     telemetry::Telemetry,
     token::Token,
 };
+
+mod alerts;
 
 const EVENT: &str = r#"{"event":"queued","time":1700000000,"message_id":"<a@acme.org>","recipient":"pat@example.com"}"#;
 
@@ -45,6 +48,12 @@ impl Bench {
         let metadata = Metadata::open(None, dir.path()).await.unwrap();
         let clickhouse = ClickHouse::new(&Endpoint::Socket(dir.path().join("nobody.sock")), "test");
         let state = AppState {
+            alerts: Alerts::new(
+                metadata.clone(),
+                Arc::<SystemClock>::clone(&clock),
+                &Secret::new([1; 32]),
+                Ways { outgoing: Outgoing::new(Permit::Public).unwrap(), mailer: None, charts: None, link: None },
+            ),
             keys: Keys::new(metadata, Arc::<SystemClock>::clone(&clock)),
             ingest: open_ingest(dir.path(), clickhouse.clone()).await,
             clickhouse,

@@ -53,7 +53,11 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     let drawn = &rows[..rows.len().min(most)];
     let measures: Vec<_> = drawn.iter().map(|row| row.measures).collect();
     let mut columns = vec![counts(&what, measure, stacked, &measures)];
-    columns.extend(leading_rates(report, panels).into_iter().map(|rate| rates(rate, &measures)));
+    columns.extend(
+        leading_rates(report, panels)
+            .into_iter()
+            .map(|rate| rates(rate, drawn.iter().map(|row| report.rate_of(rate, &row.key, &row.measures)))),
+    );
     let labels = drawn.iter().map(|row| words::key(&row.key)).collect();
     chart.blocks.push(Block::Bars(Bars { labels, panels: columns }));
     let hidden = (rows.len() - drawn.len()) as u64 + cut.map_or(0, |cut| cut.groups);
@@ -89,7 +93,7 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
         chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Messages", bars, 1.0)] }));
     }
     if second > 0 {
-        let bars: Vec<_> = rates[..second].iter().map(|rate| marked(*rate, report.total())).collect();
+        let bars: Vec<_> = rates[..second].iter().map(|rate| marked(*rate, report.rate(*rate))).collect();
         let labels = rates[..second].iter().map(|rate| words::rate(*rate)).collect();
         chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Rates", bars, 1.0)] }));
     }
@@ -167,8 +171,8 @@ fn counts(title: &str, measure: Measure, stacked: bool, rows: &[Measures]) -> Pa
     panel(title, rows.iter().map(bar).collect(), 2.2)
 }
 
-fn rates(rate: Rate, rows: &[Measures]) -> Panel {
-    let mut panel = panel(&words::rate(rate), rows.iter().map(|measures| rate_bar(rate, measures)).collect(), 1.0);
+fn rates(rate: Rate, values: impl Iterator<Item = Option<f64>>) -> Panel {
+    let mut panel = panel(&words::rate(rate), values.map(|value| rate_bar(rate, value)).collect(), 1.0);
     panel.threshold = threshold(rate);
     if let Some(threshold) = &panel.threshold {
         panel.max = panel.max.max(threshold.value * 1.4);
@@ -176,16 +180,16 @@ fn rates(rate: Rate, rows: &[Measures]) -> Panel {
     panel
 }
 
-fn rate_bar(rate: Rate, measures: &Measures) -> Bar {
-    let Some(value) = rate.of(measures) else { return Bar { parts: Vec::new(), text: "–".to_owned(), mark: None } };
+fn rate_bar(rate: Rate, value: Option<f64>) -> Bar {
+    let Some(value) = value else { return Bar { parts: Vec::new(), text: "–".to_owned(), mark: None } };
     let passed = threshold(rate).is_some_and(|threshold| value > threshold.value);
     let ink = if passed { Ink::Alert } else { Ink::Rate };
     Bar { parts: vec![(ink, value)], text: percent(value), mark: None }
 }
 
 /// A bar among bars of other rates: the line belongs to it alone and is named behind it.
-fn marked(rate: Rate, measures: &Measures) -> Bar {
-    let mut bar = rate_bar(rate, measures);
+fn marked(rate: Rate, value: Option<f64>) -> Bar {
+    let mut bar = rate_bar(rate, value);
     if let Some(threshold) = threshold(rate) {
         bar.text = format!("{}  (the line is at {})", bar.text, threshold.label);
         bar.mark = Some(threshold.value);

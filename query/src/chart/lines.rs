@@ -1,6 +1,6 @@
 //! From a series to lines.
 
-use schema::{Measure, Measures, Rate};
+use schema::{Measure, Rate};
 
 use super::{
     bars::{leading_measure, leading_rates, nothing, threshold},
@@ -124,12 +124,12 @@ impl Show<'_> {
         };
         if no_measures {
             chart.legend = rates.iter().enumerate().map(|(place, one)| entry(place, words::rate(*one))).collect();
-            let line = |(place, rate): (usize, &Rate)| rate_line(*rate, &all.points, Ink::Series(place));
+            let line = |(place, rate): (usize, &Rate)| rate_line(self.report, *rate, all, Ink::Series(place));
             let spam = rates.contains(&Rate::SpamRate).then_some(Rate::SpamRate);
             chart.blocks.push(Block::Lines(self.percents("", rates.iter().enumerate().map(line).collect(), spam)));
         }
         if let Some(rate) = apart {
-            let line = rate_line(rate, &all.points, Ink::Rate);
+            let line = rate_line(self.report, rate, all, Ink::Rate);
             chart.blocks.push(Block::Lines(self.percents(&words::rate(rate), vec![line], Some(rate))));
         }
         if hidden > 0 {
@@ -162,7 +162,7 @@ impl Show<'_> {
             chart.blocks.push(Block::Lines(self.counts("", drawn.iter().enumerate().map(line).collect())));
         }
         if let Some(rate) = rate.filter(|_| only_rate || self.two) {
-            let line = |(place, line): (usize, &Line)| rate_line(rate, &line.points, Ink::Series(place));
+            let line = |(place, line): (usize, &Line)| rate_line(self.report, rate, line, Ink::Series(place));
             let heading = if only_rate { String::new() } else { words::rate(rate) };
             let lines = drawn.iter().enumerate().map(line).collect();
             chart.blocks.push(Block::Lines(self.percents(&heading, lines, Some(rate))));
@@ -218,8 +218,8 @@ impl Show<'_> {
     }
 }
 
-fn rate_line(rate: Rate, points: &[Measures], ink: Ink) -> LineOf {
-    LineOf { ink, values: points.iter().map(|point| rate.of(point)).collect() }
+fn rate_line(report: &Report, rate: Rate, line: &Line, ink: Ink) -> LineOf {
+    LineOf { ink, values: line.points.iter().map(|point| report.rate_of(rate, &line.key, point)).collect() }
 }
 
 fn greatest(lines: &[LineOf]) -> f64 {

@@ -115,3 +115,23 @@ fn a_long_sheet_comes_in_chunks_that_make_the_whole() {
     assert!(chunks.iter().all(|chunk| (1..20_000).contains(&chunk.len())));
     assert_eq!(chunks.concat().lines().count(), 5_003);
 }
+
+#[test]
+fn where_nobody_tells_of_complaints_the_spam_rate_is_unknown_and_not_zero() {
+    let more = [("by", "mailbox_provider"), ("measures", "complained"), ("rates", "spam_rate,ctr")];
+    let report = split_report(&more, &[&["gmail"], &["yahoo"], &["other"]], None);
+    let document = serde_json::to_value(&report).unwrap();
+    let rates: Vec<_> = (0..3).map(|row| document["rows"][row]["rates"]["spam_rate"].is_null()).collect();
+    assert_eq!(rates, [true, false, false]);
+    assert!(document["rows"][0]["rates"]["ctr"].is_number() && document["total"]["rates"]["spam_rate"].is_number());
+    assert!(document["notes"][0].as_str().unwrap().contains("Gmail"));
+    for (filter, unknown) in [
+        ("mailbox_provider:is:gmail", true),
+        ("mailbox_provider:in:gmail|apple", true),
+        ("mailbox_provider:in:gmail|yahoo", false),
+        ("mailbox_provider:is_not:gmail", false),
+    ] {
+        let report = summary_report(&[("filter", filter)], traffic(10_000, 5));
+        assert_eq!(report.rate(schema::Rate::SpamRate).is_none(), unknown, "{filter}");
+    }
+}

@@ -140,6 +140,34 @@ async fn values_beyond_a_limit_are_one_group_and_the_report_says_so_where_it_may
 }
 
 #[tokio::test]
+async fn mail_to_those_who_tell_of_no_complaints_does_not_dilute_the_rate_of_the_others() {
+    let clickhouse = database("feedback").await;
+    let cell = |domain: &str, delivered, complained| {
+        let mut cell = plain(domain, 0);
+        cell.measures[Measure::Delivered] = delivered;
+        cell.measures[Measure::Complained] = complained;
+        cell
+    };
+    insert(&clickhouse, &[cell("gmail.com", 90, 0), cell("yahoo.com", 10, 1), cell("aol.com", 30, 1)]).await;
+    let pairs =
+        [("by", "recipient_domain"), ("measures", "delivered"), ("rates", "spam_rate,fbl_spam_rate"), ("limit", "2")];
+    let split: SplitRequest = from_pairs(whole_range(&[&pairs[..], &[("sort", "-delivered")]].concat())).unwrap();
+    let report = ask(&clickhouse, &ReportSpec::split(&split).unwrap()).await.unwrap();
+    let document = serde_json::to_value(&report).unwrap();
+    let rates =
+        |part: &serde_json::Value| (part["rates"]["spam_rate"].as_f64(), part["rates"]["fbl_spam_rate"].as_f64());
+    assert_eq!(rates(&document["rows"][0]), (Some(0.0), None));
+    assert_eq!(rates(&document["rows"][1]), (Some(1.0 / 30.0), Some(1.0 / 30.0)));
+    assert_eq!(rates(&document["remainder"]), (Some(0.1), Some(0.1)));
+    assert_eq!(rates(&document["total"]), (Some(2.0 / 130.0), Some(0.05)));
+    let summary: SummaryRequest = from_pairs(whole_range(&[("measures", ""), ("rates", "fbl_spam_rate")])).unwrap();
+    let report = ask(&clickhouse, &ReportSpec::summary(&summary).unwrap()).await.unwrap();
+    assert_eq!(rates(&serde_json::to_value(&report).unwrap()["total"]), (None, Some(0.05)));
+    let series: SeriesRequest = from_pairs(whole_range(&[("interval", "hour"), ("rates", "fbl_spam_rate")])).unwrap();
+    assert_eq!(ReportSpec::series(&series).unwrap_err().parameter(), "rates");
+}
+
+#[tokio::test]
 async fn sql_in_a_value_is_a_value() {
     let clickhouse = database("injection").await;
     insert(&clickhouse, &[plain("a.example", 1)]).await;

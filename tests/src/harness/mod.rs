@@ -7,6 +7,7 @@ mod disk;
 mod engine;
 mod process;
 mod proxy;
+mod receiver;
 mod service;
 
 pub use answer::{Group, Receipt, Remainder, Report, Row};
@@ -16,4 +17,5 @@ pub use disk::{SmallDisk, limit_file_size};
 pub use engine::Engine;
 pub use process::{Process, children_of, is_alive, signal, until};
 pub use proxy::{Fault, Proxy};
+pub use receiver::{Receiver, Taken};
 pub use service::{SECRET, Service};

@@ -1,0 +1,99 @@
+//! The tasks of a running service: one evaluates, one brings letters, until they are told to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use query::alert::Severity;
+use schema::{
+    Millis,
+    metrics::{ALERT_PASSES_TOTAL, ALERTS_FIRING, Pass},
+};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+
+use super::{Alerts, Courier, Evaluator};
+use crate::problem::chain;
+
+/// How long the courier waits for a letter before it looks for those that are due again, and after a failure of the store.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the tasks may take to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The running tasks.
+pub(crate) struct Tasks {
+    stop: watch::Sender<bool>,
+    evaluating: JoinHandle<()>,
+    bringing: JoinHandle<()>,
+}
+
+impl Tasks {
+    /// Starts them. Rules are evaluated every `interval`.
+    pub(crate) fn start(
+        alerts: Alerts,
+        evaluator: Evaluator,
+        as_of: impl Fn() -> Millis + Send + Sync + 'static,
+        interval: Duration,
+    ) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let evaluating = tokio::spawn(evaluate(evaluator, Arc::new(as_of), interval, stopped.clone()));
+        let bringing = tokio::spawn(bring(alerts, stopped));
+        Self { stop, evaluating, bringing }
+    }
+
+    /// Ends them, each after what it is at.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(true);
+        let both = async { tokio::join!(self.evaluating, self.bringing) };
+        if timeout(PATIENCE, both).await.is_err() {
+            tracing::warn!("alerts are still being evaluated or sent; they go on after the next start");
+        }
+    }
+}
+
+async fn evaluate(
+    evaluator: Evaluator,
+    as_of: Arc<dyn Fn() -> Millis + Send + Sync>,
+    interval: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
+    loop {
+        let (outcome, firing) = match evaluator.pass(|| as_of()).await {
+            Ok(Some(passed)) => (if passed.complete { Pass::Complete } else { Pass::Partial }, passed.firing),
+            // Another service tells of what it evaluates.
+            Ok(None) => (Pass::Elsewhere, [0; Severity::ALL.len()]),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "alerts cannot be evaluated now");
+                (Pass::Failed, [0; Severity::ALL.len()])
+            }
+        };
+        metrics::counter!(ALERT_PASSES_TOTAL, "outcome" => outcome.label()).increment(1);
+        for (severity, count) in Severity::ALL.into_iter().zip(firing) {
+            metrics::gauge!(ALERTS_FIRING, "severity" => severity.name()).set(count as f64);
+        }
+        if timeout(interval, stopped.wait_for(|stop| *stop)).await.is_ok() {
+            break;
+        }
+    }
+    evaluator.release().await;
+}
+
+async fn bring(alerts: Alerts, mut stopped: watch::Receiver<bool>) {
+    let courier = Courier::new(alerts.clone());
+    loop {
+        let more = match courier.round().await {
+            Ok(more) => more,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "the outbox of alerts cannot be read or written now");
+                false
+            }
+        };
+        if *stopped.borrow() {
+            break;
+        }
+        if !more {
+            let look = timeout(LOOK, alerts.posted());
+            tokio::select! {
+                _ = look => {}
+                _ = stopped.wait_for(|stop| *stop) => break,
+            }
+        }
+    }
+}
