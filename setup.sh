@@ -21,6 +21,7 @@ has node || packages+=(nodejs)
 has_venv || packages+=(python3-venv)            # schemathesis, which tests the HTTP API
 has_postgres || packages+=(postgresql)          # the metadata store is tested on it, too
 has faketime || packages+=(faketime)            # the tests let the service's clock jump
+has prometheus-alertmanager || packages+=(prometheus-alertmanager) # the tests let it take alerts
 has runuser || packages+=(util-linux)           # PostgreSQL does not run as root
 
 if ((${#packages[@]})); then

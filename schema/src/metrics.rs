@@ -87,6 +87,8 @@ metrics! {
         "Processor time of the service and of its embedded engine.";
     ALERTS_FIRING = "postlens_alerts_firing", Kind::Gauge, ["severity"],
         "Alerts that fire, over all accounts; 0 where another service evaluates the rules.";
+    ALERT_PASS_SECONDS = "postlens_alert_pass_seconds", Kind::Histogram(SECONDS), [],
+        "Seconds that an evaluation of all rules of all accounts took.";
     ALERT_PASSES_TOTAL = "postlens_alert_passes_total", Kind::Counter, ["outcome"],
         "Evaluations of all rules: complete; partial, when some could not be evaluated; elsewhere, when another service does it; or failed.";
     BUILD_INFO = "postlens_build_info", Kind::Gauge, ["version"], "Always 1; the label tells the version.";

@@ -1,11 +1,14 @@
 //! The tasks of a running service: one evaluates, one brings letters, until they are told to stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use query::alert::Severity;
 use schema::{
     Millis,
-    metrics::{ALERT_PASSES_TOTAL, ALERTS_FIRING, Pass},
+    metrics::{ALERT_PASS_SECONDS, ALERT_PASSES_TOTAL, ALERTS_FIRING, Pass},
 };
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
@@ -55,6 +58,7 @@ async fn evaluate(
     mut stopped: watch::Receiver<bool>,
 ) {
     loop {
+        let started = Instant::now();
         let (outcome, firing) = match evaluator.pass(|| as_of()).await {
             Ok(Some(passed)) => (if passed.complete { Pass::Complete } else { Pass::Partial }, passed.firing),
             // Another service tells of what it evaluates.
@@ -64,6 +68,9 @@ async fn evaluate(
                 (Pass::Failed, [0; Severity::ALL.len()])
             }
         };
+        if matches!(outcome, Pass::Complete | Pass::Partial) {
+            metrics::histogram!(ALERT_PASS_SECONDS).record(started.elapsed());
+        }
         metrics::counter!(ALERT_PASSES_TOTAL, "outcome" => outcome.label()).increment(1);
         for (severity, count) in Severity::ALL.into_iter().zip(firing) {
             metrics::gauge!(ALERTS_FIRING, "severity" => severity.name()).set(count as f64);

@@ -11,13 +11,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// How long the service may take to notice and to tell.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 fn service() -> Service {
     Service::with(&[("POSTLENS_ALERTS_INTERVAL", "300ms"), ("POSTLENS_ALERTS_ALLOW_PRIVATE", "true")])
 }
 
-fn send(client: &Client, method: Method, path: &str, body: &Value) -> Reply {
+pub(crate) fn send(client: &Client, method: Method, path: &str, body: &Value) -> Reply {
     Client::send(client.request(method, path).json(body)).unwrap()
 }
 
@@ -37,7 +37,7 @@ fn webhook(client: &Client, receiver: &Receiver) -> Value {
 }
 
 /// Mail of one campaign that arrived now, some of it complained of.
-fn mail(client: &Client, campaign: &str, delivered: usize, complained: usize) {
+pub(crate) fn mail(client: &Client, campaign: &str, delivered: usize, complained: usize) {
     let now = chrono::Utc::now().to_rfc3339();
     let mut body = String::new();
     for number in 0..delivered {

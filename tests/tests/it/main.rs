@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alert_receivers;
 mod alerts;
 mod bodies;
 mod budget;
