@@ -132,15 +132,20 @@ impl Reply {
     }
 }
 
+/// A plain HTTP client.
+///
+/// # Panics
+/// When there is none to be had.
+#[must_use]
+pub fn http() -> reqwest::blocking::Client {
+    // Built together with the program, reqwest speaks TLS and wants to be told by whose cryptography; all others say the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::blocking::Client::builder().timeout(Duration::from_secs(150)).build().expect("a plain HTTP client")
+}
+
 impl Client {
     pub(super) fn new(url: Arc<RwLock<String>>, key: &str) -> Self {
-        // Built together with the program, reqwest speaks TLS and wants to be told by whose cryptography; all others say the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::blocking::Client::builder()
-            .timeout(Duration::from_secs(150))
-            .build()
-            .expect("a plain HTTP client");
-        Self { url, key: key.to_owned(), http }
+        Self { url, key: key.to_owned(), http: http() }
     }
 
     /// Where the service listens now.

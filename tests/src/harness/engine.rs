@@ -60,7 +60,7 @@ impl Engine {
     /// Executes a statement that is no question.
     pub fn execute(&self, sql: &str) {
         let url = format!("http://{}/?database=postlens&mutations_sync=1", self.address);
-        let answer = reqwest::blocking::Client::new().post(url).body(sql.to_owned()).send().expect("it answers");
+        let answer = super::http().post(url).body(sql.to_owned()).send().expect("it answers");
         let (status, text) = (answer.status(), answer.text().expect("it answers in full"));
         assert!(status.is_success(), "{sql}: {text}");
     }
@@ -69,7 +69,7 @@ impl Engine {
     #[must_use]
     pub fn number(&self, sql: &str) -> u64 {
         let url = format!("http://{}/", self.address);
-        let answer = reqwest::blocking::Client::new().get(url).query(&[("query", sql)]).send().expect("it answers");
+        let answer = super::http().get(url).query(&[("query", sql)]).send().expect("it answers");
         let text = answer.text().expect("it answers in full");
         text.trim().parse().unwrap_or_else(|_| panic!("{sql}: {text}"))
     }

@@ -12,7 +12,7 @@ mod service;
 
 pub use answer::{Group, Receipt, Remainder, Report, Row};
 pub use binary::{binary, repository};
-pub use client::{Body, Client, Encoding, Reply};
+pub use client::{Body, Client, Encoding, Reply, http};
 pub use disk::{SmallDisk, limit_file_size};
 pub use engine::Engine;
 pub use process::{Process, children_of, is_alive, signal, until};

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use postlens_tests::harness::{Service, until};
+use postlens_tests::harness::{Service, http, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ fn alertmanager_takes_an_alert_and_learns_that_it_is_over() {
     );
     let ready = format!("http://{address}/-/ready");
     until("Alertmanager is ready", PATIENCE, || {
-        reqwest::blocking::get(&ready).ok().filter(|reply| reply.status().is_success())
+        http().get(&ready).send().ok().filter(|reply| reply.status().is_success())
     });
     let service = Service::with(&[("POSTLENS_ALERTS_INTERVAL", "300ms"), ("POSTLENS_ALERTS_ALLOW_PRIVATE", "true")]);
     let (account, client) = service.account();
@@ -63,7 +63,7 @@ fn alertmanager_takes_an_alert_and_learns_that_it_is_over() {
     assert_eq!(send(&client, Method::POST, "/v1/alerts/channels", &channel).status, 201);
     mail(&client, "loud", 1_000, 40);
     let alerts = || -> Option<Vec<Value>> {
-        let answer = reqwest::blocking::get(format!("http://{address}/api/v2/alerts?active=true")).ok()?;
+        let answer = http().get(format!("http://{address}/api/v2/alerts?active=true")).send().ok()?;
         serde_json::from_str(&answer.text().ok()?).ok()
     };
     let of = |rule: &str| {
