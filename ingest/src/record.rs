@@ -231,25 +231,13 @@ impl<'a> Record<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::event;
 
     #[test]
     fn what_events_share_is_stored_once() {
-        let event = Event {
-            kind: EventKind::Queued,
-            time: Millis(7),
-            message_id: "m",
-            recipient: "a@b.c",
-            event_id: "e",
-            sender: "s",
-            subject: "a subject",
-            campaign: "",
-            fields: vec![("payer", "p7")],
-            machine: false,
-            class: None,
-            method: None,
-            url: "",
-            reason: "",
-        };
+        let event = event(EventKind::Queued, "m", 7);
+        let fields = vec![("payer", "p7")];
+        let event = Event { event_id: "e", sender: "s", subject: "a subject", fields, ..event };
         let mut record = RecordBuilder::default();
         record.push(&event);
         record.push(&Event { campaign: "a subject", fields: Vec::new(), ..event });

@@ -16,7 +16,7 @@ use crate::{
 
 /// An insert that takes longer has lost its answer; it is repeated.
 const TIMEOUT: Duration = Duration::from_mins(2);
-/// Bytes of a block that are sent at once: the HTTP client copies what it is given as a whole.
+/// Bytes of a block that are sent at once: where a connection cannot write from where they lie, the HTTP client copies them.
 const PIECE: usize = 256 << 10;
 /// New tokens for a block that does not arrive, before the batch is tried again from the start.
 const TOKENS: u32 = 3;

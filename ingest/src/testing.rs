@@ -1,9 +1,9 @@
-//! A ledger and what the tables would hold, for tests of what batches do to both.
+//! What tests share: a plain event, and a ledger with what the tables would hold, to see what batches do to both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bumpalo::Bump;
-use schema::{Basis, Bucket, Identifier, Measure, Millis, Month, Secret};
+use schema::{Basis, Bucket, Event, EventKind, Identifier, Measure, Millis, Month, Secret};
 use tempfile::TempDir;
 
 use crate::{
@@ -19,6 +19,26 @@ use crate::{
 
 /// Bytes of memory for the ledger.
 const CACHE: u64 = 8 << 20;
+
+/// An event of a message to one recipient that says nothing else.
+pub(crate) fn event(kind: EventKind, message_id: &str, time: i64) -> Event<'_> {
+    Event {
+        kind,
+        time: Millis(time),
+        message_id,
+        recipient: "a@b.c",
+        event_id: "",
+        sender: "",
+        subject: "",
+        campaign: "",
+        fields: Vec::new(),
+        machine: false,
+        class: None,
+        method: None,
+        url: "",
+        reason: "",
+    }
+}
 
 /// Measures by dimension, clock, bucket and value.
 pub(crate) type Counts = BTreeMap<(String, Basis, Bucket, String), BTreeMap<&'static str, i64>>;

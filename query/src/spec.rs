@@ -288,7 +288,8 @@ fn dimensions(names: &[String]) -> Result<Vec<Dimension>, SpecError> {
     Ok(by)
 }
 
-fn filters(texts: &[String]) -> Result<Vec<Filter>, SpecError> {
+/// Reads filters as they are written in parameters and rules.
+pub(crate) fn filters(texts: &[String]) -> Result<Vec<Filter>, SpecError> {
     if texts.len() > MOST_FILTERS {
         return Err(SpecError::TooMany { parameter: "filter", limit: MOST_FILTERS });
     }

@@ -8,22 +8,21 @@ use std::{
 use query::{
     Filter, Range, Test,
     alert::{
-        self, Alert, Change, Contributor, Moment, Pair, Question, Rule, RuleRequest, Severity, Sight, State,
-        Transition, Watch, Window,
+        self, Change, Contributor, Moment, Pair, Question, Rule, Severity, Sight, State, Transition, Watch, Window,
     },
 };
-use schema::{AccountId, ClickHouse, Dimension, Measure, Measures, Millis};
+use schema::{AccountId, ClickHouse, Dimension, Measures, Millis};
 
 use super::{
-    Alerts, channel,
-    notice::{Notice, Subject, alert_id},
+    Alerts,
+    decision::{Scene, Told, forgotten},
     pass::{Answers, Questions, looked},
     rules::{self, AccountRule},
 };
 use crate::{
     metadata::{
         MetadataError,
-        alerts::{ChannelRow, Decision, HistoryRow, Letter, MaintenanceRow, Term},
+        alerts::{MaintenanceRow, Term},
     },
     problem::map::{cause_of, passes_by_itself},
 };
@@ -78,18 +77,10 @@ struct Due {
 }
 
 impl Due {
-    fn new(account_rule: AccountRule, as_of: Millis) -> Option<Self> {
-        let rule = account_rule.judged()?;
+    fn new(account_rule: AccountRule, rule: Rule, as_of: Millis) -> Self {
         let pairs = if rule.watch == Watch::ObservedSpamRate { Vec::new() } else { rule.questions(as_of) };
-        Some(Self { account_rule, rule, pairs })
+        Self { account_rule, rule, pairs }
     }
-}
-
-/// What one pass over an account knows.
-struct Scene<'a> {
-    account: &'a AccountId,
-    channels: Vec<ChannelRow>,
-    as_of: Millis,
 }
 
 impl Evaluator {
@@ -160,10 +151,9 @@ impl Evaluator {
         let now = self.alerts.clock().now();
         let (mut due, mut gone) = (Vec::new(), HashMap::new());
         for account_rule in rules::of(metadata, account).await? {
-            let copy = account_rule.clone();
-            match Due::new(account_rule, as_of) {
-                Some(rule) => due.push(rule),
-                None => drop(gone.insert(copy.id.clone(), copy)),
+            match account_rule.judged() {
+                Some(rule) => due.push(Due::new(account_rule, rule, as_of)),
+                None => drop(gone.insert(account_rule.id.clone(), account_rule)),
             }
         }
         let maintenance = metadata.maintenance(account, now).await?;
@@ -172,7 +162,8 @@ impl Evaluator {
             states.entry(row.rule).or_default().insert(row.value, row.alert);
         }
         let observed = self.observed(account, &due, now).await?;
-        let scene = Scene { account, channels: metadata.channels(account).await?, as_of };
+        let link = self.alerts.link();
+        let scene = Scene { account, channels: metadata.channels(account).await?, as_of, link };
 
         let mut questions = Questions::default();
         for rule in &due {
@@ -213,29 +204,15 @@ impl Evaluator {
             for transition in transitions {
                 let most = self.contributors(&scene, due, &transition, &mut contributions).await;
                 let next = next.get(&transition.value).copied();
-                decisions.push(self.decision(
-                    &scene,
-                    &due.account_rule,
-                    Some(&due.rule),
-                    &transition,
-                    next,
-                    most,
-                    decisions.len(),
-                ));
+                let told = Told { rule: Some(&due.rule), next, contributors: most, number: decisions.len() };
+                decisions.push(scene.decision(&due.account_rule, &transition, told));
             }
         }
         for (id, state) in states {
             let account_rule = gone.remove(&id).unwrap_or_else(|| forgotten(id));
             for transition in alert::withdraw(state, now) {
-                decisions.push(self.decision(
-                    &scene,
-                    &account_rule,
-                    None,
-                    &transition,
-                    None,
-                    Vec::new(),
-                    decisions.len(),
-                ));
+                let told = Told { rule: None, next: None, contributors: Vec::new(), number: decisions.len() };
+                decisions.push(scene.decision(&account_rule, &transition, told));
             }
         }
         for part in decisions.chunks(AT_ONCE) {
@@ -338,81 +315,6 @@ impl Evaluator {
         let splits = questions.ask(&self.clickhouse, scene.account, scene.as_of, &self.limits).await.into_reports();
         alert::contributors(&due.rule, &evidence, &splits, CONTRIBUTORS)
     }
-
-    #[expect(clippy::too_many_arguments, reason = "all of a decision, brought together in this one place")]
-    fn decision(
-        &self,
-        scene: &Scene<'_>,
-        account_rule: &AccountRule,
-        rule: Option<&Rule>,
-        transition: &Transition,
-        next: Option<Alert>,
-        contributors: Vec<Contributor>,
-        number: usize,
-    ) -> Decision {
-        let subject = Subject { account: scene.account, id: &account_rule.id, request: &account_rule.request, rule };
-        let notice = subject.of_transition(transition, contributors, self.alerts.link());
-        let letters =
-            if transition.notify { letters(scene, account_rule, transition, &notice, number) } else { Vec::new() };
-        Decision {
-            rule: account_rule.id.clone(),
-            revision: account_rule.revision,
-            value: transition.value.clone(),
-            next,
-            history: history_row(&account_rule.id, &notice, transition.at, number),
-            letters,
-        }
-    }
-}
-
-/// An entry of the history.
-pub(crate) fn history_row(rule: &str, notice: &Notice, at: Millis, number: usize) -> HistoryRow {
-    HistoryRow {
-        id: format!("{:013}-{number:06}-{:08x}", at.0, rand::random::<u32>()),
-        rule: rule.to_owned(),
-        at,
-        entry: serde_json::to_string(notice).expect("notices are plain data"),
-    }
-}
-
-/// One letter for each channel of the rule that wants to hear of it.
-fn letters(
-    scene: &Scene<'_>,
-    rule: &AccountRule,
-    transition: &Transition,
-    notice: &Notice,
-    number: usize,
-) -> Vec<Letter> {
-    let named = |channel: &&ChannelRow| match &rule.request.channels {
-        None => channel::wants(channel, rule.request.severity),
-        Some(ids) => ids.contains(&channel.id),
-    };
-    let alert = alert_id(scene.account, &rule.id, &transition.value);
-    let text = serde_json::to_string(notice).expect("notices are plain data");
-    let position = transition.at.0 * 1_000_000 + i64::try_from(number).unwrap_or_default();
-    let letter = |channel: &ChannelRow| Letter {
-        id: letter_id(&[
-            &alert,
-            &channel.id,
-            transition.change.name(),
-            &transition.since.0.to_string(),
-            &transition.at.0.to_string(),
-        ]),
-        channel: channel.id.clone(),
-        alert: alert.clone(),
-        position,
-        notice: text.clone(),
-    };
-    scene.channels.iter().filter(named).map(letter).collect()
-}
-
-/// The idempotency key of a letter.
-pub(crate) fn letter_id(parts: &[&str]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
-    }
-    format!("msg_{}", &hasher.finalize().to_hex()[..32])
 }
 
 fn sight<'a>(rule: &Rule, windows: &'a [alert::Looked<'a>], observed: &'a HashMap<String, (Range, f64)>) -> Sight<'a> {
@@ -442,26 +344,4 @@ fn observed_for(window: Window) -> i64 {
         Window::Rolling(minutes) => minutes.millis().max(OBSERVED_FOR),
         Window::Today => OBSERVED_FOR,
     }
-}
-
-/// A rule that is not there any more, for its last words.
-fn forgotten(id: String) -> AccountRule {
-    let request = RuleRequest {
-        name: id.clone(),
-        watch: Measure::Queued.name().to_owned(),
-        when: alert::ConditionRequest::Above(0.0),
-        window: Vec::new(),
-        basis: None,
-        filter: Vec::new(),
-        by: None,
-        tz: None,
-        minimum: None,
-        hold: None,
-        // Whoever knows of its alerts learns that they are over.
-        severity: Severity::Critical,
-        confidence: None,
-        channels: None,
-        enabled: false,
-    };
-    AccountRule { id, request, muted_until: None, revision: 0, updated_at: None }
 }

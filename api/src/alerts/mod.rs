@@ -11,6 +11,7 @@ mod advice;
 pub(crate) mod channel;
 mod chart;
 mod courier;
+mod decision;
 mod evaluator;
 pub(crate) mod notice;
 mod outgoing;
@@ -32,13 +33,23 @@ use tokio::{
 pub(crate) use channel::Mailer;
 pub(crate) use chart::Charts;
 pub(crate) use courier::Courier;
-pub(crate) use evaluator::{Evaluator, history_row, letter_id};
+pub(crate) use decision::{history_row, letter_id};
+pub(crate) use evaluator::Evaluator;
 pub(crate) use outgoing::{Outgoing, Permit};
 pub(crate) use seal::Sealer;
 pub(crate) use task::Tasks;
 
 use self::notice::Notice;
 use crate::metadata::Metadata;
+
+/// A name made of these parts, in hexadecimal digits; where one ends and the next begins matters.
+fn digest(parts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
 
 /// How alerts reach people.
 pub(crate) struct Ways {

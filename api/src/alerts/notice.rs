@@ -10,7 +10,7 @@ use schema::{AccountId, Millis};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::advice;
+use super::{advice, digest};
 use crate::routes::rfc3339;
 
 /// What is told of a change of an alert.
@@ -111,11 +111,7 @@ pub(crate) struct Subject<'a> {
 
 /// What names an alert: rule and value, in hexadecimal.
 pub(crate) fn alert_id(account: &AccountId, rule: &str, value: &str) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in [account.as_str(), rule, value] {
-        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
-    }
-    hasher.finalize().to_hex()[..16].to_owned()
+    digest(&[account.as_str(), rule, value])[..16].to_owned()
 }
 
 impl Subject<'_> {

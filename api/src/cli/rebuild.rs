@@ -2,9 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use chrono::NaiveDate;
 use clap::Args;
-use ingest::Scope;
 
 use super::{ConfigArgs, Failure, format::grouped, recount};
 use crate::control::{Request, Task};
@@ -23,19 +21,15 @@ of the service or by the same command.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Rebuild {
-    /// The first day, in UTC, like 2026-11-01 [default: from the beginning]
-    #[arg(long, value_name = "DAY")]
-    from: Option<NaiveDate>,
-    /// The day after the last [default: to the end]
-    #[arg(long, value_name = "DAY")]
-    to: Option<NaiveDate>,
+    #[command(flatten)]
+    days: recount::Days,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
 impl Rebuild {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let scope = Scope { account: None, from: self.from, to: self.to };
+        let scope = self.days.of(None);
         let verdict = recount::work(&self.config, &Request { task: Task::Rebuild, scope })?;
         if verdict.remaining > 0 {
             let rows = grouped(verdict.remaining);

@@ -1,9 +1,12 @@
-//! What `postlens verify` and `postlens rebuild` share: where the work is done, and what is seen of it meanwhile.
+//! What `postlens verify` and `postlens rebuild` share: which days, where the work is done, and what is seen of it meanwhile.
 
 use std::io::{IsTerminal as _, stderr};
 
+use chrono::NaiveDate;
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ingest::{Doing, Step, Verdict};
+use ingest::{Doing, Scope, Step, Verdict};
+use schema::AccountId;
 
 use super::{ConfigArgs, Failure, block_on, format::grouped};
 use crate::{
@@ -11,6 +14,24 @@ use crate::{
     control::{self, Request, Told},
     logging, service,
 };
+
+/// Which days
+#[derive(Debug, Args)]
+pub(super) struct Days {
+    /// The first day, in UTC, like 2026-11-01 [default: from the beginning]
+    #[arg(long, value_name = "DAY")]
+    from: Option<NaiveDate>,
+    /// The day after the last [default: to the end]
+    #[arg(long, value_name = "DAY")]
+    to: Option<NaiveDate>,
+}
+
+impl Days {
+    /// These days of an account, or of all.
+    pub(super) const fn of(&self, account: Option<AccountId>) -> Scope {
+        Scope { account, from: self.from, to: self.to }
+    }
+}
 
 /// Has it done by the service that runs on the data directory; where none runs, does it here, as a service would.
 pub(super) fn work(config: &ConfigArgs, request: &Request) -> Result<Verdict, Failure> {

@@ -6,9 +6,8 @@ use std::{
     process::ExitCode,
 };
 
-use chrono::NaiveDate;
 use clap::Args;
-use ingest::{Drift, Scope, Verdict};
+use ingest::{Drift, Verdict};
 use schema::AccountId;
 
 use super::{ConfigArgs, Failure, format::grouped, recount};
@@ -35,12 +34,8 @@ pub(super) struct Verify {
     /// Only this account
     #[arg(long)]
     account: Option<AccountId>,
-    /// The first day, in UTC, like 2026-11-01 [default: from the beginning]
-    #[arg(long, value_name = "DAY")]
-    from: Option<NaiveDate>,
-    /// The day after the last [default: to the end]
-    #[arg(long, value_name = "DAY")]
-    to: Option<NaiveDate>,
+    #[command(flatten)]
+    days: recount::Days,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -59,7 +54,7 @@ impl Verify {
     }
 
     fn verify(&self) -> Result<bool, Failure> {
-        let scope = Scope { account: self.account.clone(), from: self.from, to: self.to };
+        let scope = self.days.of(self.account.clone());
         let verdict = recount::work(&self.config, &Request { task: Task::Verify, scope })?;
         io::stdout().write_all(text(&verdict).as_bytes())?;
         Ok(verdict.is_clean())

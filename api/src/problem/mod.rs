@@ -119,6 +119,18 @@ impl Problem {
         Self::new(Kind::InvalidParameter, detail).with("parameter", name)
     }
 
+    /// Refuses a text of a client that is too long or has control characters.
+    ///
+    /// # Errors
+    /// When it is.
+    pub(crate) fn unless_short(name: &str, text: &str, most: usize) -> Result<(), Self> {
+        if text.chars().count() > most || text.chars().any(char::is_control) {
+            let detail = format!("`{name}` has at most {most} characters and no control characters");
+            return Err(Self::parameter(name, detail));
+        }
+        Ok(())
+    }
+
     /// Adds what the log gets and the client does not: the error and its sources.
     pub(crate) fn caused_by(self, error: &(dyn Error + 'static)) -> Self {
         let chain = chain(error);

@@ -96,9 +96,7 @@ pub(crate) async fn create(
     State(state): State<AppState>,
     Json(request): Json<KeyRequest>,
 ) -> Result<(StatusCode, Json<MadeKey>), Problem> {
-    if request.name.chars().count() > 200 || request.name.chars().any(char::is_control) {
-        return Err(Problem::parameter("name", "`name` has at most 200 characters and no control characters"));
-    }
+    Problem::unless_short("name", &request.name, 200)?;
     let token = Token::generate();
     let key = NewKey {
         id: token.id(),

@@ -6,27 +6,12 @@ use proptest::{prelude::*, sample::subsequence};
 use schema::{Event, EventId, EventKind, SecureMethod};
 
 use super::*;
-use crate::{attributes::Carried, delivery::Happening, texts::Texts};
+use crate::{attributes::Carried, delivery::Happening, testing, texts::Texts};
 
 const NAMES: [&str; 3] = ["", "a", "b"];
 
 fn event(kind: EventKind, time: i64) -> Event<'static> {
-    Event {
-        kind,
-        time: Millis(time),
-        message_id: "m",
-        recipient: "a@b.c",
-        event_id: "",
-        sender: "",
-        subject: "",
-        campaign: "",
-        fields: Vec::new(),
-        machine: false,
-        class: (kind == EventKind::Failed).then_some(FailureClass::Hard),
-        method: None,
-        url: "",
-        reason: "",
-    }
+    Event { class: (kind == EventKind::Failed).then_some(FailureClass::Hard), ..testing::event(kind, "m", time) }
 }
 
 fn any_event() -> impl Strategy<Value = Event<'static>> {

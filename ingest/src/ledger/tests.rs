@@ -3,7 +3,10 @@
 use schema::{Basis, Event, EventKind, Millis, ValueHash};
 
 use super::*;
-use crate::{record::RecordBuilder, testing::World};
+use crate::{
+    record::RecordBuilder,
+    testing::{World, event},
+};
 
 const RULES: Rules = Rules {
     limits: Limits { subjects: 1, senders: 1, campaigns: 1, field_values: 1 },
@@ -75,20 +78,9 @@ fn record(kind: EventKind, message_id: &str, day: i64) -> Vec<u8> {
     let time = Millis(START + day * DAY);
     let mut record = RecordBuilder::default();
     record.push(&Event {
-        kind,
-        time,
-        message_id,
-        recipient: "a@b.c",
         event_id: &format!("{message_id} {} {day}", kind.name()),
-        sender: "",
         subject: if kind == EventKind::Queued { "hello" } else { "" },
-        campaign: "",
-        fields: Vec::new(),
-        machine: false,
-        class: None,
-        method: None,
-        url: "",
-        reason: "",
+        ..event(kind, message_id, time.0)
     });
     record.finish(&"a".parse().expect("a name"), time)
 }

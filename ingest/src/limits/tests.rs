@@ -10,7 +10,7 @@ use super::Limits;
 use crate::{
     ledger::{Changes, Memory, Rules},
     record::RecordBuilder,
-    testing::{Counts, World},
+    testing::{Counts, World, event},
 };
 
 /// 2026-11-01T00:00:00Z.
@@ -45,8 +45,6 @@ fn frames(sketches: &[(usize, Sketch)]) -> Vec<u8> {
         let sender = if *sender == 0 { String::new() } else { format!("s{sender}@d{}.example", sender % 3) };
         let value = word("v", field);
         record.push(&Event {
-            kind: *kind,
-            time: Millis(START + hour * HOUR),
             message_id: &format!("m{message}"),
             recipient: &format!("pat@r{}.example", message % 2),
             event_id: &format!("e{number}"),
@@ -54,11 +52,7 @@ fn frames(sketches: &[(usize, Sketch)]) -> Vec<u8> {
             subject: &word("subject ", subject),
             campaign: &word("c", campaign),
             fields: if value.is_empty() { Vec::new() } else { vec![("f", &value)] },
-            machine: false,
-            class: None,
-            method: None,
-            url: "",
-            reason: "",
+            ..event(*kind, "", START + hour * HOUR)
         });
     }
     record.finish(&"a".parse().expect("a name"), Millis(START))

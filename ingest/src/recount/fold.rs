@@ -64,25 +64,10 @@ mod tests {
     use schema::{Event, EventKind, Millis, Secret};
 
     use super::*;
-    use crate::{ledger::State, record::RecordBuilder};
+    use crate::{ledger::State, record::RecordBuilder, testing};
 
     fn event(kind: EventKind, message_id: &'static str, time: i64) -> Event<'static> {
-        Event {
-            kind,
-            time: Millis(time),
-            message_id,
-            recipient: "a@b.c",
-            event_id: "",
-            sender: "",
-            subject: if kind == EventKind::Queued { "s" } else { "" },
-            campaign: "",
-            fields: Vec::new(),
-            machine: false,
-            class: None,
-            method: None,
-            url: "",
-            reason: "",
-        }
+        Event { subject: if kind == EventKind::Queued { "s" } else { "" }, ..testing::event(kind, message_id, time) }
     }
 
     fn frames(events: &[Event<'_>]) -> Vec<u8> {

@@ -46,6 +46,7 @@ pub use self::{
 use crate::{
     fact::BatchError,
     ledger::{Age, Ledger, LedgerError, Memory},
+    limits::Judged,
     spool::Range,
 };
 
@@ -168,11 +169,15 @@ impl<'r> Recount<'r> {
         of: Option<u64>,
     ) -> Result<Counted> {
         let mut source = Source::open(self.clickhouse, self.scope, late)?;
-        let mut marks = Marks::open(self.clickhouse, self.scope).await?;
+        // Late events are not judged.
+        let mut marks = if late { None } else { Some(Marks::open(self.clickhouse, self.scope).await?) };
         let (mut before, mut number, earlier) = (None, 0, counted.events);
         while let Some(Run { frames, last }) = source.next().await? {
             number += 1;
-            let judged = marks.until(&last).await?;
+            let judged = match &mut marks {
+                Some(marks) => marks.until(&last).await?,
+                None => Judged::default(),
+            };
             let (terms, ahead) = (Arc::clone(terms), before.clone());
             let folding = spawn_blocking(move || {
                 let folded = fold(&frames, ahead.as_deref(), number, late, (&terms, &judged))?;

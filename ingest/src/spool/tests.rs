@@ -5,29 +5,15 @@ use std::{fs, path::Path};
 use schema::{Event, EventKind, Millis};
 
 use super::*;
-use crate::record::RecordBuilder;
+use crate::{record::RecordBuilder, testing::event};
 
 mod damage;
 
 fn frame(events: u32) -> Vec<u8> {
     let mut record = RecordBuilder::default();
     for number in 0..events {
-        record.push(&Event {
-            kind: EventKind::Queued,
-            time: Millis(i64::from(number)),
-            message_id: "m",
-            recipient: "a@b.c",
-            event_id: "",
-            sender: "",
-            subject: "",
-            campaign: "",
-            fields: vec![("payer", "p7")],
-            machine: false,
-            class: None,
-            method: None,
-            url: "",
-            reason: "",
-        });
+        let event = event(EventKind::Queued, "m", number.into());
+        record.push(&Event { fields: vec![("payer", "p7")], ..event });
     }
     record.finish(&"a".parse().expect("a name"), Millis(7))
 }

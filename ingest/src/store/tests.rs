@@ -22,6 +22,7 @@ use crate::{
     limits::Admission,
     record::RecordBuilder,
     rows::{Buffers, Stamp, inserts},
+    testing::event,
     texts::Texts,
 };
 
@@ -109,22 +110,8 @@ fn three_events(folder: &Path) -> Vec<Insert> {
     let identifier = Identifier::new(&Secret::new([7; 32]));
     let mut record = RecordBuilder::default();
     for (message_id, time) in [("one", 1_790_000_000_000), ("two", 1_790_000_000_000), ("three", 1_795_000_000_000)] {
-        record.push(&Event {
-            kind: EventKind::Queued,
-            time: Millis(time),
-            message_id,
-            recipient: "a@b.c",
-            event_id: "",
-            sender: "",
-            subject: "s",
-            campaign: "",
-            fields: vec![("payer", "p7")],
-            machine: false,
-            class: None,
-            method: None,
-            url: "",
-            reason: "",
-        });
+        let event = event(EventKind::Queued, message_id, time);
+        record.push(&Event { subject: "s", fields: vec![("payer", "p7")], ..event });
     }
     let frames = record.finish(&"a".parse().expect("a name"), Millis(1_795_000_000_000));
     let rules = crate::Options::default().rules();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::{Before, Condition, Confidence, Minutes, Rule, Severity, Watch, Window};
-use crate::{Filter, SpecError, Test, when::time_zone};
+use crate::{Filter, SpecError, Test, spec, when::time_zone};
 
 /// How sure a rate must be when its author does not say: 99 of 100 intervals hold the true rate.
 const USUAL_CONFIDENCE: f64 = 0.99;
@@ -17,8 +17,6 @@ const USUAL_EVENTS: i64 = 10;
 pub const FBL_SPAM_RATE: &str = "fbl_spam_rate";
 /// The most windows of one rule.
 const MOST_WINDOWS: usize = 6;
-/// The most filters of one rule.
-const MOST_FILTERS: usize = 32;
 /// The longest window and the longest `for`.
 const LONGEST: Minutes = Minutes::days(30);
 /// The shortest window.
@@ -144,7 +142,7 @@ impl Rule {
             .by
             .as_deref()
             .map(|name| name.parse().map_err(|error| SpecError::value("by", name, format!("{error}"))));
-        let mut filters = filters(&request.filter)?;
+        let mut filters = spec::filters(&request.filter)?;
         if request.watch == FBL_SPAM_RATE {
             filters.push(reporting());
         }
@@ -283,15 +281,6 @@ fn basis(name: Option<&str>) -> Result<Basis, SpecError> {
     let Some(name) = name else { return Ok(Basis::Event) };
     let found = Basis::ALL.into_iter().find(|basis| basis.name() == name);
     found.ok_or_else(|| SpecError::value("basis", name, "use sent or event"))
-}
-
-fn filters(texts: &[String]) -> Result<Vec<Filter>, SpecError> {
-    if texts.len() > MOST_FILTERS {
-        return Err(SpecError::TooMany { parameter: "filter", limit: MOST_FILTERS });
-    }
-    let read =
-        |(number, text): (usize, &String)| Filter::parse(text).map_err(|problem| SpecError::Filter { number, problem });
-    (1..).zip(texts).map(read).collect()
 }
 
 fn confidence(level: Option<f64>) -> Result<Option<Confidence>, SpecError> {

@@ -120,9 +120,7 @@ pub(crate) async fn acknowledge(
     Name(id): Name,
     Json(request): Json<AcknowledgeRequest>,
 ) -> Result<Json<AlertInfo>, Problem> {
-    if request.by.chars().count() > 200 || request.by.chars().any(char::is_control) {
-        return Err(Problem::parameter("by", "`by` has at most 200 characters and no control characters"));
-    }
+    Problem::unless_short("by", &request.by, 200)?;
     let note = (!request.by.is_empty()).then(|| request.by.clone());
     care(&state, caller.account(), &id, &Care::Acknowledge { by: request.by }, note).await
 }

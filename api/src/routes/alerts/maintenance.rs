@@ -100,9 +100,7 @@ pub(crate) async fn create(
     if starts_at >= ends_at {
         return Err(Problem::parameter("to", "`to` is after `from`"));
     }
-    if request.note.chars().count() > 500 || request.note.chars().any(char::is_control) {
-        return Err(Problem::parameter("note", "`note` has at most 500 characters and no control characters"));
-    }
+    Problem::unless_short("note", &request.note, 500)?;
     if request.rules.len() > 100 || !request.rules.iter().all(|id| super::is_id(id)) {
         return Err(Problem::parameter("rules", "`rules` has at most 100 ids of rules"));
     }
