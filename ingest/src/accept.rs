@@ -15,12 +15,12 @@ pub const MAX_FIELDS: usize = 16;
 const MAX_AHEAD: i64 = 24 * 3600 * 1000;
 
 /// The limits of texts, in bytes. A subject's is RFC 5322's longest line.
-const MAX_SUBJECT: usize = 998;
-const MAX_FIELD_VALUE: usize = 256;
-const MAX_EVENT_ID: usize = 256;
-const MAX_CAMPAIGN: usize = 256;
-const MAX_URL: usize = 4096;
-const MAX_REASON: usize = 4096;
+pub(crate) const MAX_SUBJECT: usize = 998;
+pub(crate) const MAX_FIELD_VALUE: usize = 256;
+pub(crate) const MAX_EVENT_ID: usize = 256;
+pub(crate) const MAX_CAMPAIGN: usize = 256;
+pub(crate) const MAX_URL: usize = 4096;
+pub(crate) const MAX_REASON: usize = 4096;
 
 /// An event that was not accepted, and what to change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

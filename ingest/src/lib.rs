@@ -66,7 +66,7 @@ use self::{
 };
 pub use self::{
     accept::{MAX_EVENTS, MAX_FIELDS, Rejection},
-    decode::BodyFormat,
+    decode::{BodyFormat, CampaignFrom, Mapping, Provider},
     ledger::LedgerError,
     limits::Limits,
     recount::{Doing, Drift, RecountError, Scope, Scrubbed, Step, Verdict},

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 /// The name of a custom field: 1 to 64 characters out of letters, digits, `_`, `-` and `.`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct FieldName(String);
 
 impl FieldName {
@@ -22,6 +23,25 @@ impl FieldName {
         &self.0
     }
 }
+
+impl TryFrom<String> for FieldName {
+    type Error = InvalidFieldName;
+
+    fn try_from(name: String) -> Result<Self, InvalidFieldName> {
+        if Self::is_valid(&name) { Ok(Self(name)) } else { Err(InvalidFieldName) }
+    }
+}
+
+impl From<FieldName> for String {
+    fn from(name: FieldName) -> Self {
+        name.0
+    }
+}
+
+/// A text that is no field's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a field's name has 1 to 64 characters out of letters, digits, `_`, `-` and `.`")]
+pub struct InvalidFieldName;
 
 /// An attribute of a delivery. A delivery has one value of each; the empty value is shown as `(none)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

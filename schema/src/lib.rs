@@ -27,7 +27,7 @@ pub use address::{AddressError, MAX_ADDRESS, domain_of, message_id, recipient, s
 pub use basis::Basis;
 pub use clickhouse::{ClickHouse, Endpoint};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use dimension::{Dimension, FieldName, InvalidDimension};
+pub use dimension::{Dimension, FieldName, InvalidDimension, InvalidFieldName};
 pub use event::{Event, EventKind, FailureClass, SecureMethod};
 pub use feedback::{REPORTING, SILENT, reports_complaints};
 pub use identity::{DeliveryKey, EventId, Identifier, RecipientHash, Secret, ValueHash};

@@ -1,8 +1,10 @@
 //! From bytes to raw events, one module per format. Pure; what an event must look like beyond its JSON types is `accept`'s business.
 
 mod json;
+mod provider;
 mod wire;
 
 pub use json::BodyFormat;
 pub(crate) use json::{BodyError, each_event};
+pub use provider::{CampaignFrom, Mapping, Provider};
 pub(crate) use wire::{Mismatch, Wire};
