@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::{
     IngestError, Position, Receipt, Rejection, Taken,
     accept::{self, MAX_EVENTS, Window},
-    decode::{BodyError, BodyFormat, Item, Mapping, Mismatch, Packing, Provider, Wire, each_event, each_line},
+    decode::{
+        BodyError, BodyFormat, Item, Mapping, Mismatch, Packing, Provider, Wire, each_event, each_line, each_message,
+    },
     record::RecordBuilder,
 };
 
@@ -38,7 +40,7 @@ pub(crate) fn parse_from(
     let mut intake = Intake::new(body.len(), window);
     match packing {
         Packing::Whole => intake.whole(body, provider, mapping)?,
-        Packing::Lines => intake.lines(body, provider, mapping)?,
+        Packing::Lines | Packing::Mbox => intake.each(body, provider, mapping, packing)?,
     }
     Ok((intake.record, intake.taken))
 }
@@ -69,27 +71,42 @@ impl Intake {
         if items > MAX_EVENTS { Err(IngestError::TooManyEvents(MAX_EVENTS)) } else { Ok(()) }
     }
 
-    /// A body of a provider's in each line. One that is undecodable counts as one rejected event; the others stand.
-    fn lines(&mut self, body: &[u8], provider: Provider, mapping: &Mapping) -> Result<(), IngestError> {
-        let (mut line, mut items) = (0, 0);
-        let mut told = Vec::new();
-        each_line(body, MAX_EVENTS, |text| {
-            let decoded = provider.decode(text, mapping, &mut |item| {
-                items += 1;
-                if items <= MAX_EVENTS {
-                    told.push(item);
-                }
-            });
-            match decoded {
-                Ok(()) => told.drain(..).for_each(|item| self.take(line, item)),
-                Err(undecodable) => {
-                    told.clear();
-                    self.reject(line, Mismatch { code: "undecodable", field: None, detail: undecodable.0 });
-                }
-            }
-            line += 1;
-        })?;
+    /// A body of a provider's in each line, or a message of a mailbox. One that is undecodable counts as one rejected event; the others stand.
+    fn each(
+        &mut self,
+        body: &[u8],
+        provider: Provider,
+        mapping: &Mapping,
+        packing: Packing,
+    ) -> Result<(), IngestError> {
+        let (mut index, mut items) = (0, 0);
+        let one = |piece: &[u8]| {
+            items += self.piece(index, piece, provider, mapping, MAX_EVENTS.saturating_sub(items));
+            index += 1;
+        };
+        match packing {
+            Packing::Whole | Packing::Lines => each_line(body, MAX_EVENTS, one)?,
+            Packing::Mbox => each_message(body, MAX_EVENTS, one)?,
+        }
         if items > MAX_EVENTS { Err(IngestError::TooManyEvents(MAX_EVENTS)) } else { Ok(()) }
+    }
+
+    /// Takes a piece if it can be decoded; no more than `most` items of it. Answers how many it has.
+    fn piece(&mut self, index: u64, piece: &[u8], provider: Provider, mapping: &Mapping, most: usize) -> usize {
+        let (mut told, mut items) = (Vec::new(), 0);
+        let decoded = provider.decode(piece, mapping, &mut |item| {
+            items += 1;
+            if items <= most {
+                told.push(item);
+            }
+        });
+        match decoded {
+            Ok(()) => told.into_iter().for_each(|item| self.take(index, item)),
+            Err(undecodable) => {
+                self.reject(index, Mismatch { code: "undecodable", field: None, detail: undecodable.0 });
+            }
+        }
+        items
     }
 
     fn take(&mut self, index: u64, item: Item<'_>) {
@@ -155,6 +172,44 @@ mod tests {
         let ignored = intake.taken.ignored;
         assert_eq!(ignored.len(), MAX_IGNORED + 1);
         assert_eq!((ignored["type 0"], ignored[OTHER]), (2, 16));
+    }
+
+    const NOTIFICATION: &str = "Date: Thu, 1 Jan 1970 00:00:00 +0000\nIn-Reply-To: <m>\nContent-Type: message/delivery-status\n\n\
+        Final-Recipient: rfc822;a@b.example\nAction: failed\n\nFinal-Recipient: rfc822;c\nAction: failed\n";
+
+    /// How many events are accepted and rejected, and the first rejections, each by its place and code.
+    type Outcome = (u64, u64, Vec<(u64, &'static str)>);
+
+    fn from(body: &str, packing: Packing) -> Result<Outcome, String> {
+        let window = Window::new(Millis(0), 1, None);
+        match parse_from(body.as_bytes(), Provider::Dsn, &Mapping::default(), packing, window) {
+            Ok((record, Taken { receipt, .. })) => {
+                assert_eq!(u64::from(record.count()), receipt.accepted);
+                let errors = receipt.errors.iter().map(|error| (error.index, error.code)).collect();
+                Ok((receipt.accepted, receipt.rejected, errors))
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_body_is_undecodable_as_a_whole_and_a_message_of_a_mailbox_by_itself() {
+        assert_eq!(from(NOTIFICATION, Packing::Whole), Ok((1, 1, vec![(1, "missing_field")])));
+        assert!(from("Subject: no report\n\n", Packing::Whole).unwrap_err().contains("RFC 3464"));
+        let mbox = format!("From a\n{NOTIFICATION}\nFrom b\nSubject: no report\n\nFrom c\n{NOTIFICATION}");
+        let errors = vec![(0, "missing_field"), (1, "undecodable"), (2, "missing_field")];
+        assert_eq!(from(&mbox, Packing::Mbox), Ok((2, 3, errors)));
+        assert!(from(NOTIFICATION, Packing::Mbox).unwrap_err().contains("mbox"));
+    }
+
+    #[test]
+    fn more_items_than_a_body_may_have_are_refused_in_every_packing() {
+        let block = "Final-Recipient: rfc822;a@b.example\nAction: failed\n\n";
+        let half = format!("Content-Type: message/delivery-status\n\n{}", block.repeat(MAX_EVENTS / 2 + 1));
+        let whole = format!("{half}{}", block.repeat(MAX_EVENTS / 2 + 1));
+        for (body, packing) in [(whole, Packing::Whole), (format!("From a\n{half}\nFrom b\n{half}"), Packing::Mbox)] {
+            assert!(from(&body, packing).unwrap_err().contains("more than"));
+        }
     }
 
     #[test]

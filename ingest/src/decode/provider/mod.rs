@@ -13,6 +13,7 @@ mod mailjet;
 mod mapping;
 mod postal;
 mod postmark;
+mod report;
 mod sendgrid;
 mod ses;
 mod sparkpost;
@@ -22,6 +23,14 @@ use std::borrow::Cow;
 use super::{Mismatch, Wire};
 
 pub use self::mapping::{CampaignFrom, Mapping};
+
+impl Provider {
+    /// Whether a body is a mail message, and not JSON.
+    #[must_use]
+    pub const fn is_mail(self) -> bool {
+        matches!(self, Self::Arf | Self::Dsn)
+    }
+}
 
 macro_rules! providers {
     ($($(#[$doc:meta])* $variant:ident = $text:literal in $module:ident,)+) => {
@@ -74,7 +83,7 @@ providers! {
     Mailjet = "mailjet" in mailjet,
     /// Postal.
     Postal = "postal" in postal,
-    /// KumoMTA's log records.
+    /// Log records of `KumoMTA`.
     KumoMta = "kumomta" in kumomta,
     /// Feedback reports (ARF, RFC 5965): one message.
     Arf = "arf" in arf,
@@ -89,10 +98,13 @@ pub enum Packing {
     Whole,
     /// One in each line, as archives and logs have them.
     Lines,
+    /// Messages in a mailbox (mbox, RFC 4155).
+    Mbox,
 }
 
 /// One thing that a body tells.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are events, and each is moved once")]
 pub(crate) enum Item<'a> {
     /// An event, still to be accepted.
     Event(Wire<'a>),
