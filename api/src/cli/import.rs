@@ -1,8 +1,12 @@
-//! `postlens import`: a file of events into a service, in batches, resumable.
+//! `postlens import`: files of events, or of what providers write, into a service, in batches, resumable.
 
 mod batches;
 mod checkpoint;
 mod delivery;
+mod format;
+mod mailbox;
+mod origin;
+mod pieces;
 mod screen;
 mod source;
 mod tally;
@@ -26,9 +30,11 @@ use self::{
     batches::{Batch, Cutter, Limits, Place},
     checkpoint::{Checkpoint, Progress},
     delivery::Sender,
+    format::Format,
+    origin::Origin,
     screen::Screen,
     source::Source,
-    tally::{Receipt, Tally},
+    tally::{Counts, Names, Receipt, Tally},
 };
 use super::{
     Failure, block_on,
@@ -49,24 +55,33 @@ Examples:
   postlens import --wait events.ndjson.zst && postlens report split --by campaign
   mail-log-to-ndjson /var/log/mail.log | postlens import -
   postlens import --url https://postlens.example.org events.ndjson
+  postlens import --format sendgrid webhooks-2026-11.json.gz
+  postlens import --format dsn bounces.mbox ~/Maildir/.Bounces
+
+A file of a provider holds what its webhook posts, or what its log or export has: JSON objects, one a line or in arrays. arf is feedback
+reports and dsn delivery status notifications: a mailbox (mbox), a message, a Maildir or another folder of messages.
 
 An import that was interrupted goes on where it was acknowledged when the same command is run again; --restart begins anew.
-What is sent twice is recognised and counted once. Standard input cannot be resumed.
+What is sent twice is recognised and counted once. Standard input and folders cannot be resumed.
 
 Exit status: 0 when every event was accepted, 1 when some were rejected, 2 when the import failed, 130 after Ctrl-C.";
 
-/// Send a file of events to a service: NDJSON, plain, gzip or zstd
+/// Send files of events, or of what providers write, to a service: plain, gzip or zstd
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Import {
-    /// The file, one JSON event a line; `-` is standard input
-    file: PathBuf,
+    /// The files, in the format native one JSON event a line; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Whose format they have
+    #[arg(long, default_value_t, value_parser = Format::parser())]
+    format: Format,
     #[command(flatten)]
     service: ServiceArgs,
     /// Wait until reports show the events
     #[arg(long)]
     wait: bool,
-    /// Begin at the file's beginning, whatever was acknowledged before
+    /// Begin at the files' beginning, whatever was acknowledged before
     #[arg(long)]
     restart: bool,
     /// How many seconds a batch is tried while the service is away or busy
@@ -118,74 +133,79 @@ impl Import {
     /// Imports everything and returns how many events were rejected.
     async fn import(&self) -> Result<u64, ImportError> {
         let client = self.service.client()?;
+        let mut sum = Counts::default();
+        for (place, file) in self.files.iter().enumerate() {
+            let last = place + 1 == self.files.len();
+            let several = self.files.len() > 1;
+            sum.add(self.import_file(&client, file, several, self.wait && last).await?);
+        }
+        Ok(sum.rejected)
+    }
+
+    /// Imports a file and tells what became of its events.
+    async fn import_file(
+        &self,
+        client: &Client,
+        file: &Path,
+        several: bool,
+        wait: bool,
+    ) -> Result<Counts, ImportError> {
         let started = Instant::now();
-        let checkpoint = self.checkpoint(&client)?;
+        let unreadable = |error| ImportError::Source(file.to_owned(), error);
+        let origin = Origin::new(file, self.format).map_err(unreadable)?;
+        let checkpoint = self.checkpoint(&origin, file, client).map_err(unreadable)?;
         let progress = match &checkpoint {
             Some(checkpoint) if !self.restart => checkpoint.load(),
             _ => Progress::default(),
         };
-        let (batches, length) = self.read(progress.place())?;
-        let screen = Screen::new(length, 0);
+        let screen = Screen::new(origin.length, 0);
+        let names = Names { unit: self.format.unit(), files: origin.files().to_vec() };
+        let batches = self.read(origin, progress.place());
         if progress.counts.events > 0 {
-            let (lines, file) = (grouped(progress.place().lines), self.file.display());
-            screen.say(&format!("going on after line {lines} of {file}; --restart begins anew"));
+            let (pieces, unit) = (grouped(progress.place().lines), names.unit);
+            screen.say(&format!("going on after {unit} {pieces} of {}; --restart begins anew", file.display()));
         }
-        let sender = Sender { client: &client, patience: Duration::from_secs(self.retry_for), screen: &screen };
+        let patience = Duration::from_secs(self.retry_for);
+        let sender = Sender { client, format: self.format, patience, screen: &screen };
         let mut run = Run { sender, checkpoint: checkpoint.as_ref(), tally: Tally::resumed(progress) };
         let finished = tokio::select! {
-            finished = run.all(batches, &self.file, self.wait) => finished,
+            finished = run.all(batches, file, wait) => finished,
             _ = tokio::signal::ctrl_c() => Err(ImportError::Interrupted { resumable: checkpoint.is_some() }),
         };
         screen.clear();
         // After a failure, too: what was acknowledged so far.
-        let summary = run.tally.summary(started.elapsed());
+        let heading = if several { format!("{}: ", file.display()) } else { String::new() };
+        let summary = heading + &run.tally.summary(started.elapsed(), &names);
         io::stdout().write_all(summary.as_bytes()).map_err(|error| ImportError::Source("-".into(), error))?;
         finished?;
         if let Some(checkpoint) = &checkpoint {
             checkpoint.remove();
         }
-        Ok(run.tally.counts().rejected)
-    }
-
-    fn is_standard_input(&self) -> bool {
-        self.file == Path::new("-")
-    }
-
-    fn unreadable(&self, error: io::Error) -> ImportError {
-        ImportError::Source(self.file.clone(), error)
+        Ok(run.tally.counts())
     }
 
     /// Where progress is kept: for regular files, in a user's home.
-    fn checkpoint(&self, client: &Client) -> Result<Option<Checkpoint>, ImportError> {
-        if self.is_standard_input() || !std::fs::metadata(&self.file).map_err(|e| self.unreadable(e))?.is_file() {
-            return Ok(None);
-        }
-        let Some(dir) = checkpoint::directory() else { return Ok(None) };
-        Checkpoint::new(&dir, &self.file, client.identity()).map(Some).map_err(|error| self.unreadable(error))
+    fn checkpoint(&self, origin: &Origin, file: &Path, client: &Client) -> io::Result<Option<Checkpoint>> {
+        let Some(dir) = checkpoint::directory().filter(|_| origin.resumable) else { return Ok(None) };
+        let [url, key] = client.identity();
+        Checkpoint::new(&dir, file, [url, key, self.format.name()]).map(Some)
     }
 
-    /// Starts a thread that reads, cuts and compresses; also the number of bytes there are to read.
-    fn read(&self, place: Place) -> Result<(mpsc::Receiver<io::Result<Packed>>, Option<u64>), ImportError> {
+    /// Starts a thread that reads, cuts and compresses.
+    fn read(&self, origin: Origin, place: Place) -> mpsc::Receiver<io::Result<Packed>> {
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
-        let (source, length) = if self.is_standard_input() {
-            (None, None)
-        } else {
-            let metadata = std::fs::metadata(&self.file).map_err(|error| self.unreadable(error))?;
-            let length = metadata.is_file().then_some(metadata.len());
-            (Some(Source::file(&self.file, place.offset).map_err(|error| self.unreadable(error))?), length)
-        };
+        let format = self.format;
         // A thread of its own: the program may end while it waits for standard input.
         thread::spawn(move || {
-            let opened = source.map_or_else(|| Source::stream(io::stdin()), Ok);
-            let packed = opened.and_then(|Source { reader, consumed }| {
-                pack(&mut Cutter::new(reader, place, Limits::default()), &consumed, &sender)
+            let packed = origin.open(place.offset).and_then(|Source { reader, consumed }| {
+                pack(&mut Cutter::new(format.pieces(reader), place, Limits::default()), &consumed, &sender)
             });
             if let Err(error) = packed {
                 // Nobody listens any more when the import has ended.
                 let _ = sender.blocking_send(Err(error));
             }
         });
-        Ok((receiver, length))
+        receiver
     }
 }
 
@@ -197,11 +217,7 @@ struct Packed {
     consumed: u64,
 }
 
-fn pack(
-    cutter: &mut Cutter<impl io::BufRead>,
-    consumed: &Arc<AtomicU64>,
-    sender: &mpsc::Sender<io::Result<Packed>>,
-) -> io::Result<()> {
+fn pack(cutter: &mut Cutter, consumed: &Arc<AtomicU64>, sender: &mpsc::Sender<io::Result<Packed>>) -> io::Result<()> {
     let mut compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
     while let Some(mut batch) = cutter.next()? {
         let compressed = compressor.compress(&std::mem::take(&mut batch.body))?.into();

@@ -1,6 +1,8 @@
-//! Cuts NDJSON into batches at the ends of lines, and remembers which line is which event of a batch.
+//! Makes batches of the pieces of a source, and remembers which line is which piece of a batch.
 
-use std::io::{self, BufRead};
+use std::io;
+
+use super::pieces::{Content, Pieces};
 
 /// How large a batch and a line may be.
 #[derive(Clone, Copy, Debug)]
@@ -19,104 +21,77 @@ impl Default for Limits {
     }
 }
 
-/// A place between two lines of the source.
+/// A place between two pieces of the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     /// The uncompressed bytes before it.
     pub(super) offset: u64,
-    /// The lines before it.
+    /// The lines before it; of a mailbox, the messages.
     pub(super) lines: u64,
 }
 
-/// A range of whole lines.
+/// A range of whole pieces.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Batch {
     /// Where it begins.
     pub(super) start: Place,
     /// Where it ends.
     pub(super) end: Place,
-    /// Its events, one a line.
+    /// Its pieces as they are sent.
     pub(super) body: Vec<u8>,
-    /// The number of each event's line, counted from 1.
+    /// The number of the line, or message, of each piece, counted from 1.
     pub(super) lines: Vec<u64>,
     /// The numbers of the lines that are too long.
     pub(super) too_long: Vec<u64>,
 }
 
 /// Cuts a source into batches.
-pub(super) struct Cutter<R> {
-    reader: R,
+pub(super) struct Cutter {
+    pieces: Box<dyn Pieces>,
     limits: Limits,
     place: Place,
 }
 
-impl<R: BufRead> Cutter<R> {
-    /// Cuts what the reader gives; its first byte stands at `place`.
-    pub(super) fn new(reader: R, place: Place, limits: Limits) -> Self {
-        Self { reader, limits, place }
+impl Cutter {
+    /// Makes batches of the pieces; the first begins at `place`.
+    pub(super) fn new(pieces: Box<dyn Pieces>, place: Place, limits: Limits) -> Self {
+        Self { pieces, limits, place }
     }
 
     /// The next batch; `None` at the end of the source.
     pub(super) fn next(&mut self) -> io::Result<Option<Batch>> {
         let mut batch = Batch { start: self.place, ..Batch::default() };
         while batch.body.len() < self.limits.bytes && batch.lines.len() + batch.too_long.len() < self.limits.events {
-            if !self.line(&mut batch)? {
-                break;
+            let begin = batch.body.len();
+            let Some(piece) = self.pieces.next(&mut batch.body, self.limits.line)? else { break };
+            let line = self.place.lines + piece.line;
+            self.place.offset += piece.length;
+            self.place.lines += piece.lines;
+            match piece.content {
+                Content::Event => batch.lines.push(line),
+                Content::Nothing => batch.body.truncate(begin),
+                Content::TooLong => {
+                    batch.body.truncate(begin);
+                    batch.too_long.push(line);
+                }
             }
         }
         batch.end = self.place;
         Ok((batch.end != batch.start).then_some(batch))
     }
-
-    /// Moves one line into the batch; false at the end of the source.
-    fn line(&mut self, batch: &mut Batch) -> io::Result<bool> {
-        let begin = batch.body.len();
-        let mut length = 0_u64;
-        let mut ended = false;
-        while !ended {
-            let bytes = self.reader.fill_buf()?;
-            if bytes.is_empty() {
-                break;
-            }
-            let newline = memchr::memchr(b'\n', bytes);
-            let taken = newline.map_or(bytes.len(), |place| place + 1);
-            // One byte more than is allowed is kept, so that the length of what is kept tells the line that is too long.
-            let room = (self.limits.line + 1).saturating_sub(batch.body.len() - begin);
-            batch.body.extend_from_slice(&bytes[..newline.unwrap_or(taken).min(room)]);
-            self.reader.consume(taken);
-            length += taken as u64;
-            ended = newline.is_some();
-        }
-        if length == 0 {
-            return Ok(false);
-        }
-        self.place.offset += length;
-        self.place.lines += 1;
-        let line = &batch.body[begin..];
-        if line.len() > self.limits.line {
-            batch.too_long.push(self.place.lines);
-            batch.body.truncate(begin);
-        } else if line.trim_ascii().is_empty() {
-            batch.body.truncate(begin);
-        } else {
-            batch.lines.push(self.place.lines);
-            batch.body.push(b'\n');
-        }
-        Ok(true)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::BufReader;
+    use std::io::{BufReader, Cursor};
 
-    use super::*;
+    use super::{super::pieces::Lines, *};
 
     const LIMITS: Limits = Limits { bytes: 12, events: 3, line: 8 };
 
     fn cut(text: &str, buffer: usize) -> Vec<Batch> {
-        let reader = BufReader::with_capacity(buffer, text.as_bytes());
-        let mut cutter = Cutter::new(reader, Place::default(), LIMITS);
+        let reader = BufReader::with_capacity(buffer, Cursor::new(text.to_owned()));
+        let mut cutter = Cutter::new(Box::new(Lines(reader)), Place::default(), LIMITS);
         std::iter::from_fn(|| cutter.next().unwrap()).collect()
     }
 
@@ -169,7 +144,7 @@ mod tests {
     #[test]
     fn cutting_goes_on_where_it_was_told_to() {
         let start = Place { offset: 100, lines: 10 };
-        let batch = Cutter::new(&b"a\nb\n"[..], start, LIMITS).next().unwrap().unwrap();
+        let batch = Cutter::new(Box::new(Lines(&b"a\nb\n"[..])), start, LIMITS).next().unwrap().unwrap();
         assert_eq!((batch.start, batch.end), (start, Place { offset: 104, lines: 12 }));
         assert_eq!(batch.lines, [11, 12]);
     }

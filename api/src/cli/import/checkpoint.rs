@@ -1,7 +1,7 @@
 //! How far an import came, kept so that an interrupted one goes on where it was acknowledged.
 //!
 //! One small file in the user's state directory, named after the imported file (where it lies, its size, its time, its first
-//! mebibyte) and the service with its key. A lost or outdated one costs time and nothing else: what is sent again is recognised.
+//! mebibyte), the service with its key, and the format. A lost or outdated one costs time and nothing else: what is sent again is recognised.
 
 use std::{
     env, fs,
@@ -23,7 +23,7 @@ const PREFIX: u64 = 1 << 20;
 pub(super) struct Progress {
     /// Uncompressed bytes.
     offset: u64,
-    /// Lines.
+    /// Lines, or messages.
     lines: u64,
     /// What became of them.
     pub(super) counts: Counts,
@@ -46,8 +46,8 @@ impl Progress {
 pub(super) struct Checkpoint(PathBuf);
 
 impl Checkpoint {
-    /// The checkpoint of importing `file` into the service that `target` tells from others.
-    pub(super) fn new(dir: &Path, file: &Path, target: [&str; 2]) -> io::Result<Self> {
+    /// The checkpoint of importing `file` into the service, and in the format, that `target` tells from others.
+    pub(super) fn new(dir: &Path, file: &Path, target: [&str; 3]) -> io::Result<Self> {
         Ok(Self(dir.join(format!("{}.json", &identity(file, target)?[..32]))))
     }
 
@@ -82,7 +82,7 @@ pub(super) fn directory() -> Option<PathBuf> {
     Some(state.join("postlens/import"))
 }
 
-fn identity(path: &Path, target: [&str; 2]) -> io::Result<String> {
+fn identity(path: &Path, target: [&str; 3]) -> io::Result<String> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -90,8 +90,8 @@ fn identity(path: &Path, target: [&str; 2]) -> io::Result<String> {
     file.by_ref().take(PREFIX).read_to_end(&mut prefix)?;
     let path = fs::canonicalize(path)?;
     let mut hasher = blake3::Hasher::new_derive_key("Postlens 1 import checkpoint");
-    let [url, key] = target.map(str::as_bytes);
-    for part in [path.as_os_str().as_encoded_bytes(), &prefix, url, key] {
+    let [url, key, format] = target.map(str::as_bytes);
+    for part in [path.as_os_str().as_encoded_bytes(), &prefix, url, key, format] {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
     }
     hasher.update(&metadata.len().to_le_bytes()).update(&modified.as_nanos().to_le_bytes());
@@ -102,10 +102,10 @@ fn identity(path: &Path, target: [&str; 2]) -> io::Result<String> {
 mod tests {
     use super::*;
 
-    const TARGET: [&str; 2] = ["http://h", "key"];
+    const TARGET: [&str; 3] = ["http://h", "key", "native"];
 
     fn progress() -> Progress {
-        Progress::new(Place { offset: 1 << 40, lines: 7 }, Counts { events: 6, accepted: 5, rejected: 1 })
+        Progress::new(Place { offset: 1 << 40, lines: 7 }, Counts { events: 6, accepted: 5, rejected: 1, ignored: 0 })
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn another_file_another_service_or_another_key_has_a_checkpoint_of_its_own() {
+    fn another_file_service_key_or_format_has_a_checkpoint_of_its_own() {
         let dir = tempfile::tempdir().unwrap();
         let (a, b) = (dir.path().join("a"), dir.path().join("b"));
         fs::write(&a, "x").unwrap();
@@ -131,8 +131,9 @@ mod tests {
         let known = identity(&a, TARGET).unwrap();
         assert_eq!(identity(&a, TARGET).unwrap(), known);
         assert_ne!(identity(&b, TARGET).unwrap(), known);
-        assert_ne!(identity(&a, ["http://i", "key"]).unwrap(), known);
-        assert_ne!(identity(&a, ["http://h", "other"]).unwrap(), known);
+        assert_ne!(identity(&a, ["http://i", "key", "native"]).unwrap(), known);
+        assert_ne!(identity(&a, ["http://h", "other", "native"]).unwrap(), known);
+        assert_ne!(identity(&a, ["http://h", "key", "dsn"]).unwrap(), known);
         fs::write(&a, "xy").unwrap();
         assert_ne!(identity(&a, TARGET).unwrap(), known);
     }

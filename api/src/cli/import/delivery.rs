@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use reqwest::{RequestBuilder, StatusCode, header};
 use tokio::time::Instant;
 
-use super::{screen::Screen, tally::Receipt};
+use super::{format::Format, screen::Screen, tally::Receipt};
 use crate::cli::client::{Client, ClientError};
 
 /// Pauses between tries when the service names none: from the first to the longest, doubling.
@@ -19,6 +19,8 @@ const LONGEST: Duration = Duration::from_mins(1);
 pub(super) struct Sender<'a> {
     /// The service.
     pub(super) client: &'a Client,
+    /// Whose format the batches have.
+    pub(super) format: Format,
     /// How long one batch is tried.
     pub(super) patience: Duration,
     /// Where trouble is told.
@@ -26,13 +28,14 @@ pub(super) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Sends compressed NDJSON.
+    /// Sends a compressed body.
     ///
     /// # Errors
     /// When the service refuses it for good, or was tried for as long as patience lasts.
     pub(super) async fn send(&self, body: Bytes) -> Result<Receipt, ClientError> {
         let request = || {
-            let request = self.client.post("/v1/events").header(header::CONTENT_TYPE, "application/x-ndjson");
+            let request = self.client.post("/v1/events").query(&[("format", self.format.name())]);
+            let request = request.header(header::CONTENT_TYPE, self.format.media_type());
             request.header(header::CONTENT_ENCODING, "zstd").body(body.clone())
         };
         self.persist(request).await

@@ -1,27 +1,32 @@
 //! `POST /v1/events`: events in.
 
+mod form;
 mod wire;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
-use ingest::{BodyFormat, IngestError, Receipt};
-use schema::metrics::{EVENTS_TOTAL, Outcome as EventOutcome};
+use bytes::Bytes;
+use ingest::{IngestError, Provider, Receipt, Taken};
+use schema::{
+    AccountId,
+    metrics::{EVENTS_TOTAL, Outcome as EventOutcome},
+};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use self::wire::EventBatch;
+use self::{form::Form, wire::EventBatch};
 use crate::{
     auth::{Caller, Report},
     body::{self, BodyLimits},
-    extract::{Json, Pairs, media_type},
+    extract::{Json, Pairs},
     openapi::EventProblems,
-    problem::{Kind, Problem},
+    problem::Problem,
     state::AppState,
 };
 
@@ -42,6 +47,9 @@ pub(crate) struct Manner {
     /// Accept all events or none. Default: `false`, each event stands by itself.
     #[param(value_type = Option<bool>)]
     atomic: bool,
+    /// Whose format the body has: `native`, a provider of mail, or a kind of report as mail. Default: `native`.
+    #[param(value_type = Option<String>, pattern = "^(native|sparkpost|mailgun|sendgrid|postmark|ses|mailjet|postal|kumomta|arf|dsn)$")]
+    format: Option<Provider>,
 }
 
 impl Manner {
@@ -60,14 +68,23 @@ impl Manner {
                 ("atomic", "true") => manner.atomic = true,
                 ("atomic", "false") => manner.atomic = false,
                 ("atomic", _) => return Err(Problem::parameter("atomic", "`atomic` takes `true` or `false`")),
+                ("format", "native") => manner.format = None,
+                ("format", name) => manner.format = Some(provider(name)?),
                 (other, _) => {
-                    let detail = format!("there is no parameter `{other}`: use `wait` and `atomic`");
+                    let detail = format!("there is no parameter `{other}`: use `wait`, `atomic` and `format`");
                     return Err(Problem::parameter(other, detail));
                 }
             }
         }
         Ok(manner)
     }
+}
+
+fn provider(name: &str) -> Result<Provider, Problem> {
+    Provider::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = Provider::ALL.iter().map(|provider| provider.name()).collect();
+        Problem::parameter("format", format!("`format` takes native, {}", names.join(", ")))
+    })
 }
 
 /// What became of the events.
@@ -83,11 +100,22 @@ pub(crate) struct Outcome {
     /// What is wrong with the first hundred of them.
     #[schema(value_type = Vec<EventError>)]
     pub(crate) errors: Vec<ingest::Rejection>,
+    /// How much of a provider's body tells of nothing that is counted here, by the provider's names of its types.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    pub(crate) ignored: BTreeMap<String, u64>,
 }
 
 impl From<Receipt> for Outcome {
     fn from(receipt: Receipt) -> Self {
-        Self { accepted: receipt.accepted, rejected: receipt.rejected, errors: receipt.errors }
+        let Receipt { accepted, rejected, errors, .. } = receipt;
+        Self { accepted, rejected, errors, ignored: BTreeMap::new() }
+    }
+}
+
+impl From<Taken> for Outcome {
+    fn from(Taken { receipt, ignored }: Taken) -> Self {
+        Self { ignored, ..Self::from(receipt) }
     }
 }
 
@@ -95,7 +123,7 @@ impl From<Receipt> for Outcome {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used: the value is `ingest::Rejection`")]
 pub(crate) struct EventError {
-    /// The event's place in the body, from 0.
+    /// The event's place in the body, from 0; of a provider's lines and of a mailbox, the place of its line or message.
     index: u64,
     /// A stable word for programs.
     code: String,
@@ -114,6 +142,10 @@ pub(crate) struct EventError {
 /// best met by sending the body again.
 ///
 /// Each line of NDJSON is one `Event`.
+///
+/// With `format` a body is what a provider posts to a webhook (`application/json`), such a body in each line (`application/x-ndjson`), or, for
+/// `arf` and `dsn`, a message (`message/rfc822`) or a mailbox of messages (`application/mbox`). What of it is no event of ours is counted in
+/// `ignored`. A body that is not what the provider sends is answered 400; a line or a message of a mailbox that is not is told in `errors`.
 #[utoipa::path(
     post,
     path = "/v1/events",
@@ -129,7 +161,9 @@ pub(crate) struct EventError {
             (EventBatch = "application/json", example = json!([{
                 "event": "queued", "time": "2026-11-20T14:03:05Z", "message_id": "<a1@acme.org>", "recipient": "pat@example.com",
                 "sender": "news@acme.org", "subject": "Your visit", "campaign": "autumn", "fields": {"clinic": "north"}
-            }]))
+            }])),
+            (String = "message/rfc822", example = json!(form::REPORT)),
+            (String = "application/mbox", example = json!(form::MAILBOX))
         ),
         description = "The events."
     ),
@@ -149,52 +183,59 @@ pub(crate) async fn post(
 ) -> Result<Response, Problem> {
     let limits = BodyLimits { bytes: MAX_BODY, time: state.limits.body_timeout };
     let admitted = Manner::read(&pairs).and_then(|manner| {
-        let format = body_format(&headers)?;
-        Ok((manner, format, state.admission.enter(caller.account())?))
+        let form = Form::of(manner.format, &headers)?;
+        Ok((manner, form, state.admission.enter(caller.account())?))
     });
-    let (manner, format, _entered) = match admitted {
+    let (manner, form, _entered) = match admitted {
         Ok(admitted) => admitted,
         Err(problem) => return Err(body::refuse(&headers, body, limits, problem).await),
     };
-    let receipt = {
+    let taken = {
         // Given back before the wait: by then the body is gone.
         let mut room = state.admission.room();
         let bytes = body::read(&headers, body, limits, &mut room).await?;
-        let taken = state.ingest.accept(caller.account(), bytes, format, manner.atomic).await;
+        let taken = take(&state, caller.account(), bytes, form, manner.atomic).await;
         count(&taken);
         taken?
     };
     let status = match manner.wait {
         false => StatusCode::ACCEPTED,
-        true if state.ingest.applied(receipt.position, PATIENCE).await => StatusCode::OK,
+        true if state.ingest.applied(taken.receipt.position, PATIENCE).await => StatusCode::OK,
         true => StatusCode::GATEWAY_TIMEOUT,
     };
-    Ok((status, Json(Outcome::from(receipt))).into_response())
+    Ok((status, Json(Outcome::from(taken))).into_response())
 }
 
-/// Counts what became of a body's events.
-fn count(taken: &Result<Receipt, IngestError>) {
-    let (Ok(receipt) | Err(IngestError::Refused(receipt))) = taken else { return };
-    for (outcome, events) in [(EventOutcome::Accepted, receipt.accepted), (EventOutcome::Rejected, receipt.rejected)] {
-        metrics::counter!(EVENTS_TOTAL, "outcome" => outcome.label()).increment(events);
+async fn take(
+    state: &AppState,
+    account: &AccountId,
+    body: Bytes,
+    form: Form,
+    atomic: bool,
+) -> Result<Taken, IngestError> {
+    match form {
+        Form::Events(format) => {
+            let receipt = state.ingest.accept(account, body, format, atomic).await?;
+            Ok(Taken { receipt, ignored: BTreeMap::new() })
+        }
+        Form::Provider(provider, packing) => {
+            state.ingest.accept_packed(account, body, provider, Arc::default(), packing, atomic).await
+        }
     }
 }
 
-fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
-    match media_type(headers).as_deref() {
-        Some("application/x-ndjson" | "application/ndjson") => Ok(BodyFormat::Ndjson),
-        Some("application/json") => Ok(BodyFormat::Json),
-        _ => {
-            let detail = "send `Content-Type: application/x-ndjson` (one event a line) or `application/json` (an array, or one event)";
-            let accepted = HeaderValue::from_static("application/x-ndjson, application/json");
-            Err(Problem::new(Kind::UnsupportedMediaType, detail).header(header::ACCEPT, accepted))
-        }
+/// Counts what became of a body's events.
+fn count(taken: &Result<Taken, IngestError>) {
+    let (Ok(Taken { receipt, .. }) | Err(IngestError::Refused(receipt))) = taken else { return };
+    for (outcome, events) in [(EventOutcome::Accepted, receipt.accepted), (EventOutcome::Rejected, receipt.rejected)] {
+        metrics::counter!(EVENTS_TOTAL, "outcome" => outcome.label()).increment(events);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Kind;
 
     fn read(query: &str) -> Result<Manner, Problem> {
         Manner::read(&form_urlencoded::parse(query.as_bytes()).into_owned().collect::<Vec<_>>())
@@ -202,13 +243,24 @@ mod tests {
 
     #[test]
     fn events_are_taken_one_by_one_and_without_waiting_unless_asked_otherwise() {
-        assert_eq!(read("").unwrap(), Manner { wait: false, atomic: false });
-        assert_eq!(read("atomic=true&wait=applied").unwrap(), Manner { wait: true, atomic: true });
+        assert_eq!(read("").unwrap(), Manner { wait: false, atomic: false, format: None });
+        let manner = Manner { wait: true, atomic: true, format: Some(Provider::Ses) };
+        assert_eq!(read("atomic=true&wait=applied&format=ses").unwrap(), manner);
+        assert_eq!(read("format=native").unwrap(), Manner::default());
+    }
+
+    #[test]
+    fn the_specification_knows_every_format() {
+        let parameters = serde_json::to_value(Manner::into_params(|| None)).unwrap();
+        let format = parameters.as_array().unwrap().iter().find(|parameter| parameter["name"] == "format").unwrap();
+        let names: Vec<_> = Provider::ALL.iter().map(|provider| provider.name()).collect();
+        assert_eq!(format["schema"]["pattern"], format!("^(native|{})$", names.join("|")));
     }
 
     #[test]
     fn parameters_that_are_unknown_repeated_or_wrong_are_refused() {
-        for query in ["atomc=true", "atomic=yes", "wait=1", "wait=applied&wait=applied", "account=other"] {
+        for query in ["atomc=true", "atomic=yes", "wait=1", "wait=applied&wait=applied", "account=other", "format=smtp"]
+        {
             assert_eq!(read(query).unwrap_err().kind(), Kind::InvalidParameter, "{query}");
         }
     }
