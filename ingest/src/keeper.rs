@@ -11,10 +11,10 @@ use schema::Clock;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
+    buffers::Buffers,
     ledger::{Ledger, LedgerError},
     prepare::Preparation,
     recount::{Doing, Job, Jobs, Rebuild, RecountError, Step, Verdict},
-    rows::Buffers,
     spool::Spool,
     status::Progress,
     store::Store,
@@ -22,6 +22,9 @@ use crate::{
     writer::{End, RETRY, Writer, closes_within, until_closing},
 };
 
+/// Memory of blocks that is kept: a batch being inserted and one being computed have a few each.
+const BUFFERS: usize = 12;
+const BUFFER_BYTES: usize = 192 << 20;
 /// How often the log tells how far a rebuilding is.
 const TELL: Duration = Duration::from_secs(10);
 
@@ -154,7 +157,7 @@ impl Keeper {
                 identifier,
                 rules,
                 begun,
-                buffers: Buffers::default(),
+                buffers: Buffers::new(BUFFERS, BUFFER_BYTES),
                 cells: Mutex::default(),
             }),
             jobs: Arc::clone(&self.jobs),

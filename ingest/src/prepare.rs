@@ -10,11 +10,12 @@ use schema::{Identifier, Millis, metrics::Stage};
 
 use crate::{
     batch::Batch,
+    buffers::Buffers,
     cube::CubeChange,
     fact::{BatchError, Facts, Records},
     ledger::{Changes, Ledger, LedgerError, Rules},
     limits::Admission,
-    rows::{Buffers, Insert, Stamp, inserts},
+    rows::{Insert, Stamp, inserts},
     spool::{Range, Spool},
     status::LastBatch,
     texts::Texts,
@@ -65,7 +66,7 @@ impl Preparation {
         let length = usize::try_from(range.last - range.first).unwrap_or_default();
         let frames = timed(Stage::Read, || self.spool.read(range, self.buffers.take(length)))?;
         let prepared = self.compute(range, &frames, ahead, now);
-        self.buffers.give_vec(frames);
+        self.buffers.give(frames);
         prepared
     }
 
@@ -104,13 +105,6 @@ impl Preparation {
     fn give_cells(&self, mut cells: CubeChange) {
         cells.clear();
         *self.cells.lock().unwrap_or_else(PoisonError::into_inner) = cells;
-    }
-
-    /// Takes back the memory of a batch that was written.
-    pub(crate) fn recycle(&self, batch: Prepared) {
-        for insert in batch.inserts {
-            self.buffers.give(insert.block.body);
-        }
     }
 }
 

@@ -9,13 +9,14 @@ use crate::{
     IngestError, Options,
     accept::Window,
     batch::Batch,
+    buffers::Buffers,
     cube::CubeChange,
     decode::BodyFormat,
     fact::{BatchError, Facts, Records},
     ledger::{Ledger, LedgerError},
     limits::Admission,
     parse,
-    rows::{Buffers, Stamp, inserts},
+    rows::{Stamp, inserts},
     texts::Texts,
 };
 
@@ -47,7 +48,13 @@ impl Stages {
     /// When the ledger cannot be opened.
     pub fn new(dir: &Path, account: AccountId, now: Millis) -> Result<Self, LedgerError> {
         let identifier = Identifier::new(&Secret::new([7; 32]));
-        Ok(Self { ledger: Ledger::open(dir, 64 << 20)?, identifier, buffers: Buffers::default(), account, now })
+        Ok(Self {
+            ledger: Ledger::open(dir, 64 << 20)?,
+            identifier,
+            buffers: Buffers::new(12, 192 << 20),
+            account,
+            now,
+        })
     }
 
     /// From a body of NDJSON to the record that the spool takes: every event decoded and judged.
@@ -90,7 +97,6 @@ impl Folded<'_> {
         let mut bytes = 0;
         for insert in inserts(&mut self.batch, stamp, self.buffers) {
             bytes += (insert.block.head.len() + insert.block.body.len()) as u64;
-            self.buffers.give(insert.block.body);
         }
         bytes
     }

@@ -144,7 +144,6 @@ impl Writer {
                 Ok(ahead) => prepared = ahead,
                 Err(end) => return end,
             }
-            self.preparation.recycle(batch);
         }
     }
 

@@ -8,11 +8,12 @@ use schema::Identifier;
 use super::Result;
 use crate::{
     batch::Batch,
+    buffers::Buffers,
     cube::CubeChange,
     fact::{Facts, Records},
     ledger::{Age, Changes, Known, Ledger, View},
     limits::{Admission, Judged},
-    rows::{Buffers, Insert, Stamp, recounted},
+    rows::{Insert, Stamp, recounted},
     texts::Texts,
 };
 
@@ -54,7 +55,7 @@ pub(super) fn fold(
     let admission = Admission::again(judged, view, &terms.identifier, &own);
     let mut batch = Batch::fold(facts, texts, &known, &terms.identifier, admission, CubeChange::default())?;
     let stamp = Stamp { ledger: "", version: number, batch: number };
-    let inserts = recounted(&mut batch, stamp, &Buffers::default());
+    let inserts = recounted(&mut batch, stamp, &Buffers::none());
     let changes = Arc::new(batch.changes(terms.age.clone())?);
     Ok(Folded { inserts, deliveries: (changes.states.len() - begun) as u64, changes })
 }

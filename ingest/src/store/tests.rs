@@ -21,7 +21,7 @@ use crate::{
     ledger::Ledger,
     limits::Admission,
     record::RecordBuilder,
-    rows::{Buffers, Stamp, inserts},
+    rows::{Stamp, inserts},
     testing::event,
     texts::Texts,
 };
@@ -124,7 +124,7 @@ fn three_events(folder: &Path) -> Vec<Insert> {
     let admission = Admission::new(rules.limits, view, &identifier, &own);
     let mut batch =
         Batch::fold(facts, texts, &known, &identifier, admission, CubeChange::default()).expect("no state is damaged");
-    inserts(&mut batch, Stamp { ledger: "l", version: 7, batch: 7 }, &Buffers::default())
+    inserts(&mut batch, Stamp { ledger: "l", version: 7, batch: 7 }, &crate::buffers::Buffers::none())
 }
 
 #[tokio::test]
