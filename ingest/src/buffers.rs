@@ -122,7 +122,9 @@ mod tests {
         let buffers = Buffers::new(2, 5 << 20);
         let kept_of = |sizes: &[usize]| -> Vec<usize> {
             let held: Vec<_> = sizes.iter().map(|size| buffers.take(size << 20)).collect();
-            held.into_iter().for_each(|buffer| buffers.give(buffer));
+            for buffer in held {
+                buffers.give(buffer);
+            }
             std::iter::from_fn(|| buffers.find(1)).map(|buffer| buffer.capacity() >> 20).collect()
         };
         assert_eq!(kept_of(&[1, 1, 2]), [1, 2], "the smallest is of use to the fewest");

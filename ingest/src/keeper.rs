@@ -14,7 +14,7 @@ use crate::{
     buffers::Buffers,
     ledger::{Ledger, LedgerError},
     prepare::Preparation,
-    recount::{Doing, Job, Jobs, Rebuild, RecountError, Step, Verdict},
+    recount::{Doing, Job, Jobs, Patience, Rebuild, RecountError, Step, Verdict},
     spool::Spool,
     status::Progress,
     store::Store,
@@ -245,8 +245,22 @@ impl Keeper {
         let steps = lost.job.as_ref().map_or_else(|| watch::Sender::new(Step::default()), |job| job.steps.clone());
         self.progress.rebuilds(steps.subscribe());
         tracing::info!(why = lost.why, "tables and ledger are rebuilt from the events");
-        let rebuilt = self.retry(|| self.rebuild.everything(cursor, &steps));
-        let verdict = telling(&steps, rebuilt).await?;
+        let patience = Patience::default();
+        let rebuilt = self.retry(|| async {
+            let rebuilt = self.rebuild.everything(cursor, &steps).await;
+            // Nobody can do without a ledger that is lost.
+            if lost.job.is_some() { patience.judge(rebuilt) } else { rebuilt.map(Ok) }
+        });
+        let verdict = match telling(&steps, rebuilt).await? {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                self.rebuild.give_up().await;
+                if let Some(job) = lost.job {
+                    job.finish(Err(error));
+                }
+                return self.retry(|| open(self.rebuild.ledger(), self.rebuild.cache)).await;
+            }
+        };
         self.retry(|| async { Ok(self.rebuild.replace_ledger(lost.keep)?) }).await?;
         let ledger = self.retry(|| open(self.rebuild.ledger(), self.rebuild.cache)).await?;
         self.spool.applied(cursor);

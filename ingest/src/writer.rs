@@ -27,7 +27,7 @@ use crate::{
     fact::BatchError,
     ledger::{Changes, Held, LedgerError},
     prepare::{Preparation, PrepareError, Prepared},
-    recount::{Job, Jobs, Rebuild, RecountError, Verdict, Work},
+    recount::{Doing, Job, Jobs, Patience, Rebuild, RecountError, Step, Verdict, Work},
     rows::{Insert, Table},
     spool::Range,
     status::{LastBatch, Progress},
@@ -208,10 +208,20 @@ impl Writer {
                     *prepared = None;
                     self.progress.rebuilds(steps.subscribe());
                     let ledger = &self.preparation.ledger;
-                    let days = || async { Ok(self.rebuild.days(&scope, ledger, &steps).await?) };
+                    let patience = Patience::default();
+                    let days = || async {
+                        let rebuilt = self.rebuild.days(&scope, ledger, &steps).await;
+                        // A ledger that has learnt half of a delivery must learn the rest.
+                        let is_learning = matches!(*steps.borrow(), Step { doing: Doing::Counting, done: 1.., .. });
+                        if is_learning { Ok(rebuilt.map(Ok)?) } else { Ok(patience.judge(rebuilt)?) }
+                    };
                     let rebuilt = until_closing(&self.closing, self.retry(days)).await;
                     self.progress.rebuilt();
-                    Ok(rebuilt.unwrap_or(Err(End::Closed))?)
+                    let rebuilt = rebuilt.unwrap_or(Err(End::Closed))?;
+                    if rebuilt.is_err() {
+                        self.rebuild.give_up().await;
+                    }
+                    rebuilt
                 }
             };
             job.finish(result);
