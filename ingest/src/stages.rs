@@ -12,7 +12,7 @@ use crate::{
     buffers::Buffers,
     cube::CubeChange,
     decode::BodyFormat,
-    fact::{BatchError, Facts, Records},
+    fact::{BatchError, Facts, Records, Told},
     ledger::{Ledger, LedgerError},
     limits::Admission,
     parse,
@@ -76,7 +76,8 @@ impl Stages {
         let records = Records::open(frames)?;
         let (known, own);
         let mut texts = Texts::default();
-        let facts = Facts::distinct(&records, &mut texts, view, &self.identifier)?;
+        let told = Told::read(&records, &mut texts, &self.identifier)?;
+        let facts = Facts::distinct(&told, view)?;
         (known, own) = (facts.known(view).map_err(BatchError::from)?, Bump::new());
         let admission = Admission::new(rules.limits, view, &self.identifier, &own);
         let batch = Batch::fold(facts, texts, &known, &self.identifier, admission, CubeChange::default())?;

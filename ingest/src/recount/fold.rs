@@ -10,7 +10,7 @@ use crate::{
     batch::Batch,
     buffers::Buffers,
     cube::CubeChange,
-    fact::{Facts, Records},
+    fact::{Facts, Records, Told},
     ledger::{Age, Changes, Known, Ledger, View},
     limits::{Admission, Judged},
     rows::{Insert, Stamp, recounted},
@@ -49,7 +49,8 @@ pub(super) fn fold(
     // The texts of the batch lie in the states, too, and a few are our own. Therefore these must live longer.
     let (known, own);
     let mut texts = Texts::default();
-    let facts = Facts::distinct(&records, &mut texts, view, &terms.identifier)?;
+    let told = Told::read(&records, &mut texts, &terms.identifier)?;
+    let facts = Facts::distinct(&told, view)?;
     (known, own) = (facts.known(view)?, Bump::new());
     let begun = known.iter().filter(|known| matches!(known, Some(Known::State(_)))).count();
     let admission = Admission::again(judged, view, &terms.identifier, &own);

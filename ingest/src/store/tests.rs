@@ -17,7 +17,7 @@ use super::*;
 use crate::{
     batch::Batch,
     cube::CubeChange,
-    fact::{Facts, Records},
+    fact::{Facts, Records, Told},
     ledger::Ledger,
     limits::Admission,
     record::RecordBuilder,
@@ -119,7 +119,8 @@ fn three_events(folder: &Path) -> Vec<Insert> {
     let records = Records::open(&frames).expect("what was written can be read");
     let (known, own);
     let mut texts = Texts::default();
-    let facts = Facts::distinct(&records, &mut texts, view, &identifier).expect("the ledger answers");
+    let told = Told::read(&records, &mut texts, &identifier).expect("the records can be read");
+    let facts = Facts::distinct(&told, view).expect("the ledger answers");
     (known, own) = (facts.known(view).expect("the ledger answers"), Bump::new());
     let admission = Admission::new(rules.limits, view, &identifier, &own);
     let mut batch =
