@@ -8,6 +8,7 @@
 mod accept;
 mod attributes;
 mod batch;
+mod buffers;
 mod contribution;
 mod cube;
 mod decode;
@@ -66,6 +67,7 @@ use self::{
 };
 pub use self::{
     accept::{MAX_EVENTS, MAX_FIELDS, Rejection},
+    buffers::Buffers,
     decode::{BodyFormat, CampaignFrom, Mapping, Provider},
     ledger::LedgerError,
     limits::Limits,

@@ -9,13 +9,14 @@ use crate::{
     IngestError, Options,
     accept::Window,
     batch::Batch,
+    buffers::Buffers,
     cube::CubeChange,
     decode::BodyFormat,
-    fact::{BatchError, Facts, Records},
+    fact::{BatchError, Facts, Records, Told},
     ledger::{Ledger, LedgerError},
     limits::Admission,
     parse,
-    rows::{Buffers, Stamp, inserts},
+    rows::{Stamp, inserts},
     texts::Texts,
 };
 
@@ -47,7 +48,13 @@ impl Stages {
     /// When the ledger cannot be opened.
     pub fn new(dir: &Path, account: AccountId, now: Millis) -> Result<Self, LedgerError> {
         let identifier = Identifier::new(&Secret::new([7; 32]));
-        Ok(Self { ledger: Ledger::open(dir, 64 << 20)?, identifier, buffers: Buffers::default(), account, now })
+        Ok(Self {
+            ledger: Ledger::open(dir, 64 << 20)?,
+            identifier,
+            buffers: Buffers::new(12, 192 << 20),
+            account,
+            now,
+        })
     }
 
     /// From a body of NDJSON to the record that the spool takes: every event decoded and judged.
@@ -69,7 +76,8 @@ impl Stages {
         let records = Records::open(frames)?;
         let (known, own);
         let mut texts = Texts::default();
-        let facts = Facts::distinct(&records, &mut texts, view, &self.identifier)?;
+        let told = Told::read(&records, &mut texts, &self.identifier)?;
+        let facts = Facts::distinct(&told, view)?;
         (known, own) = (facts.known(view).map_err(BatchError::from)?, Bump::new());
         let admission = Admission::new(rules.limits, view, &self.identifier, &own);
         let batch = Batch::fold(facts, texts, &known, &self.identifier, admission, CubeChange::default())?;
@@ -90,7 +98,6 @@ impl Folded<'_> {
         let mut bytes = 0;
         for insert in inserts(&mut self.batch, stamp, self.buffers) {
             bytes += (insert.block.head.len() + insert.block.body.len()) as u64;
-            self.buffers.give(insert.block.body);
         }
         bytes
     }

@@ -122,6 +122,8 @@ labels! {
         Spool = "spool";
         /// Reading a batch's records from the spool.
         Read = "read";
+        /// Reading the events of these, and computing their identities.
+        Identify = "identify";
         /// Telling events from repetitions, by the ledger.
         Distinct = "distinct";
         /// Folding events into the states of their deliveries.
