@@ -7,14 +7,15 @@ use schema::{AccountId, Identifier, Millis, Secret};
 
 use crate::{
     IngestError, Options,
-    accept::Window,
+    accept::{Window, accept},
     batch::Batch,
     cube::CubeChange,
-    decode::BodyFormat,
+    decode::{BodyFormat, Item, Mapping, Provider},
     fact::{BatchError, Facts, Records},
     ledger::{Ledger, LedgerError},
     limits::Admission,
     parse,
+    record::RecordBuilder,
     rows::{Buffers, Stamp, inserts},
     texts::Texts,
 };
@@ -56,6 +57,22 @@ impl Stages {
     /// When the body as a whole cannot be taken.
     pub fn decode(&self, body: &[u8]) -> Result<Vec<u8>, IngestError> {
         let (record, _) = parse(body, BodyFormat::Ndjson, Window::new(self.now, u32::MAX, None))?;
+        Ok(record.finish(&self.account, self.now))
+    }
+
+    /// The same from a body in a provider's format, labels mapped as they are when nobody chose.
+    ///
+    /// # Errors
+    /// When the body as a whole cannot be taken.
+    pub fn decode_from(&self, provider: Provider, body: &[u8]) -> Result<Vec<u8>, IngestError> {
+        let (mapping, window) = (Mapping::default(), Window::new(self.now, u32::MAX, None));
+        let mut record = RecordBuilder::for_body(body.len());
+        let mut take = |item: Item<'_>| match item {
+            // As with our own format, one that is refused is left out.
+            Item::Event(event) => drop(accept(&event, window, |event| record.push(event))),
+            Item::Ignored(_) | Item::Wrong(_) => {}
+        };
+        provider.decode(body, &mapping, &mut take).map_err(|error| IngestError::Malformed(error.to_string()))?;
         Ok(record.finish(&self.account, self.now))
     }
 
