@@ -63,17 +63,20 @@ impl Stages {
     /// The same from a body in a provider's format, labels mapped as they are when nobody chose.
     ///
     /// # Errors
-    /// When the body as a whole cannot be taken.
+    /// When the body as a whole cannot be taken, or an event of it: what is refused costs less than what it is measured for.
     pub fn decode_from(&self, provider: Provider, body: &[u8]) -> Result<Vec<u8>, IngestError> {
         let (mapping, window) = (Mapping::default(), Window::new(self.now, u32::MAX, None));
         let mut record = RecordBuilder::for_body(body.len());
-        let mut take = |item: Item<'_>| match item {
-            // As with our own format, one that is refused is left out.
-            Item::Event(event) => drop(accept(&event, window, |event| record.push(event))),
-            Item::Ignored(_) | Item::Wrong(_) => {}
+        let mut refused = Ok(());
+        let mut take = |item: Item<'_>| {
+            if let Item::Event(event) = item
+                && let Err(mismatch) = accept(&event, window, |event| record.push(event))
+            {
+                refused = Err(IngestError::Malformed(mismatch.detail));
+            }
         };
         provider.decode(body, &mapping, &mut take).map_err(|error| IngestError::Malformed(error.to_string()))?;
-        Ok(record.finish(&self.account, self.now))
+        refused.map(|()| record.finish(&self.account, self.now))
     }
 
     /// From records to the states of their deliveries and the cells that they change, and hands these to `take`.

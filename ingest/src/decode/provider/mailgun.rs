@@ -166,7 +166,7 @@ fn draft(kind: EventKind, event: Event<'_>) -> Result<Draft<'_>, Mismatch> {
             tags: event.tags.0,
             metadata: event.user_variables.0,
         },
-        machine: event.client_info.is_some_and(|client| !client.bot.as_str().is_empty()),
+        machine: event.client_info.is_some_and(|client| client.bot.flag() || !client.bot.as_str().is_empty()),
         class,
         method: status.tls.flag().then_some(SecureMethod::Tls),
         url: event.url.text(),

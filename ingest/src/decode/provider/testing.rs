@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::LazyLock};
 
 use chrono::SecondsFormat;
-use schema::Millis;
+use schema::{EventId, Identifier, Millis, Secret};
 
 use super::{Item, Mapping, Provider, Undecodable};
 use crate::{
@@ -59,7 +59,20 @@ pub(super) fn event(provider: Provider, body: &str) -> Wire<'_> {
 
 /// Whether the event is accepted, whatever its time.
 pub(super) fn accepted(event: &Wire<'_>) -> Result<(), Mismatch> {
-    accept(event, Window::new(Millis(1_795_183_387_123), u32::MAX, None), |_| {})
+    accept(event, anytime(), |_| {})
+}
+
+/// What an event is told from others by, if it is accepted.
+pub(super) fn identity(event: &Wire<'_>) -> EventId {
+    let identifier = Identifier::new(&Secret::new([7; 32]));
+    let mut identity = None;
+    let account = "clinic".parse().expect("a name");
+    accept(event, anytime(), |event| identity = Some(identifier.event(&account, event))).expect("an event");
+    identity.expect("told with the event")
+}
+
+fn anytime() -> Window {
+    Window::new(Millis(1_795_183_387_123), u32::MAX, None)
 }
 
 /// Every fixture of a provider, and what it says.

@@ -3,7 +3,7 @@
 use super::{
     super::{
         Provider::SendGrid,
-        testing::{DEFAULT, event, fixtures, item, items, shown},
+        testing::{DEFAULT, event, fixtures, identity, item, items, shown},
     },
     *,
 };
@@ -30,11 +30,18 @@ fn the_body_that_sendgrid_published_with_its_signature_is_read() {
 }
 
 #[test]
-fn an_id_that_may_change_names_no_event() {
+fn an_event_that_comes_again_with_another_id_is_the_same_event() {
     for (name, body) in fixtures(SendGrid) {
-        for item in items(SendGrid, &body, &DEFAULT).expect("a body of SendGrid") {
-            assert!(!matches!(item, Item::Event(event) if !event.event_id.is_empty()), "{name}");
-        }
+        let text = String::from_utf8(body).expect("a fixture is text");
+        let again = text.replace("\"sg_event_id\": \"", "\"sg_event_id\": \"again-");
+        assert_ne!(text, again, "{name}");
+        let identities = |body: &str| -> Vec<_> {
+            let items = items(SendGrid, body.as_bytes(), &DEFAULT).expect("a body of SendGrid").into_iter();
+            items.map(|item| if let Item::Event(event) = item { Some(identity(&event)) } else { None }).collect()
+        };
+        assert_eq!(identities(&text), identities(&again), "{name}");
+        let distinct: std::collections::BTreeSet<_> = identities(&text).into_iter().flatten().collect();
+        assert_eq!(distinct.len(), identities(&text).iter().flatten().count(), "{name}");
     }
 }
 
