@@ -6,5 +6,6 @@ mod wire;
 
 pub use json::BodyFormat;
 pub(crate) use json::{BodyError, each_event};
+pub(crate) use provider::Item;
 pub use provider::{CampaignFrom, Mapping, Provider};
 pub(crate) use wire::{Mismatch, Wire};
