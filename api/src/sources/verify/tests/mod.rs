@@ -1,0 +1,1 @@
+//! Every scheme with what it has to take and what it has to refuse.
