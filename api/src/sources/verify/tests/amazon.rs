@@ -50,7 +50,10 @@ pub(crate) struct Amazon {
 
 /// Pages by URL, and the URLs that were asked for.
 #[derive(Clone, Default)]
-struct Pages(Arc<Mutex<(HashMap<String, Page>, Vec<String>)>>);
+struct Pages {
+    there: Arc<Mutex<HashMap<String, Page>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
 
 #[derive(Clone)]
 enum Page {
@@ -122,12 +125,12 @@ impl Amazon {
     }
 
     fn set(&self, url: &str, page: Page) {
-        self.pages.0.lock().unwrap().0.insert(url.to_owned(), page);
+        self.pages.there.lock().unwrap().insert(url.to_owned(), page);
     }
 
     /// The URLs that were asked for.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.pages.0.lock().unwrap().1.clone()
+        self.pages.asked.lock().unwrap().clone()
     }
 }
 
@@ -198,9 +201,8 @@ async fn listen() -> TcpListener {
 async fn answer(State((scheme, pages)): State<(&'static str, Pages)>, request: Request) -> Response {
     let host = request.headers()["host"].to_str().unwrap();
     let url = format!("{scheme}://{host}{}", request.uri());
-    let mut pages = pages.0.lock().unwrap();
-    pages.1.push(url.clone());
-    match pages.0.get(&url) {
+    pages.asked.lock().unwrap().push(url.clone());
+    match pages.there.lock().unwrap().get(&url) {
         Some(Page::Body(body)) => body.clone().into_response(),
         Some(Page::Moved(to)) => (StatusCode::FOUND, [(LOCATION, to.clone())]).into_response(),
         Some(Page::Failure) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -7,13 +7,15 @@ const P384: &str = "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEpMdf1eXuPOkC8hp+OtNLz9vcf+I2
 const RSA_512: &str = "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAOCMskZDk4GNPU2fo+Fo40F/cWncB2MYbE1fjQQrlDhBrNHlsI5TUleXUG/6Z3DcTzVIEYvy/bmG\
                        e5TkEqapxIECAwEAAQ==";
 
+/// No text at all.
+const NOBODY: [&str; 0] = [];
+
 fn said(scheme: Result<Scheme, KeyError>) -> String {
     scheme.unwrap_err().to_string()
 }
 
 #[test]
 fn one_key_or_two_and_none_of_them_empty() {
-    const NOBODY: [&str; 0] = [];
     assert_eq!(said(Scheme::mailgun(&NOBODY)), "at least one key is needed");
     assert!(said(Scheme::mailgun(&["a", "b", "c"])).contains("at most two keys"));
     for text in ["", "  ", "ключ", "line\nend", &"x".repeat(5_000)] {
@@ -82,7 +84,6 @@ fn topics_are_pinned_by_their_whole_name() {
     ] {
         assert!(said(Scheme::sns(&[topic])).contains("no ARN"), "{topic}");
     }
-    const NOBODY: [&str; 0] = [];
     assert_eq!(Scheme::sns(&NOBODY).unwrap_err(), KeyError::Topics);
     assert_eq!(Scheme::sns(&vec!["arn:aws:sns:us-east-1:123456789012:mail"; 33]).unwrap_err(), KeyError::Topics);
 }

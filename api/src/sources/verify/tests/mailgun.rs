@@ -8,7 +8,7 @@ const TOKEN: &str = "b5751a49a024483da8d41c3684f98b8fb5751a49a024483da8";
 
 fn signature(key: &str, text: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
-    hmac::sign(&key, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    blake3::Hash::from_slice(hmac::sign(&key, text.as_bytes()).as_ref()).unwrap().to_hex().to_string()
 }
 
 fn body(timestamp: &str, token: &str, signature: &str, event: &str) -> Request {

@@ -52,12 +52,8 @@ fn signed(mut envelope: Value, key: &str) -> Request {
     } else {
         &["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
     };
-    let mut text = String::new();
-    for name in names {
-        if let Some(value) = envelope[name].as_str() {
-            text.push_str(&format!("{name}\n{value}\n"));
-        }
-    }
+    let line = |name: &&str| Some([name, "\n", envelope[*name].as_str()?, "\n"].concat());
+    let text: String = names.iter().filter_map(line).collect();
     envelope["Signature"] = rsa_signature(key, text.as_bytes()).into();
     Request::new(envelope.to_string())
 }
@@ -361,6 +357,14 @@ async fn certificates_of_other_regions_bear_other_names() {
         let request = signed(with(with(notification(), "SigningCertURL", url), "MessageId", url), FIRST);
         assert_eq!(outcome(&verifier, &request, NOW).await, Ok(Kind::Notification), "{url}");
     }
+}
+
+#[tokio::test]
+async fn the_public_roots_know_nothing_of_this_amazon() {
+    let amazon = Amazon::new().await;
+    let verifier = Verifier::with_public_roots(amazon.outgoing());
+    assert_eq!(outcome(&verifier, &signed(notification(), FIRST), NOW).await, Err(Refusal::Wrong));
+    assert_eq!(amazon.asked(), [CERTIFICATE, ISSUER]);
 }
 
 #[test]
