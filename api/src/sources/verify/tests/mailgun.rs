@@ -50,6 +50,22 @@ async fn what_is_signed_cannot_be_changed() {
 }
 
 #[tokio::test]
+async fn the_time_may_be_a_number_but_nothing_else() {
+    let right = String::from_utf8(signed("old-key", SECONDS, TOKEN).body).unwrap();
+    let time = format!("\"{SECONDS}\"");
+    for (other, expected) in [
+        (SECONDS.to_string(), Ok(Kind::Payload)),
+        (format!("{SECONDS}.0"), Err(Refusal::Wrong)),
+        (format!("[{SECONDS}]"), Err(Refusal::Wrong)),
+        ("\"\\u0031700000000\"".to_owned(), Err(Refusal::Wrong)),
+        ("null".to_owned(), Err(Refusal::Wrong)),
+    ] {
+        let request = Request::new(right.replace(&time, &other));
+        assert_eq!(request.alone(&scheme()).await, expected, "{other}");
+    }
+}
+
+#[tokio::test]
 async fn what_has_no_signature_is_not_signed() {
     for text in [
         "",
