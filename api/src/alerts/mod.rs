@@ -4,8 +4,8 @@
 //! - the **evaluator** asks every distinct question of an account once, evaluates its rules, and stores what changed together with the
 //!   letters that tell of it, in one transaction; one service at a time does so, under a lease;
 //! - a **notice** is what is told, whatever the channel; **channel** has the kinds of channels, **seal** keeps their secrets;
-//! - the **courier** takes letters out of the outbox and brings them to their channels, through **outgoing**, which goes to no private
-//!   address.
+//! - the **courier** takes letters out of the outbox and brings them to their channels, through `crate::outgoing`, which goes to no
+//!   private address.
 
 mod advice;
 pub(crate) mod channel;
@@ -14,7 +14,6 @@ mod courier;
 mod decision;
 mod evaluator;
 pub(crate) mod notice;
-mod outgoing;
 mod pass;
 pub(crate) mod rules;
 mod seal;
@@ -35,12 +34,12 @@ pub(crate) use chart::Charts;
 pub(crate) use courier::Courier;
 pub(crate) use decision::{history_row, letter_id};
 pub(crate) use evaluator::Evaluator;
-pub(crate) use outgoing::{Outgoing, Permit};
 pub(crate) use seal::Sealer;
 pub(crate) use task::Tasks;
 
 use self::notice::Notice;
 use crate::metadata::Metadata;
+pub(crate) use crate::outgoing::{Outgoing, Permit};
 
 /// A name made of these parts, in hexadecimal digits; where one ends and the next begins matters.
 fn digest(parts: &[&str]) -> String {

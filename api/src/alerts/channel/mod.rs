@@ -22,8 +22,8 @@ pub(crate) use webhook::generate_secret;
 #[cfg(test)]
 pub(crate) use webhook::sign;
 
-use super::{Alerts, notice::Notice, outgoing::OutgoingError};
-use crate::metadata::alerts::ChannelRow;
+use super::{Alerts, notice::Notice};
+use crate::{metadata::alerts::ChannelRow, outgoing::OutgoingError};
 
 /// Where `PagerDuty` takes events.
 const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
