@@ -16,6 +16,7 @@ mod postal;
 mod postmark;
 #[cfg(test)]
 mod properties;
+mod report;
 mod scalar;
 mod sendgrid;
 mod ses;
@@ -28,6 +29,14 @@ use std::borrow::Cow;
 use super::{Mismatch, Wire};
 
 pub use self::mapping::{CampaignFrom, Mapping};
+
+impl Provider {
+    /// Whether a body is a mail message, and not JSON.
+    #[must_use]
+    pub const fn is_mail(self) -> bool {
+        matches!(self, Self::Arf | Self::Dsn)
+    }
+}
 
 macro_rules! providers {
     ($($(#[$doc:meta])* $variant:ident = $text:literal in $module:ident,)+) => {
@@ -80,12 +89,23 @@ providers! {
     Mailjet = "mailjet" in mailjet,
     /// Postal.
     Postal = "postal" in postal,
-    /// KumoMTA's log records.
+    /// Log records of `KumoMTA`.
     KumoMta = "kumomta" in kumomta,
     /// Feedback reports (ARF, RFC 5965): one message.
     Arf = "arf" in arf,
     /// Delivery status notifications (RFC 3464): one message.
     Dsn = "dsn" in dsn,
+}
+
+/// How a provider's bodies come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// One, as the provider posts it.
+    Whole,
+    /// One in each line, as archives and logs have them.
+    Lines,
+    /// Messages in a mailbox (mbox, RFC 4155).
+    Mbox,
 }
 
 /// One thing that a body tells.

@@ -1,0 +1,126 @@
+//! The fields at the head of a message or of a part, and in the blocks of a report.
+
+use mail_parser::{Address, DateTime, Header, HeaderName, HeaderValue, MessageParser, parsers::MessageStream};
+use schema::Millis;
+
+use super::super::draft::cut;
+
+/// So much of a head is read. Mail servers refuse heads half as long.
+const MAX_HEAD: usize = 256 << 10;
+/// So much of a field's text is looked at.
+const MAX_TEXT: usize = 4096;
+
+/// A head, or a block of fields.
+#[derive(Debug)]
+pub(in super::super) struct Fields<'a>(Vec<Header<'a>>);
+
+impl<'a> Fields<'a> {
+    /// The fields up to the first empty line, and what follows it. What is no field is passed over.
+    pub(super) fn read(bytes: &'a [u8]) -> (Self, &'a [u8]) {
+        let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+        let bytes = &bytes[start..];
+        let mut stream = MessageStream::new(&bytes[..bytes.len().min(MAX_HEAD)]);
+        // All are taken as they stand: each is read as what it is when it is asked for, and then no more than its beginning.
+        let parser = MessageParser::new().default_header_raw().header_raw(HeaderName::Subject);
+        let mut headers = Vec::new();
+        // Whether an empty line was found or the text ended makes no difference.
+        let _ = stream.parse_headers(&parser, &mut headers);
+        (Self(headers), &bytes[stream.offset()..])
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The texts of the fields of a name, each in one line.
+    pub(in super::super) fn texts(&self, name: &str) -> impl Iterator<Item = String> {
+        self.0.iter().filter(move |header| header.name().eq_ignore_ascii_case(name)).filter_map(|header| {
+            let text = header.value().as_text()?;
+            let text = cut(text.into(), MAX_TEXT).split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+            Some(text).filter(|text| !text.is_empty())
+        })
+    }
+
+    /// The text of the first field of a name.
+    pub(in super::super) fn text(&self, name: &str) -> Option<String> {
+        self.texts(name).next()
+    }
+
+    /// A time.
+    pub(in super::super) fn date(&self, name: &str) -> Option<Millis> {
+        let date = DateTime::parse_rfc822(&self.text(name)?).filter(DateTime::is_valid)?;
+        Some(Millis(date.to_timestamp() * 1000))
+    }
+
+    /// A message id, the first of several; some leave out what surrounds it.
+    pub(in super::super) fn message_id(&self, name: &str) -> Option<String> {
+        let text = self.text(name)?;
+        let inside = text.split_once('<').map(|(_, rest)| rest.split_once('>').map_or(rest, |(id, _)| id));
+        let id = inside.or_else(|| text.split(' ').next()).unwrap_or_default().trim();
+        Some(id.to_owned()).filter(|id| !id.is_empty())
+    }
+
+    /// A text with its encoded words (RFC 2047) decoded.
+    pub(super) fn decoded(&self, name: &str) -> Option<String> {
+        match MessageStream::new(line(&self.text(name)?).as_bytes()).parse_unstructured() {
+            HeaderValue::Text(text) => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+
+    /// The addresses, without names.
+    pub(super) fn addresses(&self, name: &str) -> Vec<String> {
+        let Some(text) = self.text(name) else { return Vec::new() };
+        let value = MessageStream::new(line(&text).as_bytes()).parse_address().into_owned();
+        let addresses = value.as_address().into_iter().flat_map(Address::iter);
+        addresses.filter_map(|one| one.address.as_deref()).map(str::to_owned).collect()
+    }
+
+    /// The type in lower case, and the boundary of a multipart.
+    pub(super) fn media_type(&self) -> (String, Option<String>) {
+        let Some(text) = self.text("Content-Type") else { return ("text/plain".into(), None) };
+        let value = MessageStream::new(line(&text).as_bytes()).parse_content_type().into_owned();
+        let Some(parsed) = value.as_content_type() else { return ("text/plain".into(), None) };
+        let name = format!("{}/{}", parsed.ctype(), parsed.subtype().unwrap_or_default()).to_ascii_lowercase();
+        (name, parsed.attribute("boundary").filter(|boundary| !boundary.is_empty()).map(str::to_owned))
+    }
+}
+
+/// A field's text as the parsers want it: they end with the line.
+fn line(text: &str) -> String {
+    format!("{text}\n")
+}
+
+/// The address in a field such as `<pat@example.com>`, `rfc822; pat@example.com` and `utf-8; \x{E4}@example.com` (RFC 6533). What was
+/// blacked out is none.
+pub(in super::super) fn address(text: &str) -> Option<String> {
+    let (kind, address) = text.split_once(';').unwrap_or(("", text));
+    let address = address.trim();
+    let bare =
+        address.strip_prefix('<').map_or(address, |rest| rest.split_once('>').map_or(rest, |(inside, _)| inside));
+    let address = if kind.trim().eq_ignore_ascii_case("utf-8") { unescaped(bare) } else { bare.to_owned() };
+    let (local, domain) = address.rsplit_once('@')?;
+    let redacted = local.to_ascii_lowercase().contains("redacted") || domain.to_ascii_lowercase().contains("redacted");
+    let told = !local.is_empty() && !domain.is_empty() && !redacted;
+    told.then_some(address)
+}
+
+/// The text with `\x{E4}` read as the character of that number.
+fn unescaped(text: &str) -> String {
+    let mut pieces = text.split("\\x{");
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let code = piece.split_once('}').and_then(|(code, rest)| {
+            let letter = u32::from_str_radix(code, 16).ok().and_then(char::from_u32)?;
+            Some((letter, rest))
+        });
+        if let Some((letter, rest)) = code {
+            plain.push(letter);
+            plain.push_str(rest);
+        } else {
+            plain.push_str("\\x{");
+            plain.push_str(piece);
+        }
+    }
+    plain
+}
