@@ -25,7 +25,8 @@ pub(crate) const MAX_REASON: usize = 4096;
 /// An event that was not accepted, and what to change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rejection {
-    /// The event's place in the body, from 0; empty lines do not count.
+    /// The event's place in the body, from 0; empty lines do not count. In a provider's body, its place among all that is told; where
+    /// each line is a body, the line's.
     pub index: u64,
     /// A stable word for programs.
     pub code: &'static str,

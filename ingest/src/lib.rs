@@ -13,6 +13,7 @@ mod cube;
 mod decode;
 mod delivery;
 mod fact;
+mod intake;
 mod keeper;
 mod ledger;
 mod limits;
@@ -34,6 +35,7 @@ mod trust;
 mod writer;
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io,
     num::NonZeroU16,
@@ -55,7 +57,6 @@ use tokio::{
 
 use self::{
     accept::Window,
-    decode::{BodyError, each_event},
     keeper::{Found, Keeper},
     ledger::{Memory, Rules},
     record::RecordBuilder,
@@ -66,7 +67,7 @@ use self::{
 };
 pub use self::{
     accept::{MAX_EVENTS, MAX_FIELDS, Rejection},
-    decode::{BodyFormat, CampaignFrom, Mapping, Provider},
+    decode::{BodyFormat, CampaignFrom, Mapping, Packing, Provider},
     ledger::LedgerError,
     limits::Limits,
     recount::{Doing, Drift, RecountError, Scope, Scrubbed, Step, Verdict},
@@ -74,8 +75,6 @@ pub use self::{
     status::{LastBatch, Status},
 };
 
-/// Rejections that an answer lists; the rest is only counted.
-const MAX_REJECTIONS: usize = 100;
 /// A new segment of the spool is begun after so many bytes.
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// How long closing waits for what is in the spool to be applied; the rest is applied after the next start.
@@ -145,6 +144,15 @@ pub struct Receipt {
     pub errors: Vec<Rejection>,
     /// Once this position is applied, the accepted events are in the reports.
     pub position: Position,
+}
+
+/// What became of what a provider told.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Of its events.
+    pub receipt: Receipt,
+    /// How much was none of our events, by the provider's names of its types: some tens of them, what is beyond counts as `other`.
+    pub ignored: BTreeMap<String, u64>,
 }
 
 /// Why a body was not taken, or the pipeline not opened.
@@ -286,18 +294,63 @@ impl Ingest {
         format: BodyFormat,
         atomic: bool,
     ) -> Result<Receipt, IngestError> {
+        self.take(account, atomic, move |window| {
+            let (record, receipt) = intake::parse(&body, format, window)?;
+            Ok((record, Taken { receipt, ignored: BTreeMap::new() }))
+        })
+        .await
+        .map(|taken| taken.receipt)
+    }
+
+    /// Like [`Self::accept`], of what a provider posted to a webhook. Nothing of a body that is undecodable is kept.
+    ///
+    /// # Errors
+    /// When the body as a whole cannot be taken; [`IngestError::Malformed`] when it is not what the provider sends.
+    pub async fn accept_from(
+        &self,
+        account: &AccountId,
+        body: Bytes,
+        provider: Provider,
+        mapping: Arc<Mapping>,
+    ) -> Result<Taken, IngestError> {
+        self.accept_packed(account, body, provider, mapping, Packing::Whole, false).await
+    }
+
+    /// Like [`Self::accept_from`], of an archive's part: a body as the provider posts it, or one in each line.
+    ///
+    /// # Errors
+    /// As [`Self::accept_from`], and when `atomic` asks for all or nothing and something was rejected. A line that is undecodable is a
+    /// [`Rejection`].
+    pub async fn accept_packed(
+        &self,
+        account: &AccountId,
+        body: Bytes,
+        provider: Provider,
+        mapping: Arc<Mapping>,
+        packing: Packing,
+        atomic: bool,
+    ) -> Result<Taken, IngestError> {
+        self.take(account, atomic, move |window| intake::parse_from(&body, provider, &mapping, packing, window)).await
+    }
+
+    /// Parses, and returns when what was accepted is on disk.
+    async fn take(
+        &self,
+        account: &AccountId,
+        atomic: bool,
+        parse: impl FnOnce(Window) -> Result<(RecordBuilder, Taken), IngestError> + Send + 'static,
+    ) -> Result<Taken, IngestError> {
         let _accepting = Accepting::begin(&self.0.accepting);
         let now = self.0.clock.now();
         let window = Window::new(now, self.0.options.retention_days, self.0.progress.horizon());
-        let parsed = spawn_blocking(move || timed(Stage::Parse, || parse(&body, format, window)))
-            .await
-            .map_err(|_| IngestError::Panicked)?;
-        let (record, mut receipt) = parsed?;
-        if atomic && receipt.rejected > 0 {
-            return Err(IngestError::Refused(Receipt { accepted: 0, ..receipt }));
+        let parsed =
+            spawn_blocking(move || timed(Stage::Parse, || parse(window))).await.map_err(|_| IngestError::Panicked)?;
+        let (record, mut taken) = parsed?;
+        if atomic && taken.receipt.rejected > 0 {
+            return Err(IngestError::Refused(Receipt { accepted: 0, ..taken.receipt }));
         }
         let events = record.count();
-        receipt.position = if events == 0 {
+        taken.receipt.position = if events == 0 {
             Position(*self.0.spool.durable().borrow())
         } else {
             let started = Instant::now();
@@ -305,7 +358,7 @@ impl Ingest {
             timing::record(Stage::Spool, started);
             Position(end)
         };
-        Ok(receipt)
+        Ok(taken)
     }
 
     /// Waits until everything up to the position is in the reports; false when that took longer than `timeout`.
@@ -419,28 +472,4 @@ fn open_stores(options: &Options) -> Result<(File, Found, Spool, u64), IngestErr
     let cursor = cursor.map_or_else(|| Spool::beginning_in(&spool_dir), Ok).map_err(unusable)?;
     let spool = Spool::open(&spool_dir, cursor, options.spool_limit, SEGMENT_BYTES)?;
     Ok((lock, found, spool, cursor))
-}
-
-/// The pure part of acceptance: the record of what is accepted, and what became of each event.
-fn parse(body: &[u8], format: BodyFormat, window: Window) -> Result<(RecordBuilder, Receipt), IngestError> {
-    let mut record = RecordBuilder::for_body(body.len());
-    let mut receipt = Receipt { accepted: 0, rejected: 0, errors: Vec::new(), position: Position(0) };
-    each_event(body, format, MAX_EVENTS, |wire| {
-        let index = receipt.accepted + receipt.rejected;
-        match wire.and_then(|wire| accept::accept(&wire, window, |event| record.push(event))) {
-            Ok(()) => receipt.accepted += 1,
-            Err(mismatch) => {
-                receipt.rejected += 1;
-                if receipt.errors.len() < MAX_REJECTIONS {
-                    let decode::Mismatch { code, field, detail } = mismatch;
-                    receipt.errors.push(Rejection { index, code, field, detail });
-                }
-            }
-        }
-    })
-    .map_err(|error| match error {
-        BodyError::Malformed(detail) => IngestError::Malformed(detail),
-        BodyError::TooMany(limit) => IngestError::TooManyEvents(limit),
-    })?;
-    Ok((record, receipt))
 }

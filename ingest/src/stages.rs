@@ -12,9 +12,9 @@ use crate::{
     cube::CubeChange,
     decode::BodyFormat,
     fact::{BatchError, Facts, Records},
+    intake::parse,
     ledger::{Ledger, LedgerError},
     limits::Admission,
-    parse,
     rows::{Buffers, Stamp, inserts},
     texts::Texts,
 };

@@ -32,7 +32,7 @@ pub(crate) fn each_event<'a>(
 ) -> Result<(), BodyError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     match format {
-        BodyFormat::Ndjson => each_line(body, limit, &mut take),
+        BodyFormat::Ndjson => each_line(body, limit, |line| take(Wire::parse(line))),
         BodyFormat::Json => match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'[') => each_element(body, limit, &mut take),
             Some(b'{') => {
@@ -46,11 +46,8 @@ pub(crate) fn each_event<'a>(
     }
 }
 
-fn each_line<'a>(
-    body: &'a [u8],
-    limit: usize,
-    take: &mut impl FnMut(Result<Wire<'a>, Mismatch>),
-) -> Result<(), BodyError> {
+/// Calls `take` with each line that is not empty.
+pub(crate) fn each_line<'a>(body: &'a [u8], limit: usize, mut take: impl FnMut(&'a [u8])) -> Result<(), BodyError> {
     let mut count = 0;
     let mut start = 0;
     for end in memchr::memchr_iter(b'\n', body).chain(std::iter::once(body.len())) {
@@ -63,7 +60,7 @@ fn each_line<'a>(
         if count > limit {
             return Err(BodyError::TooMany(limit));
         }
-        take(Wire::parse(line));
+        take(line);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ mod provider;
 mod wire;
 
 pub use json::BodyFormat;
-pub(crate) use json::{BodyError, each_event};
-pub use provider::{CampaignFrom, Mapping, Provider};
+pub(crate) use json::{BodyError, each_event, each_line};
+pub(crate) use provider::Item;
+pub use provider::{CampaignFrom, Mapping, Packing, Provider};
 pub(crate) use wire::{Mismatch, Wire};

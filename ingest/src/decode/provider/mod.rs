@@ -82,6 +82,15 @@ providers! {
     Dsn = "dsn" in dsn,
 }
 
+/// How a provider's bodies come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// One, as the provider posts it.
+    Whole,
+    /// One in each line, as archives and logs have them.
+    Lines,
+}
+
 /// One thing that a body tells.
 #[derive(Debug)]
 pub(crate) enum Item<'a> {
