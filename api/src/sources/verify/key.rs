@@ -92,9 +92,9 @@ fn der(text: &str) -> Result<Vec<u8>, KeyError> {
         let key = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()).map_err(|_| KeyError::Form)?;
         return Ok(key.to_vec());
     }
-    let tag = text.split(';').find_map(|tag| tag.trim().strip_prefix("p=").or(tag.trim().strip_prefix("p =")));
-    let packed: String = tag.unwrap_or(text).chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
-    LENIENT.decode(packed).map_err(|_| KeyError::Form)
+    let packed: String = text.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
+    let tag = packed.split(';').find_map(|tag| tag.strip_prefix("p="));
+    LENIENT.decode(tag.unwrap_or(&packed)).map_err(|_| KeyError::Form)
 }
 
 fn spki(der: &[u8]) -> Result<SubjectPublicKeyInfo<'_>, KeyError> {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use ring::hmac;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{
     Refusal, Signed,
@@ -32,12 +33,13 @@ struct Envelope<'b> {
 
 #[derive(Deserialize)]
 struct Signature<'b> {
+    /// A string of digits; a number would do.
     #[serde(borrow)]
-    timestamp: Cow<'b, str>,
+    timestamp: &'b RawValue,
     #[serde(borrow)]
     token: Cow<'b, str>,
-    #[serde(borrow)]
-    signature: Cow<'b, str>,
+    #[serde(rename = "signature", borrow)]
+    tag: Cow<'b, str>,
 }
 
 impl Mailgun {
@@ -47,13 +49,14 @@ impl Mailgun {
 
     pub(super) fn check(&self, signed: &Signed<'_>) -> Result<Once, Refusal> {
         let envelope: Envelope<'_> = serde_json::from_slice(signed.body).map_err(|_| Refusal::Missing)?;
-        let Signature { timestamp, token, signature } = envelope.signature;
+        let Signature { timestamp, token, tag } = envelope.signature;
+        let timestamp = timestamp.get().trim_matches('"');
         if token.is_empty() || token.len() > LONGEST_TOKEN {
             return Err(Refusal::Wrong);
         }
-        let ends = WINDOW.ends(unix_seconds(&timestamp).ok_or(Refusal::Wrong)?, signed.now)?;
+        let ends = WINDOW.ends(unix_seconds(timestamp).ok_or(Refusal::Wrong)?, signed.now)?;
         // 64 hexadecimal digits, as a hash of 32 bytes has them.
-        let tag = blake3::Hash::from_hex(signature.as_bytes()).map_err(|_| Refusal::Wrong)?;
+        let tag = blake3::Hash::from_hex(tag.as_bytes()).map_err(|_| Refusal::Wrong)?;
         let message = [timestamp.as_bytes(), token.as_bytes()].concat();
         let one = self.0.iter().any(|key| hmac::verify(key, &message, tag.as_bytes()).is_ok());
         if !one {

@@ -245,7 +245,7 @@ mod tests {
     fn when_all_is_full_the_fullest_source_pays() {
         let (memory, now) = (Memory::of_size(100, 3), Millis(0));
         for text in ["a", "b"] {
-            memory.claim("big", &once(text, text.len() as i64), now).unwrap().keep();
+            memory.claim("big", &once(text, 1), now).unwrap().keep();
         }
         memory.claim("small", &once("a", 1), now).unwrap().keep();
         memory.claim("big", &once("c", 2), now).unwrap().keep();

@@ -25,7 +25,7 @@ use schema::Millis;
 
 pub(crate) use scheme::{KeyError, Scheme};
 
-use self::memory::{Claim, Memory, Once};
+use self::memory::{Claim, Memory};
 use crate::outgoing::Outgoing;
 
 /// A request as it came, and the time.
@@ -123,16 +123,12 @@ impl Verifier {
             Scheme::Postal(keys) => (Kind::Payload, keys.check(signed)?),
             Scheme::Sns(topics) => {
                 let message = self.sns.check(topics, signed).await?;
-                let claim = self.claim(source, &message.once, signed.now)?;
+                let claim = self.memory.claim(source, &message.once, signed.now)?;
                 let kind = self.sns.answer(&message).await?;
                 return Ok(Verified { kind, claim: Some(claim) });
             }
         };
-        let claim = once.map(|once| self.claim(source, &once, signed.now)).transpose()?;
+        let claim = once.map(|once| self.memory.claim(source, &once, signed.now)).transpose()?;
         Ok(Verified { kind, claim })
-    }
-
-    fn claim(&self, source: &str, once: &Once, now: Millis) -> Result<Claim, Refusal> {
-        self.memory.claim(source, once, now)
     }
 }

@@ -1,7 +1,7 @@
 //! Postal: RSA-SHA256 over the body, in a header. The key is the installation's, the one of its DKIM record.
 //!
 //! Postal repeats a request for 36 minutes, with the same body. The body says when it was made, and is read for that once it is known to be
-//! Postal's. The older header with a signature of SHA-1 is not looked at: Postal sends both since version 3, and what can be
+//! Postal's. The older header with a signature of SHA-1 is not looked at: Postal sends both by now, and what can be
 //! forged must not be a way around what cannot.
 
 use axum::http::HeaderName;

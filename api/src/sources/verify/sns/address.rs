@@ -21,7 +21,11 @@ impl Address {
     pub(super) fn of_certificate(text: &str) -> Option<Self> {
         let (region, suffix, path) = sns(text)?;
         let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/'));
-        (plain && path.ends_with(".pem")).then(|| Self { url: text.to_owned(), region: region.to_owned(), suffix })
+        (plain && path.strip_suffix(".pem").is_some()).then(|| Self {
+            url: text.to_owned(),
+            region: region.to_owned(),
+            suffix,
+        })
     }
 
     /// Names that Amazon's certificates for SNS in this region bear: the first in most regions, the third in those that one opts into, the last in China and
@@ -89,7 +93,28 @@ fn sns(text: &str) -> Option<(&str, &'static str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_is_asked_is_a_host_of_sns(
+            text in "https://[a-z@:.]{0,3}sns[.@%]?(us-east|eu-west|[a-z0-9-]{0,9})-1[.:@/\\\\]?amazonaws\\.com(\\.cn)?[.:@/\\\\%#?]{0,2}[a-z.@:/]{0,9}\\.pem",
+            token in any::<String>(),
+        ) {
+            let _ = confirms(&text, &token, &token);
+            if let Some(address) = Address::of_certificate(&text) {
+                let url = Url::parse(&address.url).unwrap();
+                let host = url.host_str().unwrap();
+                let region = host.strip_prefix("sns.").unwrap().strip_suffix(&format!(".{}", address.suffix)).unwrap();
+                prop_assert!(is_region(region) && region == address.region);
+                prop_assert_eq!((url.scheme(), url.username(), url.password(), url.port()), ("https", "", None, None));
+            }
+        }
+    }
 
     #[test]
     fn a_certificate_of_sns_is_at_an_address_of_sns() {

@@ -38,8 +38,8 @@ const LONGEST: usize = 65_536;
 const LONGEST_CHAIN: usize = 6;
 
 /// How long a good one is believed, a bad one refused, and a silent one not asked again.
-const GOOD_FOR: Duration = Duration::from_secs(24 * 3_600);
-const BAD_FOR: Duration = Duration::from_secs(60);
+const GOOD_FOR: Duration = Duration::from_hours(24);
+const BAD_FOR: Duration = Duration::from_mins(1);
 const SILENT_FOR: Duration = Duration::from_secs(5);
 
 /// Whoever holds the turn asks, and all who wait for it know then.
