@@ -7,14 +7,15 @@ use schema::{AccountId, Identifier, Millis, Secret};
 
 use crate::{
     IngestError, Options,
-    accept::Window,
+    accept::{Window, accept},
     batch::Batch,
     cube::CubeChange,
-    decode::BodyFormat,
+    decode::{BodyFormat, Item, Mapping, Provider},
     fact::{BatchError, Facts, Records},
     intake::parse,
     ledger::{Ledger, LedgerError},
     limits::Admission,
+    record::RecordBuilder,
     rows::{Buffers, Stamp, inserts},
     texts::Texts,
 };
@@ -57,6 +58,25 @@ impl Stages {
     pub fn decode(&self, body: &[u8]) -> Result<Vec<u8>, IngestError> {
         let (record, _) = parse(body, BodyFormat::Ndjson, Window::new(self.now, u32::MAX, None))?;
         Ok(record.finish(&self.account, self.now))
+    }
+
+    /// The same from a body in a provider's format, labels mapped as they are when nobody chose.
+    ///
+    /// # Errors
+    /// When the body as a whole cannot be taken, or an event of it: what is refused costs less than what it is measured for.
+    pub fn decode_from(&self, provider: Provider, body: &[u8]) -> Result<Vec<u8>, IngestError> {
+        let (mapping, window) = (Mapping::default(), Window::new(self.now, u32::MAX, None));
+        let mut record = RecordBuilder::for_body(body.len());
+        let mut refused = Ok(());
+        let mut take = |item: Item<'_>| {
+            if let Item::Event(event) = item
+                && let Err(mismatch) = accept(&event, window, |event| record.push(event))
+            {
+                refused = Err(IngestError::Malformed(mismatch.detail));
+            }
+        };
+        provider.decode(body, &mapping, &mut take).map_err(|error| IngestError::Malformed(error.to_string()))?;
+        refused.map(|()| record.finish(&self.account, self.now))
     }
 
     /// From records to the states of their deliveries and the cells that they change, and hands these to `take`.
