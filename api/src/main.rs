@@ -19,6 +19,7 @@ mod outgoing;
 mod problem;
 mod request;
 mod routes;
+mod seal;
 mod secret;
 mod server;
 mod service;
