@@ -7,9 +7,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
+use ingest::Buffers;
 use schema::AccountId;
 
 use crate::problem::{Kind, Problem};
+
+/// Bodies whose memory is kept for the next ones, and how much of it.
+const SPARE: usize = 8;
+const SPARE_BYTES: usize = 32 << 20;
 
 /// Keeps count of what is held. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,6 +26,7 @@ struct Inner {
     max_bytes: u64,
     max_requests: usize,
     held: Mutex<Held>,
+    spare: Buffers,
 }
 
 #[derive(Debug, Default)]
@@ -31,7 +38,8 @@ struct Held {
 impl Admission {
     /// At most so many bytes of bodies in all, and so many requests of one account.
     pub(crate) fn new(max_bytes: u64, max_requests: usize) -> Self {
-        Self(Arc::new(Inner { max_bytes, max_requests, held: Mutex::default() }))
+        let spare = Buffers::new(SPARE, SPARE_BYTES);
+        Self(Arc::new(Inner { max_bytes, max_requests, held: Mutex::default(), spare }))
     }
 
     /// Lets a request of the account in.
@@ -100,6 +108,16 @@ impl Room {
         held.bytes += more;
         self.bytes += more;
         Ok(())
+    }
+
+    /// Memory for so many bytes, if an earlier body has left it.
+    pub(crate) fn spare(&self, bytes: usize) -> Option<Vec<u8>> {
+        self.admission.0.spare.find(bytes)
+    }
+
+    /// The body's bytes, whose memory goes to the next bodies.
+    pub(crate) fn lend(&self, body: Vec<u8>) -> Bytes {
+        self.admission.0.spare.lend(body)
     }
 }
 

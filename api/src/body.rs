@@ -12,6 +12,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use ingest::Buffers;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     time::timeout,
@@ -150,19 +151,18 @@ async fn collect(
     let mut reader = pin!(reader);
     // One byte more than the body may have, so that its end is seen without growing.
     let most = announced.unwrap_or(limits.bytes).min(limits.bytes) + 1;
+    // Memory that is there already may be as large as what was announced.
+    let expected = announced.map_or(0, |_| most);
     let mut decoded: Vec<u8> = Vec::new();
     loop {
         if decoded.len() > limits.bytes {
             return Err(too_large(limits));
         }
         if decoded.len() == decoded.capacity() {
-            // Memory follows what has come, not what was announced: a client that sends nothing holds nothing.
-            let capacity = (decoded.len() * 2).max(FIRST).min(most).max(decoded.len() + 1);
-            room.grow_to(capacity)?;
-            decoded.reserve_exact(capacity - decoded.len());
+            grow(&mut decoded, expected, most, room)?;
         }
         match reader.read_buf(&mut decoded).await {
-            Ok(0) => return Ok(Bytes::from(decoded)),
+            Ok(0) => return Ok(if decoded.capacity() > FIRST { room.lend(decoded) } else { decoded.into() }),
             // A decoder that is fed from memory never waits: let others run.
             Ok(_) => tokio::task::consume_budget().await,
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Err(too_large(limits)),
@@ -171,6 +171,25 @@ async fn collect(
             }
         }
     }
+}
+
+/// Makes room for more of a body.
+fn grow(body: &mut Vec<u8>, expected: usize, most: usize, room: &mut Room) -> Result<(), Problem> {
+    // Memory follows what has come, not what was announced: a client that sends nothing holds nothing.
+    let capacity = (body.len() * 2).max(FIRST).min(most).max(body.len() + 1);
+    if !body.is_empty()
+        && let Some(mut spare) = room.spare(expected.max(capacity))
+    {
+        room.grow_to(spare.capacity())?;
+        spare.extend_from_slice(body);
+        *body = spare;
+        return Ok(());
+    }
+    // What was announced comes to its end here: the memory shall fit the next such body, too.
+    let capacity = if capacity == expected { Buffers::size(capacity) } else { capacity };
+    room.grow_to(capacity)?;
+    body.reserve_exact(capacity - body.len());
+    Ok(())
 }
 
 fn too_large(limits: BodyLimits) -> Problem {

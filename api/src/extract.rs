@@ -46,6 +46,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
+/// The two parts of the path that name a thing and one of its things.
+#[derive(Debug)]
+pub(crate) struct Two(pub(crate) String, pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Two {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        #[expect(clippy::disallowed_types, reason = "this is the extractor to take in its place")]
+        let path = axum::extract::Path::<(String, String)>::from_request_parts(parts, state).await;
+        let names = path.map(|names| names.0);
+        names
+            .map(|(first, second)| Self(first, second))
+            .map_err(|_| Problem::new(Kind::NotFound, "the path is not valid UTF-8"))
+    }
+}
+
 /// A JSON document as bytes, its media type checked.
 #[derive(Debug)]
 pub(crate) struct Document(pub(crate) Bytes);

@@ -33,6 +33,7 @@ use crate::{
     security(("key" = [])),
     tags(
         (name = "events", description = "Events in."),
+        (name = "sources", description = "Webhooks of providers."),
         (name = "reports", description = "Reports out."),
         (name = "alerts", description = "What is watched, what fires, and who is told."),
         (name = "keys", description = "API keys of the account."),
@@ -98,6 +99,12 @@ problems! {
     /// Making a key.
     NewKeyProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN REQUEST_TIMEOUT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE
         UNPROCESSABLE_ENTITY INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// What a provider posts.
+    HookProblems = BAD_REQUEST UNAUTHORIZED NOT_FOUND NOT_ACCEPTABLE REQUEST_TIMEOUT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE
+        TOO_MANY_REQUESTS INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Replaying what a provider posted.
+    ReplayProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN NOT_FOUND PAYLOAD_TOO_LARGE TOO_MANY_REQUESTS INTERNAL_SERVER_ERROR
+        SERVICE_UNAVAILABLE;
     /// Listing what belongs to alerts.
     AlertProblems = UNAUTHORIZED FORBIDDEN INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
     /// Listing by parameters what belongs to alerts.

@@ -15,7 +15,7 @@ use crate::{
     openapi::Base,
     problem::{Kind, Problem},
     request,
-    routes::{alerts, events, health, keys, metrics, observations, reports, specification, status},
+    routes::{alerts, events, health, hooks, keys, metrics, observations, reports, sources, specification, status},
     state::AppState,
 };
 
@@ -43,6 +43,15 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(alerts::maintenance::list, alerts::maintenance::create))
         .routes(routes!(alerts::maintenance::delete))
         .routes(routes!(observations::list, observations::put))
+        .routes(routes!(sources::list, sources::create))
+        .routes(routes!(sources::get, sources::change, sources::delete))
+        .routes(routes!(sources::rotate))
+        .routes(routes!(sources::stats::get))
+        .routes(routes!(sources::rejects::list, sources::rejects::delete_all))
+        .routes(routes!(sources::rejects::replay_all))
+        .routes(routes!(sources::rejects::get, sources::rejects::delete))
+        .routes(routes!(sources::rejects::replay))
+        .routes(routes!(hooks::post))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(health::healthz))

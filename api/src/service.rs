@@ -12,14 +12,16 @@ use tokio::{
 
 use crate::{
     admission::Admission,
-    alerts::{Alerts, Charts, Evaluator, Mailer, Outgoing, Permit, Tasks, Ways},
+    alerts::{Alerts, Charts, Evaluator, Mailer, Tasks, Ways},
     auth::Keys,
     cli::Failure,
     config::{Config, Sensitive},
     connection,
     control::Control,
     metadata::{Metadata, NewKey, Role},
+    outgoing::{Outgoing, Permit},
     secret, server,
+    sources::{Flushing, Sources},
     state::{AppState, Limits},
     supervisor::{Launch, Patience, Place, Supervisor},
     telemetry::Telemetry,
@@ -66,9 +68,14 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let counted = ingest.clone();
     let tasks = Tasks::start(alerts.clone(), evaluator, move || counted.as_of(), config.alerts.interval.0);
 
+    // Certificates are never at a private address.
+    let sources = Sources::new(metadata.clone(), Arc::clone(&clock), &secret, Outgoing::new(Permit::Public)?);
+    let flushing = Flushing::start(sources.clone());
+
     let state = AppState {
         keys: Keys::new(metadata.clone(), Arc::clone(&clock)),
         alerts: alerts.clone(),
+        sources,
         ingest: ingest.clone(),
         clickhouse,
         admission: Admission::new(config.ingest.max_in_flight.0, config.ingest.max_requests),
@@ -93,6 +100,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     drop(control);
     // In the opposite order: what was accepted is applied while the engine still runs.
     tasks.stop().await;
+    flushing.stop().await;
     ingest.close().await;
     if let Some(supervisor) = supervisor {
         supervisor.stop().await;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use schema::{ClickHouse, Clock};
 use tokio::sync::Semaphore;
 
-use crate::{admission::Admission, alerts::Alerts, auth::Keys, telemetry::Telemetry};
+use crate::{admission::Admission, alerts::Alerts, auth::Keys, sources::Sources, telemetry::Telemetry};
 
 /// The parts of the service. Cheap to clone.
 #[derive(Clone)]
@@ -14,6 +14,8 @@ pub(crate) struct AppState {
     pub(crate) keys: Keys,
     /// What alerts need.
     pub(crate) alerts: Alerts,
+    /// Webhooks of providers.
+    pub(crate) sources: Sources,
     /// The way in for events.
     pub(crate) ingest: ingest::Ingest,
     /// The store that reports read.

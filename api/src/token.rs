@@ -49,6 +49,11 @@ impl fmt::Display for KeyId {
 pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
+    /// Of another secret than an API key, in a context that names what it is, once and for all.
+    pub(crate) fn of(context: &str, secret: &str) -> Self {
+        Self(blake3::derive_key(context, secret.as_bytes()))
+    }
+
     /// In hexadecimal digits.
     pub(crate) fn to_hex(self) -> String {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()

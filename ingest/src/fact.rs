@@ -105,16 +105,24 @@ pub(crate) struct Facts<'s> {
     pub(crate) duplicates: u64,
 }
 
-impl<'s> Facts<'s> {
-    /// The distinct events of the records that the ledger has not seen. Of two events of one identity the first one accepted stands.
-    pub(crate) fn distinct(
+/// The facts of each record, repetitions included.
+pub(crate) struct Told<'s>(Vec<Vec<Fact<'s>>>);
+
+impl<'s> Told<'s> {
+    /// Reads what the records tell. For this the ledger is not needed yet.
+    pub(crate) fn read(
         records: &'s Records<'s>,
         texts: &mut Texts<'s>,
-        ledger: View<'_>,
         identifier: &Identifier,
     ) -> Result<Self, BatchError> {
-        let read = facts(records, texts, identifier)?;
-        let read: Vec<&Fact<'s>> = read.iter().flatten().collect();
+        Ok(Self(facts(records, texts, identifier)?))
+    }
+}
+
+impl<'s> Facts<'s> {
+    /// The distinct events that the ledger has not seen. Of two events of one identity the first one accepted stands.
+    pub(crate) fn distinct(told: &Told<'s>, ledger: View<'_>) -> Result<Self, BatchError> {
+        let read: Vec<&Fact<'s>> = told.0.iter().flatten().collect();
         let fresh = fresh(&read, ledger)?;
         let mut order: Vec<_> = fresh
             .par_iter()

@@ -11,10 +11,10 @@ use schema::Clock;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
+    buffers::Buffers,
     ledger::{Ledger, LedgerError},
     prepare::Preparation,
-    recount::{Doing, Job, Jobs, Rebuild, RecountError, Step, Verdict},
-    rows::Buffers,
+    recount::{Doing, Job, Jobs, Patience, Rebuild, RecountError, Step, Verdict},
     spool::Spool,
     status::Progress,
     store::Store,
@@ -22,6 +22,9 @@ use crate::{
     writer::{End, RETRY, Writer, closes_within, until_closing},
 };
 
+/// Memory of blocks that is kept: a batch being inserted and one being computed have a few each.
+const BUFFERS: usize = 12;
+const BUFFER_BYTES: usize = 192 << 20;
 /// How often the log tells how far a rebuilding is.
 const TELL: Duration = Duration::from_secs(10);
 
@@ -154,7 +157,7 @@ impl Keeper {
                 identifier,
                 rules,
                 begun,
-                buffers: Buffers::default(),
+                buffers: Buffers::new(BUFFERS, BUFFER_BYTES),
                 cells: Mutex::default(),
             }),
             jobs: Arc::clone(&self.jobs),
@@ -242,8 +245,22 @@ impl Keeper {
         let steps = lost.job.as_ref().map_or_else(|| watch::Sender::new(Step::default()), |job| job.steps.clone());
         self.progress.rebuilds(steps.subscribe());
         tracing::info!(why = lost.why, "tables and ledger are rebuilt from the events");
-        let rebuilt = self.retry(|| self.rebuild.everything(cursor, &steps));
-        let verdict = telling(&steps, rebuilt).await?;
+        let patience = Patience::default();
+        let rebuilt = self.retry(|| async {
+            let rebuilt = self.rebuild.everything(cursor, &steps).await;
+            // Nobody can do without a ledger that is lost.
+            if lost.job.is_some() { patience.judge(rebuilt) } else { rebuilt.map(Ok) }
+        });
+        let verdict = match telling(&steps, rebuilt).await? {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                self.rebuild.give_up().await;
+                if let Some(job) = lost.job {
+                    job.finish(Err(error));
+                }
+                return self.retry(|| open(self.rebuild.ledger(), self.rebuild.cache)).await;
+            }
+        };
         self.retry(|| async { Ok(self.rebuild.replace_ledger(lost.keep)?) }).await?;
         let ledger = self.retry(|| open(self.rebuild.ledger(), self.rebuild.cache)).await?;
         self.spool.applied(cursor);

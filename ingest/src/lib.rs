@@ -8,6 +8,7 @@
 mod accept;
 mod attributes;
 mod batch;
+mod buffers;
 mod contribution;
 mod cube;
 mod decode;
@@ -67,6 +68,7 @@ use self::{
 };
 pub use self::{
     accept::{MAX_EVENTS, MAX_FIELDS, Rejection},
+    buffers::Buffers,
     decode::{BodyFormat, CampaignFrom, Mapping, Packing, Provider},
     ledger::LedgerError,
     limits::Limits,

@@ -10,11 +10,12 @@ use schema::{Identifier, Millis, metrics::Stage};
 
 use crate::{
     batch::Batch,
+    buffers::Buffers,
     cube::CubeChange,
-    fact::{BatchError, Facts, Records},
+    fact::{BatchError, Facts, Records, Told},
     ledger::{Changes, Ledger, LedgerError, Rules},
     limits::Admission,
-    rows::{Buffers, Insert, Stamp, inserts},
+    rows::{Insert, Stamp, inserts},
     spool::{Range, Spool},
     status::LastBatch,
     texts::Texts,
@@ -30,6 +31,9 @@ pub(crate) enum PrepareError {
     Ledger(#[from] LedgerError),
     #[error("the spool cannot be read")]
     Spool(#[from] std::io::Error),
+    /// What it was begun for is over.
+    #[error("the batch is not wanted any more")]
+    Unwanted,
 }
 
 /// A batch, computed.
@@ -43,6 +47,9 @@ pub(crate) struct Prepared {
     /// Whether some of it may be in the tables: it was begun before a crash, or tried before.
     pub(crate) repeated: AtomicBool,
 }
+
+/// What the batch before changes, if it is not committed yet.
+pub(crate) type Ahead = Result<Option<Arc<Changes>>, PrepareError>;
 
 /// What batches are computed from.
 pub(crate) struct Preparation {
@@ -60,12 +67,18 @@ pub(crate) struct Preparation {
 }
 
 impl Preparation {
-    /// Computes the batch of a range upon the ledger, or upon what it will hold once the batch before is committed.
-    pub(crate) fn prepare(&self, range: Range, ahead: Option<&Changes>, now: Millis) -> Result<Prepared, PrepareError> {
+    /// Computes the batch of a range upon the ledger, or upon what it will hold once the batch before is committed. `ahead` waits until
+    /// the batch before that one is: what needs no ledger is done before.
+    pub(crate) fn prepare(
+        &self,
+        range: Range,
+        ahead: impl FnOnce() -> Ahead,
+        now: Millis,
+    ) -> Result<Prepared, PrepareError> {
         let length = usize::try_from(range.last - range.first).unwrap_or_default();
         let frames = timed(Stage::Read, || self.spool.read(range, self.buffers.take(length)))?;
         let prepared = self.compute(range, &frames, ahead, now);
-        self.buffers.give_vec(frames);
+        self.buffers.give(frames);
         prepared
     }
 
@@ -73,16 +86,20 @@ impl Preparation {
         &self,
         range: Range,
         frames: &[u8],
-        ahead: Option<&Changes>,
+        ahead: impl FnOnce() -> Ahead,
         now: Millis,
     ) -> Result<Prepared, PrepareError> {
         let rules = self.begun.filter(|(begun, _)| *begun == range).map_or(self.rules, |(_, rules)| rules);
-        let view = self.ledger.view(ahead, &rules)?;
         let records = Records::open(frames)?;
         // The texts of the batch lie in the states, too, and a few are our own. Therefore these must live longer.
         let (known, own);
         let mut texts = Texts::default();
-        let facts = timed(Stage::Distinct, || Facts::distinct(&records, &mut texts, view, &self.identifier))?;
+        let told = timed(Stage::Identify, || Told::read(&records, &mut texts, &self.identifier))?;
+        let ahead = ahead()?;
+        let ahead = ahead.as_deref();
+        let view = self.ledger.view(ahead, &rules)?;
+        let facts = timed(Stage::Distinct, || Facts::distinct(&told, view))?;
+        drop(told);
         let folding = Instant::now();
         (known, own) = (facts.known(view)?, Bump::new());
         let admission = Admission::new(rules.limits, view, &self.identifier, &own);
@@ -104,13 +121,6 @@ impl Preparation {
     fn give_cells(&self, mut cells: CubeChange) {
         cells.clear();
         *self.cells.lock().unwrap_or_else(PoisonError::into_inner) = cells;
-    }
-
-    /// Takes back the memory of a batch that was written.
-    pub(crate) fn recycle(&self, batch: Prepared) {
-        for insert in batch.inserts {
-            self.buffers.give(insert.block.body);
-        }
     }
 }
 

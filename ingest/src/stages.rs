@@ -7,15 +7,17 @@ use schema::{AccountId, Identifier, Millis, Secret};
 
 use crate::{
     IngestError, Options,
-    accept::Window,
+    accept::{Window, accept},
     batch::Batch,
+    buffers::Buffers,
     cube::CubeChange,
-    decode::BodyFormat,
-    fact::{BatchError, Facts, Records},
+    decode::{BodyFormat, Item, Mapping, Provider},
+    fact::{BatchError, Facts, Records, Told},
     intake::parse,
     ledger::{Ledger, LedgerError},
     limits::Admission,
-    rows::{Buffers, Stamp, inserts},
+    record::RecordBuilder,
+    rows::{Stamp, inserts},
     texts::Texts,
 };
 
@@ -47,7 +49,13 @@ impl Stages {
     /// When the ledger cannot be opened.
     pub fn new(dir: &Path, account: AccountId, now: Millis) -> Result<Self, LedgerError> {
         let identifier = Identifier::new(&Secret::new([7; 32]));
-        Ok(Self { ledger: Ledger::open(dir, 64 << 20)?, identifier, buffers: Buffers::default(), account, now })
+        Ok(Self {
+            ledger: Ledger::open(dir, 64 << 20)?,
+            identifier,
+            buffers: Buffers::new(12, 192 << 20),
+            account,
+            now,
+        })
     }
 
     /// From a body of NDJSON to the record that the spool takes: every event decoded and judged.
@@ -57,6 +65,25 @@ impl Stages {
     pub fn decode(&self, body: &[u8]) -> Result<Vec<u8>, IngestError> {
         let (record, _) = parse(body, BodyFormat::Ndjson, Window::new(self.now, u32::MAX, None))?;
         Ok(record.finish(&self.account, self.now))
+    }
+
+    /// The same from a body in a provider's format, labels mapped as they are when nobody chose.
+    ///
+    /// # Errors
+    /// When the body as a whole cannot be taken, or an event of it: what is refused costs less than what it is measured for.
+    pub fn decode_from(&self, provider: Provider, body: &[u8]) -> Result<Vec<u8>, IngestError> {
+        let (mapping, window) = (Mapping::default(), Window::new(self.now, u32::MAX, None));
+        let mut record = RecordBuilder::for_body(body.len());
+        let mut refused = Ok(());
+        let mut take = |item: Item<'_>| {
+            if let Item::Event(event) = item
+                && let Err(mismatch) = accept(&event, window, |event| record.push(event))
+            {
+                refused = Err(IngestError::Malformed(mismatch.detail));
+            }
+        };
+        provider.decode(body, &mapping, &mut take).map_err(|error| IngestError::Malformed(error.to_string()))?;
+        refused.map(|()| record.finish(&self.account, self.now))
     }
 
     /// From records to the states of their deliveries and the cells that they change, and hands these to `take`.
@@ -69,7 +96,8 @@ impl Stages {
         let records = Records::open(frames)?;
         let (known, own);
         let mut texts = Texts::default();
-        let facts = Facts::distinct(&records, &mut texts, view, &self.identifier)?;
+        let told = Told::read(&records, &mut texts, &self.identifier)?;
+        let facts = Facts::distinct(&told, view)?;
         (known, own) = (facts.known(view).map_err(BatchError::from)?, Bump::new());
         let admission = Admission::new(rules.limits, view, &self.identifier, &own);
         let batch = Batch::fold(facts, texts, &known, &self.identifier, admission, CubeChange::default())?;
@@ -90,7 +118,6 @@ impl Folded<'_> {
         let mut bytes = 0;
         for insert in inserts(&mut self.batch, stamp, self.buffers) {
             bytes += (insert.block.head.len() + insert.block.body.len()) as u64;
-            self.buffers.give(insert.block.body);
         }
         bytes
     }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::{
     batch::Batch,
     cube::CubeChange,
-    fact::{Facts, Records},
+    fact::{Facts, Records, Told},
     ledger::{Changes, Held, Ledger, Rules},
     limits::{Admission, day},
     rollup::RollupChange,
@@ -72,7 +72,8 @@ impl World {
         let records = Records::open(frames).expect("what was written can be read");
         let (known, own);
         let mut texts = Texts::default();
-        let facts = Facts::distinct(&records, &mut texts, view, &identifier).expect("the ledger answers");
+        let told = Told::read(&records, &mut texts, &identifier).expect("the records can be read");
+        let facts = Facts::distinct(&told, view).expect("the ledger answers");
         (known, own) = (facts.known(view).expect("the ledger answers"), Bump::new());
         let admission = Admission::new(rules.limits, view, &identifier, &own);
         let batch = Batch::fold(facts, texts, &known, &identifier, admission, CubeChange::default())

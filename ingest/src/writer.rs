@@ -4,7 +4,8 @@
 //! 2. Its rows are inserted; `store` sees to it that none arrives twice or not at all.
 //! 3. The new states and the spool's cursor are committed in one ledger transaction.
 //!
-//! While a batch is being inserted, the next one is computed upon the states that it leaves.
+//! While a batch is being inserted, the next one is computed upon the states that it leaves. While it is being committed, the events of the one
+//! after that are read and identified already.
 //!
 //! Between two batches it does what else needs the tables at rest (`recount`). When its ledger cannot be used any more it ends, and the
 //! `keeper` goes on with another one.
@@ -21,13 +22,16 @@ use schema::{
     Clock,
     metrics::{BATCH_EVENTS, EVENTS_TOTAL, LATE_EVENTS_TOTAL, Outcome, Stage},
 };
-use tokio::{sync::watch, task::spawn_blocking};
+use tokio::{
+    sync::{oneshot, watch},
+    task::{JoinHandle, spawn_blocking},
+};
 
 use crate::{
     fact::BatchError,
     ledger::{Changes, Held, LedgerError},
     prepare::{Preparation, PrepareError, Prepared},
-    recount::{Job, Jobs, Rebuild, RecountError, Verdict, Work},
+    recount::{Doing, Job, Jobs, Patience, Rebuild, RecountError, Step, Verdict, Work},
     rows::{Insert, Table},
     spool::Range,
     status::{LastBatch, Progress},
@@ -90,6 +94,13 @@ pub(crate) enum End {
     Replace(Job),
 }
 
+/// A batch of which is computed what needs no ledger; the rest as soon as it is told what the batch before changes.
+struct Computation {
+    range: Range,
+    tell: oneshot::Sender<Option<Arc<Changes>>>,
+    task: JoinHandle<Result<Prepared, PrepareError>>,
+}
+
 pub(crate) struct Writer {
     pub(crate) preparation: Arc<Preparation>,
     /// What others ask for between two batches, and how it is done.
@@ -113,12 +124,15 @@ impl Writer {
         let mut durable = self.preparation.spool.durable();
         let mut closing = self.closing.clone();
         let mut prepared: Option<Prepared> = None;
+        let mut early: Option<Computation> = None;
         loop {
             if begun.is_none()
                 && let Err(end) = self.do_jobs(&mut prepared).await
             {
                 return end;
             }
+            // What was begun upon a batch that is not there any more is of no use.
+            early.take_if(|_| prepared.is_none());
             if prepared.is_none() {
                 if begun.is_none() {
                     self.yield_to_acceptance().await;
@@ -140,11 +154,10 @@ impl Writer {
                 }
             }
             let Some(batch) = prepared.take() else { continue };
-            match self.retry(|| self.apply(&batch)).await {
-                Ok(ahead) => prepared = ahead,
+            match self.retry(|| self.apply(&batch, early.take())).await {
+                Ok(ahead) => (prepared, early) = ahead,
                 Err(end) => return end,
             }
-            self.preparation.recycle(batch);
         }
     }
 
@@ -209,10 +222,20 @@ impl Writer {
                     *prepared = None;
                     self.progress.rebuilds(steps.subscribe());
                     let ledger = &self.preparation.ledger;
-                    let days = || async { Ok(self.rebuild.days(&scope, ledger, &steps).await?) };
+                    let patience = Patience::default();
+                    let days = || async {
+                        let rebuilt = self.rebuild.days(&scope, ledger, &steps).await;
+                        // A ledger that has learnt half of a delivery must learn the rest.
+                        let is_learning = matches!(*steps.borrow(), Step { doing: Doing::Counting, done: 1.., .. });
+                        if is_learning { Ok(rebuilt.map(Ok)?) } else { Ok(patience.judge(rebuilt)?) }
+                    };
                     let rebuilt = until_closing(&self.closing, self.retry(days)).await;
                     self.progress.rebuilt();
-                    Ok(rebuilt.unwrap_or(Err(End::Closed))?)
+                    let rebuilt = rebuilt.unwrap_or(Err(End::Closed))?;
+                    if rebuilt.is_err() {
+                        self.rebuild.give_up().await;
+                    }
+                    rebuilt
                 }
             };
             job.finish(result);
@@ -239,13 +262,40 @@ impl Writer {
 
     /// Computes a batch upon the ledger, or upon what it will hold once the batch before is committed.
     async fn prepare(&self, range: Range, ahead: Option<Arc<Changes>>) -> Result<Prepared, WriteError> {
+        self.finish(self.begin(range), ahead).await
+    }
+
+    /// Begins to compute a batch: what needs no ledger.
+    fn begin(&self, range: Range) -> Computation {
         let (preparation, now) = (Arc::clone(&self.preparation), self.clock.now());
-        let prepared = spawn_blocking(move || preparation.prepare(range, ahead.as_deref(), now)).await??;
+        let (tell, told) = oneshot::channel();
+        let ahead = move || told.blocking_recv().map_err(|_| PrepareError::Unwanted);
+        Computation { range, tell, task: spawn_blocking(move || preparation.prepare(range, ahead, now)) }
+    }
+
+    /// Computes the rest.
+    async fn finish(&self, early: Computation, ahead: Option<Arc<Changes>>) -> Result<Prepared, WriteError> {
+        let Computation { range, tell, task } = early;
+        // One that has failed does not listen any more, and its task says why.
+        let _ = tell.send(ahead);
+        let prepared = task.await??;
         Ok(Prepared { repeated: AtomicBool::new(self.begun == Some(range)), ..prepared })
     }
 
-    /// Writes a batch, and computes the next one meanwhile.
-    async fn apply(&self, batch: &Prepared) -> Result<Option<Prepared>, WriteError> {
+    /// Begins the batch after the next one while its events are there in plenty: cut earlier than need be, a batch would be small.
+    fn begin_after(&self, next: &Prepared) -> Option<Computation> {
+        let is_plenty = self.preparation.spool.waiting().events >= 3 * self.batch_events;
+        let range = if is_plenty { self.following(next.range.last) } else { None };
+        range.map(|range| self.begin(range))
+    }
+
+    /// Writes a batch, and computes the next one meanwhile, whose `early` part may be done. While it commits the batch, it begins the one
+    /// after the next.
+    async fn apply(
+        &self,
+        batch: &Prepared,
+        early: Option<Computation>,
+    ) -> Result<(Option<Prepared>, Option<Computation>), WriteError> {
         let started = self.clock.now();
         let range = batch.range;
         let preparation = Arc::clone(&self.preparation);
@@ -255,8 +305,11 @@ impl Writer {
         let repeated = batch.repeated.swap(true, Ordering::Relaxed);
         let delivered = Delivered { inserts: &batch.inserts, number: batch.number, held: &held, repeated };
         let ahead = async {
-            let Some(range) = self.following(range.last) else { return Ok(None) };
-            self.prepare(range, Some(Arc::clone(&batch.changes))).await.map(Some)
+            let early = early.filter(|early| early.range.first == range.last);
+            let Some(early) = early.or_else(|| self.following(range.last).map(|range| self.begin(range))) else {
+                return Ok(None);
+            };
+            self.finish(early, Some(Arc::clone(&batch.changes))).await.map(Some)
         };
         let put = async {
             let started = Instant::now();
@@ -266,6 +319,9 @@ impl Writer {
         };
         let (inserted, ahead) = tokio::join!(put, ahead);
         inserted?;
+        // Should the next batch not have been computed, it is tried again on its own.
+        let ahead: Option<Prepared> = ahead.unwrap_or(None);
+        let after = ahead.as_ref().and_then(|next| self.begin_after(next));
         count_blocks(&mut held, &batch.inserts);
         let (preparation, changes) = (Arc::clone(&self.preparation), Arc::clone(&batch.changes));
         let progress = Arc::clone(&self.progress);
@@ -281,8 +337,7 @@ impl Writer {
         self.preparation.spool.applied(range.last);
         let now = self.clock.now();
         self.progress.advance(range.last, LastBatch { at: now, millis: now.0 - started.0, ..batch.summary });
-        // Should the next batch not have been computed, it is tried again on its own.
-        Ok(ahead.unwrap_or(None))
+        Ok((ahead, after))
     }
 }
 

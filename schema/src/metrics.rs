@@ -73,6 +73,8 @@ metrics! {
         "Settled days that are known to differ from what their events say: 0 unless something is wrong.";
     SCRUBBED_LAST_TIMESTAMP_SECONDS = "postlens_scrubbed_last_timestamp_seconds", Kind::Gauge, [],
         "When a settled day was checked last, in seconds since 1970; 0 when none was since the start.";
+    HOOKS_TOTAL = "postlens_hooks_total", Kind::Counter, ["provider", "outcome"],
+        "Requests to webhooks by what became of them: taken, repeated, undecodable, refused, failed, or unknown, when there is no such webhook.";
     REPORT_SECONDS = "postlens_report_seconds", Kind::Histogram(SECONDS), ["kind", "format"],
         "Seconds until the answer of a report began, or until it failed.";
     HTTP_REQUESTS_TOTAL = "postlens_http_requests_total", Kind::Counter, ["route", "method", "status"],
@@ -122,6 +124,8 @@ labels! {
         Spool = "spool";
         /// Reading a batch's records from the spool.
         Read = "read";
+        /// Reading the events of these, and computing their identities.
+        Identify = "identify";
         /// Telling events from repetitions, by the ledger.
         Distinct = "distinct";
         /// Folding events into the states of their deliveries.
@@ -146,6 +150,24 @@ labels! {
         Duplicate = "duplicate";
         /// It is in the reports.
         Applied = "applied";
+    }
+}
+
+labels! {
+    /// The label `outcome` of [`HOOKS_TOTAL`].
+    Hook {
+        /// Its events are on disk.
+        Taken = "taken";
+        /// It was taken before.
+        Repeated = "repeated";
+        /// It is not what the provider sends, and kept.
+        Undecodable = "undecodable";
+        /// It was not verified.
+        Refused = "refused";
+        /// It was not taken, and may come again.
+        Failed = "failed";
+        /// There is no such webhook, or its URL has another token.
+        Unknown = "unknown";
     }
 }
 

@@ -3,9 +3,9 @@
 //! - **rules** are what an account has: the defaults, as it changed them, and its own;
 //! - the **evaluator** asks every distinct question of an account once, evaluates its rules, and stores what changed together with the
 //!   letters that tell of it, in one transaction; one service at a time does so, under a lease;
-//! - a **notice** is what is told, whatever the channel; **channel** has the kinds of channels, **seal** keeps their secrets;
-//! - the **courier** takes letters out of the outbox and brings them to their channels, through **outgoing**, which goes to no private
-//!   address.
+//! - a **notice** is what is told, whatever the channel; **channel** has the kinds of channels, whose secrets `crate::seal` keeps;
+//! - the **courier** takes letters out of the outbox and brings them to their channels, through `crate::outgoing`, which goes to no
+//!   private address.
 
 mod advice;
 pub(crate) mod channel;
@@ -14,10 +14,8 @@ mod courier;
 mod decision;
 mod evaluator;
 pub(crate) mod notice;
-mod outgoing;
 mod pass;
 pub(crate) mod rules;
-mod seal;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -35,12 +33,14 @@ pub(crate) use chart::Charts;
 pub(crate) use courier::Courier;
 pub(crate) use decision::{history_row, letter_id};
 pub(crate) use evaluator::Evaluator;
-pub(crate) use outgoing::{Outgoing, Permit};
-pub(crate) use seal::Sealer;
 pub(crate) use task::Tasks;
 
 use self::notice::Notice;
-use crate::metadata::Metadata;
+use crate::{
+    metadata::Metadata,
+    outgoing::Outgoing,
+    seal::{Purpose, Sealer},
+};
 
 /// A name made of these parts, in hexadecimal digits; where one ends and the next begins matters.
 fn digest(parts: &[&str]) -> String {
@@ -80,7 +80,8 @@ impl Alerts {
     /// Alerts of this installation.
     pub(crate) fn new(metadata: Metadata, clock: Arc<dyn Clock>, secret: &Secret, ways: Ways) -> Self {
         let (posted, closing) = (Notify::new(), watch::Sender::default());
-        Self(Arc::new(Inner { metadata, clock, sealer: Sealer::new(secret), ways, posted, closing }))
+        let sealer = Sealer::new(secret, Purpose::Channels);
+        Self(Arc::new(Inner { metadata, clock, sealer, ways, posted, closing }))
     }
 
     pub(crate) fn metadata(&self) -> &Metadata {

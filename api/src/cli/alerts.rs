@@ -1,17 +1,15 @@
 //! `postlens alerts`: what fires, what is watched and who is told, asked of a running service.
 
-use std::{
-    io::{Read as _, Write as _},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Failure, block_on,
-    client::{Client, ServiceArgs},
+    Failure,
+    ask::{Asked, Shown, ask, path, read},
+    client::ServiceArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -137,48 +135,9 @@ impl Until {
     }
 }
 
-/// What a command asks, and how its answer is shown.
-struct Asked {
-    method: Method,
-    path: String,
-    body: Option<Value>,
-    shown: Shown,
-}
-
-enum Shown {
-    /// A list under this name, with these members as columns.
-    Table(&'static str, &'static [&'static str]),
-    /// A document.
-    Document,
-    /// Nothing but this.
-    Done(&'static str),
-}
-
 impl Alerts {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let asked = self.command.ask()?;
-        block_on(async {
-            let client = self.service.client()?;
-            let answer = client.send(request(&client, &asked)).await?.text().await?;
-            self.show(&asked.shown, &answer)
-        })
-    }
-
-    fn show(&self, shown: &Shown, answer: &str) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
-        match shown {
-            Shown::Done(words) => eprintln!("{words}"),
-            Shown::Table(list, columns) if !self.json => {
-                let document: Value = serde_json::from_str(answer)?;
-                let rows = document[list].as_array().map_or(&[][..], Vec::as_slice);
-                writeln!(out, "{}", table(columns, rows))?;
-            }
-            Shown::Table(..) | Shown::Document => {
-                let document: Value = serde_json::from_str(answer)?;
-                writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
-            }
-        }
-        Ok(())
+        ask(&self.service, &self.command.ask()?, self.json)
     }
 }
 
@@ -257,74 +216,5 @@ impl Command {
                 act(Method::POST, path("/v1/alerts/deliveries/", id, "/replay"), None, Shown::Done("It is sent soon."))
             }
         })
-    }
-}
-
-fn request(client: &Client, asked: &Asked) -> RequestBuilder {
-    let request = client.request(asked.method.clone(), &asked.path);
-    match &asked.body {
-        Some(body) => request.json(body),
-        None => request,
-    }
-}
-
-/// A path with an id in it, whatever letters that has.
-fn path(before: &str, id: &str, after: &str) -> String {
-    let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
-    format!("{before}{}{after}", id.replace('+', "%20"))
-}
-
-fn read(file: &PathBuf) -> Result<Value, Failure> {
-    let mut text = String::new();
-    if file.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text)?;
-    } else {
-        text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    }
-    serde_json::from_str(&text).map_err(|error| format!("this is no JSON document: {error}").into())
-}
-
-/// Columns as wide as what stands in them.
-fn table(columns: &[&str], rows: &[Value]) -> String {
-    let head = columns.iter().map(|name| name.trim_start_matches("rule.").replace('_', " ").to_uppercase()).collect();
-    let member = |row: &Value, name: &str| match name.split_once('.') {
-        Some((inside, name)) => cell(&row[inside][name]),
-        None => cell(&row[name]),
-    };
-    let cells = rows.iter().map(|row| columns.iter().map(|name| member(row, name)).collect::<Vec<_>>());
-    let lines: Vec<_> = std::iter::once(head).chain(cells).collect();
-    let wide = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..columns.len()).map(wide).collect();
-    let write = |line: &Vec<String>| {
-        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    lines.iter().map(write).collect::<Vec<_>>().join("\n")
-}
-
-/// A value as a cell; what a terminal would take for a command is left out.
-fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    };
-    text.chars().filter(|letter| !letter.is_control()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_is_as_wide_as_its_cells_and_shows_no_control_characters() {
-        let rows = [json!({"id": "a\u{1b}[31m", "window": ["1h", "24h"], "by": null})];
-        assert_eq!(table(&["id", "window", "by"], &rows), "ID     WINDOW  BY\na[31m  1h,24h  -");
-    }
-
-    #[test]
-    fn an_id_stays_in_its_place_of_the_path() {
-        assert_eq!(path("/v1/alerts/", "../x y", "/mute"), "/v1/alerts/..%2Fx%20y/mute");
     }
 }

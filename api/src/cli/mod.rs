@@ -1,6 +1,7 @@
 //! The command line: one module per command, and the way an error ends the program.
 
 mod alerts;
+mod ask;
 mod client;
 mod engine;
 mod format;
@@ -11,6 +12,7 @@ mod rebuild;
 mod recount;
 mod report;
 mod serve;
+mod sources;
 mod verify;
 
 use std::{ffi::OsStr, path::PathBuf, process::ExitCode};
@@ -27,6 +29,7 @@ Examples:
   postlens serve                                          Serve on 127.0.0.1:8080 with the embedded engine
   postlens keys create --account acme --role ingest       Make a key to report events with
   postlens import events.ndjson.gz                        Send events to a running service
+  postlens sources create --provider ses --name news      Make a webhook for a provider to post to
   postlens report split --by recipient_domain             Ask it for a report
   postlens alerts list                                    … and what fires
   postlens verify                                         Count all events anew and compare with the reports' tables
@@ -47,6 +50,7 @@ enum Command {
     #[command(subcommand)]
     Report(Box<report::Report>),
     Alerts(Box<alerts::Alerts>),
+    Sources(sources::Sources),
     Engine(engine::Engine),
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -89,6 +93,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Rebuild(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Alerts(command) => command.run(),
+        Command::Sources(command) => command.run(),
         Command::Engine(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Openapi(command) => command.run(),

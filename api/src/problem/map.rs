@@ -6,7 +6,7 @@ use ingest::IngestError;
 use query::{QueryError, SpecError, chart::ChartError};
 
 use super::{Kind, Problem};
-use crate::{metadata::MetadataError, routes::events::Outcome};
+use crate::{metadata::MetadataError, routes::events::Outcome, sources::SourceError};
 
 impl From<MetadataError> for Problem {
     fn from(error: MetadataError) -> Self {
@@ -15,6 +15,18 @@ impl From<MetadataError> for Problem {
             MetadataError::Url | MetadataError::Migration(_) | MetadataError::Unreadable(_) => Kind::Internal,
         };
         Self::new(kind, "the store of accounts and keys does not answer; try again").retry_after(5).caused_by(&error)
+    }
+}
+
+impl From<SourceError> for Problem {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Metadata(error) => error.into(),
+            SourceError::Sealed(_) | SourceError::Verification => {
+                Self::new(Kind::Internal, "what is secret of the source cannot be read; set its verification anew")
+                    .caused_by(&error)
+            }
+        }
     }
 }
 

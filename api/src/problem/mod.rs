@@ -61,6 +61,14 @@ kinds! {
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";
     /// No format that the client accepts.
     NotAcceptable = NOT_ACCEPTABLE, "not-acceptable", "The answer has no format that the client accepts";
+    /// A webhook's request is not verified.
+    Unverified = UNAUTHORIZED, "unverified", "The request is not from whom it should be from";
+    /// A provider's body is not what the provider sends.
+    Undecodable = BAD_REQUEST, "undecodable", "The body is not what the provider sends";
+    /// A provider should not send it again.
+    NotAgain = NOT_ACCEPTABLE, "not-again", "Sending this again does not help";
+    /// A webhook's request cannot be verified now.
+    Unverifiable = SERVICE_UNAVAILABLE, "unverifiable", "The request cannot be verified now";
     /// The body did not come in time.
     BodyTimeout = REQUEST_TIMEOUT, "body-timeout", "The body did not come in time";
     /// The body is too large.

@@ -3,10 +3,12 @@
 pub(crate) mod alerts;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod hooks;
 pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod observations;
 pub(crate) mod reports;
+pub(crate) mod sources;
 pub(crate) mod specification;
 pub(crate) mod status;
 

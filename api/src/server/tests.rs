@@ -14,10 +14,12 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::{
     admission::Admission,
-    alerts::{Alerts, Outgoing, Permit, Ways},
+    alerts::{Alerts, Ways},
     auth::Keys,
     connection::Peer,
     metadata::{Metadata, NewKey, Role},
+    outgoing::{Outgoing, Permit},
+    sources::Sources,
     state::Limits,
     telemetry::Telemetry,
     token::Token,
@@ -53,6 +55,12 @@ impl Bench {
                 Arc::<SystemClock>::clone(&clock),
                 &Secret::new([1; 32]),
                 Ways { outgoing: Outgoing::new(Permit::Public).unwrap(), mailer: None, charts: None, link: None },
+            ),
+            sources: Sources::new(
+                metadata.clone(),
+                Arc::<SystemClock>::clone(&clock),
+                &Secret::new([1; 32]),
+                Outgoing::new(Permit::Public).unwrap(),
             ),
             keys: Keys::new(metadata, Arc::<SystemClock>::clone(&clock)),
             ingest: open_ingest(dir.path(), clickhouse.clone()).await,

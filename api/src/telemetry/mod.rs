@@ -12,10 +12,10 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use schema::{
     Millis,
     metrics::{
-        ALERT_PASSES_TOTAL, ALL, BATCH_EVENTS, BUILD_INFO, EVENTS_TOTAL, INGEST_REBUILDING, INGEST_STALLED, Kind,
-        LATE_EVENTS_TOTAL, LEDGER_BYTES, LEDGER_MEMORY_BYTES, Metric, Outcome, PROCESS_CPU_SECONDS_TOTAL,
-        PROCESS_RESIDENT_BYTES, Pass, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_LIMIT_BYTES, SPOOL_OLDEST_SECONDS,
-        STAGE_SECONDS, Stage,
+        ALERT_PASSES_TOTAL, ALL, BATCH_EVENTS, BUILD_INFO, EVENTS_TOTAL, HOOKS_TOTAL, Hook, INGEST_REBUILDING,
+        INGEST_STALLED, Kind, LATE_EVENTS_TOTAL, LEDGER_BYTES, LEDGER_MEMORY_BYTES, Metric, Outcome,
+        PROCESS_CPU_SECONDS_TOTAL, PROCESS_RESIDENT_BYTES, Pass, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_LIMIT_BYTES,
+        SPOOL_OLDEST_SECONDS, STAGE_SECONDS, Stage,
     },
 };
 use tokio::sync::watch;
@@ -123,6 +123,7 @@ fn begin() {
         metrics::counter!(EVENTS_TOTAL, "outcome" => outcome.label()).increment(0);
     }
     metrics::counter!(LATE_EVENTS_TOTAL).increment(0);
+    metrics::counter!(HOOKS_TOTAL, "provider" => "unknown", "outcome" => Hook::Unknown.label()).increment(0);
     for pass in Pass::ALL {
         metrics::counter!(ALERT_PASSES_TOTAL, "outcome" => pass.label()).increment(0);
     }

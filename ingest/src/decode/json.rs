@@ -1,7 +1,7 @@
 //! Bodies of `POST /v1/events`: NDJSON, a JSON array, or one JSON object, cut into single events without copying them.
 
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde_json::{de::Read, value::RawValue};
 
 use super::{Mismatch, Wire};
 
@@ -16,9 +16,9 @@ pub enum BodyFormat {
 
 /// The body as a whole cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum BodyError {
+pub(crate) enum BodyError<M = String> {
     /// It is neither an array nor an object, or broken where no single event can be blamed.
-    Malformed(String),
+    Malformed(M),
     /// It has more events than this.
     TooMany(usize),
 }
@@ -34,7 +34,13 @@ pub(crate) fn each_event<'a>(
     match format {
         BodyFormat::Ndjson => each_line(body, limit, |line| take(Wire::parse(line))),
         BodyFormat::Json => match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'[') => each_element(body, limit, &mut take),
+            Some(b'[') => {
+                let array = serde_json::Deserializer::from_slice(body);
+                each_element(array, limit, |event| take(Wire::parse(event.as_bytes()))).map_err(|error| match error {
+                    BodyError::Malformed(error) => malformed(&error),
+                    BodyError::TooMany(limit) => BodyError::TooMany(limit),
+                })
+            }
             Some(b'{') => {
                 let object: &RawValue = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
                 take(Wire::parse(object.get().as_bytes()));
@@ -65,16 +71,16 @@ pub(crate) fn each_line<'a>(body: &'a [u8], limit: usize, mut take: impl FnMut(&
     Ok(())
 }
 
-fn each_element<'a>(
-    body: &'a [u8],
+/// Calls `take` with each element of an array.
+pub(super) fn each_element<'a, R: Read<'a>>(
+    mut deserializer: serde_json::Deserializer<R>,
     limit: usize,
-    take: &mut impl FnMut(Result<Wire<'a>, Mismatch>),
-) -> Result<(), BodyError> {
+    mut take: impl FnMut(&'a str),
+) -> Result<(), BodyError<serde_json::Error>> {
     let mut over = false;
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let read =
-        Elements { limit, over: &mut over, take }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
-    if over { Err(BodyError::TooMany(limit)) } else { read.map_err(|error| malformed(&error)) }
+    let elements = Elements { limit, over: &mut over, take: &mut take };
+    let read = elements.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    if over { Err(BodyError::TooMany(limit)) } else { read.map_err(BodyError::Malformed) }
 }
 
 fn malformed(error: &serde_json::Error) -> BodyError {
@@ -87,7 +93,7 @@ struct Elements<'t, F> {
     take: &'t mut F,
 }
 
-impl<'a, F: FnMut(Result<Wire<'a>, Mismatch>)> DeserializeSeed<'a> for Elements<'_, F> {
+impl<'a, F: FnMut(&'a str)> DeserializeSeed<'a> for Elements<'_, F> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -95,7 +101,7 @@ impl<'a, F: FnMut(Result<Wire<'a>, Mismatch>)> DeserializeSeed<'a> for Elements<
     }
 }
 
-impl<'a, F: FnMut(Result<Wire<'a>, Mismatch>)> Visitor<'a> for Elements<'_, F> {
+impl<'a, F: FnMut(&'a str)> Visitor<'a> for Elements<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -110,7 +116,7 @@ impl<'a, F: FnMut(Result<Wire<'a>, Mismatch>)> Visitor<'a> for Elements<'_, F> {
                 *self.over = true;
                 return Err(serde::de::Error::custom("too many events"));
             }
-            (self.take)(Wire::parse(element.get().as_bytes()));
+            (self.take)(element.get());
         }
         Ok(())
     }

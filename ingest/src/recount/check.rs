@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use schema::{ClickHouse, Identifier};
 use tokio::sync::{Mutex, watch};
 
-use super::{Job, Jobs, Recount, RecountError, Result, Scope, Step, Steps, Verdict, Work};
+use super::{Job, Jobs, Recount, RecountError, Result, Scope, Step, Steps, Verdict, Work, compare::NAMED};
 
 /// Tables of checks beside the writer. One check at a time uses them.
 pub(super) const BESIDE: &str = "recount";
@@ -48,10 +48,18 @@ impl Checker {
     async fn try_check(&self, scope: &Scope, steps: &Steps, pause: Duration) -> Result<Verdict> {
         self.ask(scope.clone(), Work::Rest, steps.clone()).await?;
         let verdict = Recount::new(&self.clickhouse, &self.identifier, scope, BESIDE, steps).check().await?;
-        let Some((first, last)) = verdict.days else { return Ok(verdict) };
-        let again = self.ask(scope.on(first, last), Work::Check, steps.clone());
-        let again = tokio::time::timeout(pause, again).await.map_err(|_| RecountError::Restless)??;
-        Ok(Verdict { events: verdict.events, deliveries: verdict.deliveries, rows: verdict.rows, ..again })
+        let mut found = Verdict {
+            events: verdict.events,
+            deliveries: verdict.deliveries,
+            rows: verdict.rows,
+            ..Verdict::default()
+        };
+        // Batches go on between one span and the next.
+        for (first, last) in verdict.spans() {
+            let again = self.ask(scope.on(first, last), Work::Check, steps.clone());
+            found.add(tokio::time::timeout(pause, again).await.map_err(|_| RecountError::Restless)??, NAMED);
+        }
+        Ok(found)
     }
 
     /// Has the writer do something between two batches.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Counted, Doing, Drift, Recount, Result, Scope, Verdict, staging::TABLES, statement::statement};
 
 /// So many differences are named; the others are counted.
-const NAMED: usize = 100;
+pub(super) const NAMED: usize = 100;
 /// Rows of a slice, unless one day has more.
 const SLICE: u64 = 1_000_000;
 /// What a cell of the cube is told apart by; two of them follow from others.
@@ -66,8 +66,7 @@ pub(super) fn day(table: &str) -> &'static str {
 #[derive(Row, Deserialize)]
 struct Sum {
     rows: u64,
-    first: u16,
-    last: u16,
+    days: Vec<u16>,
     accounts: Vec<String>,
 }
 
@@ -106,7 +105,7 @@ impl Recount<'_> {
             for Slice { days, rows } in self.slices(table).await? {
                 self.tell(Doing::Comparing, verdict.rows, None);
                 let sql = format!(
-                    "SELECT count() AS rows, toUInt16(min(day)) AS first, toUInt16(max(day)) AS last, \
+                    "SELECT count() AS rows, groupUniqArray(toUInt16(day)) AS days, \
                      groupUniqArray(CAST(account, 'String')) AS accounts \
                      FROM (SELECT account, {day} AS day FROM ({difference}))",
                     day = day(table),
@@ -118,8 +117,7 @@ impl Recount<'_> {
                     continue;
                 }
                 verdict.differing += sum.rows;
-                let (first, last) = verdict.days.unwrap_or((sum.first, sum.last));
-                verdict.days = Some((first.min(sum.first), last.max(sum.last)));
+                verdict.days.extend(sum.days);
                 accounts.extend(sum.accounts);
                 let room = NAMED - verdict.drifts.len().min(NAMED);
                 verdict.drifts.extend(self.name(table, &days, room).await?);

@@ -8,11 +8,12 @@ use schema::Identifier;
 use super::Result;
 use crate::{
     batch::Batch,
+    buffers::Buffers,
     cube::CubeChange,
-    fact::{Facts, Records},
+    fact::{Facts, Records, Told},
     ledger::{Age, Changes, Known, Ledger, View},
     limits::{Admission, Judged},
-    rows::{Buffers, Insert, Stamp, recounted},
+    rows::{Insert, Stamp, recounted},
     texts::Texts,
 };
 
@@ -48,13 +49,14 @@ pub(super) fn fold(
     // The texts of the batch lie in the states, too, and a few are our own. Therefore these must live longer.
     let (known, own);
     let mut texts = Texts::default();
-    let facts = Facts::distinct(&records, &mut texts, view, &terms.identifier)?;
+    let told = Told::read(&records, &mut texts, &terms.identifier)?;
+    let facts = Facts::distinct(&told, view)?;
     (known, own) = (facts.known(view)?, Bump::new());
     let begun = known.iter().filter(|known| matches!(known, Some(Known::State(_)))).count();
     let admission = Admission::again(judged, view, &terms.identifier, &own);
     let mut batch = Batch::fold(facts, texts, &known, &terms.identifier, admission, CubeChange::default())?;
     let stamp = Stamp { ledger: "", version: number, batch: number };
-    let inserts = recounted(&mut batch, stamp, &Buffers::default());
+    let inserts = recounted(&mut batch, stamp, &Buffers::none());
     let changes = Arc::new(batch.changes(terms.age.clone())?);
     Ok(Folded { inserts, deliveries: (changes.states.len() - begun) as u64, changes })
 }

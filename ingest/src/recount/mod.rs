@@ -9,6 +9,7 @@ mod compare;
 mod fold;
 mod jobs;
 mod marks;
+mod patience;
 mod rebuild;
 mod repair;
 mod scope;
@@ -28,6 +29,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 pub(crate) use self::{
     check::Checker,
     jobs::{Job, Jobs, Work},
+    patience::Patience,
     rebuild::Rebuild,
     scrubber::{Findings, Scrubber},
 };

@@ -159,6 +159,15 @@ impl Rebuild {
         Ok(File::open(&self.dir)?.sync_all()?)
     }
 
+    /// Leaves it at what was done: no start does it again. What is put right so far is right.
+    pub(crate) async fn give_up(&self) {
+        if let Err(error) = self.forget() {
+            tracing::warn!(%error, "a rebuild that was given up may be begun again by the next start");
+        }
+        // What cannot be dropped now, the next recount drops.
+        let _ = Staging { clickhouse: &self.clickhouse, prefix: PAUSED }.discard().await;
+    }
+
     fn forget(&self) -> io::Result<()> {
         match fs::remove_file(self.note()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

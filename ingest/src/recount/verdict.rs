@@ -1,5 +1,7 @@
 //! What a recount tells: how far it is, and in the end what differs.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 /// What a recount is at.
@@ -66,14 +68,64 @@ pub struct Verdict {
     pub drifts: Vec<Drift>,
     /// Accounts in which something differs.
     pub accounts: Vec<String>,
-    /// The first and the last day on which something differs, as days since 1970.
-    pub days: Option<(u16, u16)>,
+    /// The days on which something differs, as days since 1970.
+    pub days: BTreeSet<u16>,
 }
 
 impl Verdict {
+    /// The days on which something differs, each first and last day of some that follow one another.
+    pub(super) fn spans(&self) -> Vec<(u16, u16)> {
+        let mut spans: Vec<(u16, u16)> = Vec::new();
+        for day in &self.days {
+            match spans.last_mut() {
+                Some((_, last)) if last.checked_add(1) == Some(*day) => *last = *day,
+                _ => spans.push((*day, *day)),
+            }
+        }
+        spans
+    }
+
+    /// Adds what was found on other days.
+    pub(super) fn add(&mut self, other: Self, named: usize) {
+        self.differing += other.differing;
+        self.remaining += other.remaining;
+        self.drifts.extend(other.drifts);
+        self.drifts.truncate(named);
+        self.accounts.extend(other.accounts);
+        self.accounts.sort_unstable();
+        self.accounts.dedup();
+        self.days.extend(other.days);
+    }
+
     /// Whether nothing differs.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.differing == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_that_follow_one_another_are_one_span() {
+        let verdict = Verdict { days: [3, 5, 6, 7, u16::MAX].into(), ..Verdict::default() };
+        assert_eq!(verdict.spans(), [(3, 3), (5, 7), (u16::MAX, u16::MAX)]);
+        assert_eq!(Verdict::default().spans(), []);
+    }
+
+    #[test]
+    fn what_is_found_on_other_days_is_added() {
+        let found = |accounts: &[&str], day| Verdict {
+            differing: 2,
+            accounts: accounts.iter().map(|&name| name.to_owned()).collect(),
+            days: [day].into(),
+            ..Verdict::default()
+        };
+        let mut sum = found(&["a", "c"], 1);
+        sum.add(found(&["b", "c"], 4), 10);
+        assert_eq!((sum.differing, sum.spans()), (4, vec![(1, 1), (4, 4)]));
+        assert_eq!(sum.accounts, ["a", "b", "c"]);
     }
 }

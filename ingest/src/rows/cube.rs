@@ -5,11 +5,12 @@ use std::iter::once;
 use schema::{Basis, Bucket, MARKER_BASIS, Measure, Measures, Month, WEIGHT};
 
 use super::{
-    Buffers, Insert, Table, by_month, first_of_month,
+    Insert, Table, by_month, first_of_month,
     native::{Block, Encoded},
 };
 use crate::{
     batch::Batch,
+    buffers::Buffers,
     cube::{Derived, Dimensions},
     texts::{FieldsId, Ranks, TextId, inverse},
 };
@@ -63,7 +64,7 @@ const ROW: usize = 180;
 fn block(batch: &Batch<'_>, rows: &[Row<'_>], (month, ledger): (Month, TextId), buffers: &Buffers) -> Encoded {
     let keys = || rows.iter().map(|row| row.dimensions);
     let none = || once(TextId::default());
-    let mut block = Block::new(&batch.texts, rows.len() + 1, buffers.take((rows.len() + 1) * ROW));
+    let mut block = Block::new(&batch.texts, rows.len() + 1, (ROW, buffers));
     block.dictionary("account", none().chain(keys().map(|key| key.account)));
     block.fixed("basis", "UInt8", once([MARKER_BASIS]).chain(rows.iter().map(|row| [row.basis.code()])));
     let buckets = once(first_of_month(month)).chain(rows.iter().map(|row| row.bucket));

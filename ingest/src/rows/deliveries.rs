@@ -3,12 +3,13 @@
 use schema::{FailureClass, Millis, Month};
 
 use super::{
-    Buffers, Insert, Table, by_month,
+    Insert, Table, by_month,
     native::{Block, Encoded},
     types::{TIME, day, or_never},
 };
 use crate::{
     batch::{Batch, Touched},
+    buffers::Buffers,
     delivery::{Delivery, Outcome},
 };
 
@@ -51,7 +52,7 @@ const ROW: usize = 330;
 fn block(batch: &Batch<'_>, rows: &[DeliveryRow<'_, '_>], version: u64, buffers: &Buffers) -> Encoded {
     let touched = || rows.iter().map(|row| row.touched);
     let states = || touched().map(|touched| &touched.delivery);
-    let mut block = Block::new(&batch.texts, rows.len(), buffers.take(rows.len() * ROW));
+    let mut block = Block::new(&batch.texts, rows.len(), (ROW, buffers));
     block.dictionary("account", touched().map(|touched| touched.account.text));
     block.fixed("sent_day", "Date", rows.iter().map(|row| day(row.sent_at).to_le_bytes()));
     block.fixed("delivery", "UInt128", touched().map(|touched| touched.key.0.to_le_bytes()));

@@ -3,11 +3,11 @@
 use schema::Month;
 
 use super::{
-    Buffers, Insert, Table, by_month,
+    Insert, Table, by_month,
     native::{Block, Encoded},
     types::{TIME, time},
 };
-use crate::{batch::Batch, fact::Fact};
+use crate::{batch::Batch, buffers::Buffers, fact::Fact};
 
 /// The inserts of a batch's facts.
 pub(super) fn inserts(batch: &Batch<'_>, number: u64, buffers: &Buffers) -> Vec<Insert> {
@@ -49,7 +49,7 @@ const ROW: usize = 300;
 
 fn block(batch: &Batch<'_>, rows: &[Row<'_, '_>], number: u64, buffers: &Buffers) -> Encoded {
     let facts = || rows.iter();
-    let mut block = Block::new(&batch.texts, rows.len(), buffers.take(rows.len() * ROW));
+    let mut block = Block::new(&batch.texts, rows.len(), (ROW, buffers));
     block.dictionary("account", facts().map(|fact| fact.account.text));
     block.fixed("delivery", "UInt128", facts().map(|fact| fact.delivery.0.to_le_bytes()));
     block.fixed("event_id", "UInt128", facts().map(|fact| fact.id.0.to_le_bytes()));

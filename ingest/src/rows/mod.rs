@@ -1,7 +1,6 @@
 //! A batch as columnar blocks in ClickHouse's Native format: one block for each table and month, for an insert into one partition is
 //! all or nothing. Rows come in the order of the tables' keys, so that ClickHouse has nothing to sort.
 
-mod buffers;
 mod cube;
 mod deliveries;
 mod events;
@@ -14,8 +13,8 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use schema::{Bucket, Month};
 
-pub(crate) use self::{buffers::Buffers, native::Encoded};
-use crate::batch::Batch;
+pub(crate) use self::native::Encoded;
+use crate::{batch::Batch, buffers::Buffers};
 
 /// The tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

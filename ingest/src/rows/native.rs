@@ -6,7 +6,10 @@
 
 use bytes::Bytes;
 
-use crate::texts::{FieldsId, TextId, Texts};
+use crate::{
+    buffers::Buffers,
+    texts::{FieldsId, TextId, Texts},
+};
 
 /// The version of dictionaries that come with their keys in the block.
 const KEYS_WITH_BLOCK: u64 = 1;
@@ -19,6 +22,7 @@ pub(super) struct Block<'b, 's> {
     rows: usize,
     columns: u64,
     body: Vec<u8>,
+    buffers: &'b Buffers,
     dictionary: Dictionary,
 }
 
@@ -58,10 +62,10 @@ impl Dictionary {
 }
 
 impl<'b, 's> Block<'b, 's> {
-    /// A block of so many rows, written into an empty buffer.
-    pub(super) fn new(texts: &'b Texts<'s>, rows: usize, body: Vec<u8>) -> Self {
+    /// A block of so many rows, each of about so many bytes.
+    pub(super) fn new(texts: &'b Texts<'s>, rows: usize, (row, buffers): (usize, &'b Buffers)) -> Self {
         let dictionary = Dictionary { places: vec![NOWHERE; texts.len()], keys: Vec::new(), indexes: Vec::new() };
-        Self { texts, rows, columns: 0, body, dictionary }
+        Self { texts, rows, columns: 0, body: buffers.take(rows * row), buffers, dictionary }
     }
 
     /// A column of numbers, or of what ClickHouse keeps as numbers.
@@ -129,7 +133,7 @@ impl<'b, 's> Block<'b, 's> {
         let mut head = Vec::new();
         varint(&mut head, self.columns);
         varint(&mut head, self.rows as u64);
-        Encoded { head: head.into(), body: self.body.into() }
+        Encoded { head: head.into(), body: self.buffers.lend(self.body) }
     }
 }
 
@@ -178,7 +182,8 @@ mod tests {
     fn a_dictionary_names_each_text_once() {
         let mut texts = Texts::default();
         let ids = ["x", "y", "y", "x"].map(|text| texts.intern(text));
-        let mut block = Block::new(&texts, 4, Vec::new());
+        let buffers = Buffers::none();
+        let mut block = Block::new(&texts, 4, (10, &buffers));
         block.dictionary("d", ids.into_iter());
         block.dictionary("d", ids.into_iter());
         let bytes = block.finish();

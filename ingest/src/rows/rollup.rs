@@ -7,11 +7,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use schema::{MARKER_BASIS, Measure, Measures, Month, WEIGHT};
 
 use super::{
-    Buffers, Insert, Table, first_of_month,
+    Insert, Table, first_of_month,
     native::{Block, Encoded},
 };
 use crate::{
     batch::Batch,
+    buffers::Buffers,
     rollup::{By, Key, RollupChange},
     texts::{Ranks, TextId},
 };
@@ -74,7 +75,7 @@ fn block(
 ) -> Encoded {
     let keys = || rows.iter().map(|row| row.key);
     let none = TextId::default();
-    let mut block = Block::new(&batch.texts, rows.len() + 1, buffers.take((rows.len() + 1) * ROW));
+    let mut block = Block::new(&batch.texts, rows.len() + 1, (ROW, buffers));
     block.dictionary("account", once(none).chain(keys().map(|key| key.account)));
     block.fixed("basis", "UInt8", once([MARKER_BASIS]).chain(keys().map(|key| [key.basis.code()])));
     let words: Vec<&str> = names.sorted.iter().map(String::as_str).collect();

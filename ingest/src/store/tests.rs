@@ -17,11 +17,11 @@ use super::*;
 use crate::{
     batch::Batch,
     cube::CubeChange,
-    fact::{Facts, Records},
+    fact::{Facts, Records, Told},
     ledger::Ledger,
     limits::Admission,
     record::RecordBuilder,
-    rows::{Buffers, Stamp, inserts},
+    rows::{Stamp, inserts},
     testing::event,
     texts::Texts,
 };
@@ -119,12 +119,13 @@ fn three_events(folder: &Path) -> Vec<Insert> {
     let records = Records::open(&frames).expect("what was written can be read");
     let (known, own);
     let mut texts = Texts::default();
-    let facts = Facts::distinct(&records, &mut texts, view, &identifier).expect("the ledger answers");
+    let told = Told::read(&records, &mut texts, &identifier).expect("the records can be read");
+    let facts = Facts::distinct(&told, view).expect("the ledger answers");
     (known, own) = (facts.known(view).expect("the ledger answers"), Bump::new());
     let admission = Admission::new(rules.limits, view, &identifier, &own);
     let mut batch =
         Batch::fold(facts, texts, &known, &identifier, admission, CubeChange::default()).expect("no state is damaged");
-    inserts(&mut batch, Stamp { ledger: "l", version: 7, batch: 7 }, &Buffers::default())
+    inserts(&mut batch, Stamp { ledger: "l", version: 7, batch: 7 }, &crate::buffers::Buffers::none())
 }
 
 #[tokio::test]

@@ -22,8 +22,8 @@ pub(crate) use webhook::generate_secret;
 #[cfg(test)]
 pub(crate) use webhook::sign;
 
-use super::{Alerts, notice::Notice, outgoing::OutgoingError};
-use crate::metadata::alerts::ChannelRow;
+use super::{Alerts, notice::Notice};
+use crate::{metadata::alerts::ChannelRow, outgoing::OutgoingError, seal};
 
 /// Where `PagerDuty` takes events.
 const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
@@ -87,7 +87,7 @@ pub(crate) enum Settings {
 pub(crate) enum ChannelError {
     /// The channel's settings cannot be read.
     #[error(transparent)]
-    Sealed(#[from] super::seal::Unreadable),
+    Sealed(#[from] seal::Unreadable),
     /// The settings are those of another version.
     #[error("the channel's settings cannot be read: set the channel anew")]
     Settings,
@@ -168,7 +168,7 @@ fn origin(url: &str) -> String {
 
 /// The settings as they are stored: what may be shown, and what is sealed.
 pub(crate) fn seal(alerts: &Alerts, account: &AccountId, id: &str, settings: &Settings) -> (String, String) {
-    let text = serde_json::to_string(settings).expect("settings are plain data");
+    let text = serde_json::to_vec(settings).expect("settings are plain data");
     (settings.target(), alerts.sealer().seal(account, id, &text))
 }
 
@@ -191,7 +191,7 @@ pub(crate) async fn deliver(
     now: Millis,
 ) -> Result<(), ChannelError> {
     let text = alerts.sealer().open(account, &channel.id, &channel.sealed)?;
-    let settings: Settings = serde_json::from_str(&text).map_err(|_| ChannelError::Settings)?;
+    let settings: Settings = serde_json::from_slice(&text).map_err(|_| ChannelError::Settings)?;
     let outgoing = alerts.outgoing();
     let request = match &settings {
         Settings::Email { to } => {

@@ -18,9 +18,12 @@ use super::{
     rules::{self, AccountRule},
     *,
 };
-use crate::metadata::{
-    Metadata,
-    alerts::{ChannelRow, Decision, Letter, Term},
+use crate::{
+    metadata::{
+        Metadata,
+        alerts::{ChannelRow, Decision, Letter, Term},
+    },
+    outgoing::{Outgoing, Permit},
 };
 
 /// 2026-11-20T14:03:07.123Z.

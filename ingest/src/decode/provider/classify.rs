@@ -54,6 +54,11 @@ pub(super) fn by_status(enhanced: Option<&str>, reply: Option<u16>, words: &str)
     told.or_else(|| status.map(Status::vague)).or_else(|| reply.map(by_reply)).unwrap_or(FailureClass::Other)
 }
 
+/// Whether the words say that nothing was sent because the address is on a suppression list.
+pub(super) fn is_suppression(words: &str) -> bool {
+    plain(&cut(Cow::Borrowed(words), LOOKED_AT)).contains(" suppress")
+}
+
 /// The first enhanced status code in a text that tells of a failure: `5.1.1` of `550 5.1.1 …`, `550-5.1.1 …` and `… (#5.1.1)`.
 pub(super) fn enhanced_status(text: &str) -> Option<&str> {
     candidates(text).find(|code| Status::parse(code).is_some())

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use schema::FieldName;
 use serde::{Deserialize, Serialize};
 
-use super::draft::cut;
+use super::draft::fit;
 use crate::accept::{MAX_FIELD_VALUE, MAX_FIELDS};
 
 /// What the user of a source chose. The default takes what the provider calls a campaign, or else the first tag, and makes a field of each
@@ -37,8 +37,7 @@ impl Mapping {
             CampaignFrom::Provider => own,
             CampaignFrom::FirstTag => first(),
             CampaignFrom::TagPrefix(prefix) => {
-                let found = tags.iter().find_map(|tag| tag.strip_prefix(prefix.as_str()));
-                found.map(|rest| Cow::Owned(rest.to_owned())).unwrap_or_default()
+                tags.iter().find_map(|tag| without_prefix(tag, prefix)).unwrap_or_default()
             }
             CampaignFrom::Metadata(key) => {
                 metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone()).unwrap_or_default()
@@ -60,7 +59,7 @@ impl Mapping {
                     None => return None,
                     Some(chosen) => Cow::Borrowed(chosen.get(&*key)?.as_str()),
                 };
-                Some((name, cut(value, MAX_FIELD_VALUE)))
+                Some((name, fit(value, MAX_FIELD_VALUE)))
             })
             .filter(|(_, value)| !value.is_empty())
             .collect();
@@ -74,6 +73,13 @@ impl Mapping {
     /// The sender of events that name none.
     pub(super) fn sender(&self) -> Cow<'_, str> {
         self.sender.as_deref().unwrap_or_default().into()
+    }
+}
+
+fn without_prefix<'a>(tag: &Cow<'a, str>, prefix: &str) -> Option<Cow<'a, str>> {
+    match tag {
+        Cow::Borrowed(tag) => tag.strip_prefix(prefix).map(Cow::Borrowed),
+        Cow::Owned(tag) => tag.strip_prefix(prefix).map(|rest| Cow::Owned(rest.to_owned())),
     }
 }
 
@@ -104,3 +110,6 @@ pub(crate) struct Labels<'a> {
     /// Metadata, custom arguments, variables.
     pub(crate) metadata: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
+
+#[cfg(test)]
+mod tests;

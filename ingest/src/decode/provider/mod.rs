@@ -11,12 +11,18 @@ mod kumomta;
 mod mailgun;
 mod mailjet;
 mod mapping;
+mod objects;
 mod postal;
 mod postmark;
+#[cfg(test)]
+mod properties;
 mod report;
+mod scalar;
 mod sendgrid;
 mod ses;
 mod sparkpost;
+#[cfg(test)]
+mod testing;
 
 use std::borrow::Cow;
 
@@ -104,7 +110,7 @@ pub enum Packing {
 
 /// One thing that a body tells.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are events, and each is moved once")]
+#[expect(clippy::large_enum_variant, reason = "nearly all are events, and each is handed on at once")]
 pub(crate) enum Item<'a> {
     /// An event, still to be accepted.
     Event(Wire<'a>),

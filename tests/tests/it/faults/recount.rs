@@ -106,6 +106,26 @@ fn what_is_wrong_in_the_tables_is_named_and_put_right() {
 }
 
 #[test]
+fn a_rebuilding_that_clickhouse_refuses_is_given_up_and_events_go_on() {
+    let bench = Bench::start(63, &[]);
+    bench.plant(STRANGE_CELL);
+    let said = bench.differs();
+    let day = said.lines().find_map(|line| line.split_once(" at=")?.1.get(..10)).expect("a row has a day");
+    let day: NaiveDate = day.parse().unwrap();
+    let (from, to) = (day.to_string(), (day + TimeDelta::days(1)).to_string());
+    bench.plant("RENAME TABLE rollup TO elsewhere");
+    let (code, said) = bench.service.attempt(&["rebuild", "--from", &from, "--to", &to]);
+    assert_ne!(code, Some(0), "{said}");
+    assert!(said.contains("ClickHouse"), "{said}");
+    bench.plant("RENAME TABLE elsewhere TO rollup");
+    bench.account.client.report_plainly(&bench.account.events[..500]);
+    assert_eq!(bench.status()["rebuilding"], Value::Null, "nothing waits for it");
+    bench.rebuild(&["--from", &from, "--to", &to]);
+    bench.is_clean();
+    bench.account.compare();
+}
+
+#[test]
 fn days_are_verified_and_put_right_by_themselves() {
     let bench = Bench::start(62, &[]);
     bench.plant(STRANGE_CELL);

@@ -120,3 +120,10 @@ fn a_number_that_contradicts_the_reply_is_no_status() {
 fn a_long_text_is_looked_at_from_its_beginning_only() {
     assert_eq!(text(&format!("550 no {} spam", "ä".repeat(10_000))), Hard);
 }
+
+#[test]
+fn a_suppression_is_told_by_its_word() {
+    assert!(is_suppression("550 [internal] recipient address suppressed due to customer policy"));
+    assert!(is_suppression("On the Suppression List"));
+    assert!(!is_suppression("<suppressed@example.example> is unknown"));
+}

@@ -48,6 +48,9 @@ pub(crate) enum OutgoingError {
     /// Another answer than 2xx.
     #[error("the answer was {0}")]
     Refused(u16),
+    /// An answer longer than was to be read.
+    #[error("the answer is too long")]
+    Long,
 }
 
 impl Permit {
@@ -81,12 +84,35 @@ impl Outgoing {
         Ok(Self { client, permit })
     }
 
+    /// Through a client that knows other roots and other names.
+    #[cfg(test)]
+    pub(crate) fn through(client: Client) -> Self {
+        Self { client, permit: Permit::Anywhere }
+    }
+
     /// A POST request to be completed.
     ///
     /// # Errors
     /// When the URL may not be followed.
     pub(crate) fn post(&self, url: &str) -> Result<RequestBuilder, OutgoingError> {
         Ok(self.client.post(self.judge(url)?))
+    }
+
+    /// The body of the answer to a GET request, if it has at most so many bytes and comes in that time.
+    ///
+    /// # Errors
+    /// When the URL may not be followed, or there is no such answer.
+    pub(crate) async fn get(&self, url: &str, patience: Duration, most: usize) -> Result<Vec<u8>, OutgoingError> {
+        let request = self.client.get(self.judge(url)?).timeout(patience);
+        let mut response = self.send(request).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| silent(&error))? {
+            if body.len() + chunk.len() > most {
+                return Err(OutgoingError::Long);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 
     /// Sends a request; any answer but 2xx is an error. The answer's body is of no interest.

@@ -1,0 +1,154 @@
+//! The way from a body to its single objects: an array of them, or one by itself, as webhooks post and archives keep them.
+
+use super::{
+    super::{
+        Mismatch,
+        json::{BodyError, each_element},
+    },
+    Item, Undecodable,
+};
+use crate::accept::MAX_EVENTS;
+
+/// What an object turned out to be.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "handed on at once, never kept")]
+pub(super) enum Found<'a> {
+    /// An item.
+    Item(Item<'a>),
+    /// The provider's, but it tells nothing.
+    Nothing,
+    /// No object of this provider.
+    Foreign,
+}
+
+/// Reads each object of a body. An object that is foreign or misshapen is wrong by itself; when all are, the body is not the provider's.
+pub(super) fn each_object<'a>(
+    body: &'a [u8],
+    take: &mut dyn FnMut(Item<'a>),
+    mut read: impl FnMut(&'a str) -> serde_json::Result<Found<'a>>,
+) -> Result<(), Undecodable> {
+    let text = text(body)?;
+    match text.trim_start().as_bytes().first() {
+        Some(b'{') => match read(text).map_err(|error| Undecodable::json(&error))? {
+            Found::Item(item) => take(item),
+            Found::Nothing => {}
+            Found::Foreign => return Err(foreign()),
+        },
+        Some(b'[') => {
+            let (mut known, mut unknown) = (false, false);
+            let read_one = |json: &'a str| {
+                // Otherwise serde would take an array for an object without keys.
+                let found = if json.starts_with('{') { read(json).ok() } else { None };
+                known |= matches!(found, Some(Found::Item(_) | Found::Nothing));
+                match found {
+                    Some(Found::Item(item)) => take(item),
+                    Some(Found::Nothing) => {}
+                    Some(Found::Foreign) | None => {
+                        unknown = true;
+                        take(Item::Wrong(misshapen()));
+                    }
+                }
+            };
+            each_element(serde_json::Deserializer::from_str(text), MAX_EVENTS, read_one).map_err(undecodable)?;
+            if unknown && !known {
+                return Err(foreign());
+            }
+        }
+        _ => return Err(Undecodable("the body is neither a JSON object nor an array of them".into())),
+    }
+    Ok(())
+}
+
+/// The body as text, checked as a whole, quickly; otherwise each text in it would be checked by itself.
+fn text(body: &[u8]) -> Result<&str, Undecodable> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    simdutf8::basic::from_utf8(body).map_err(|_| Undecodable("the body is not valid UTF-8".into()))
+}
+
+fn undecodable(error: BodyError<serde_json::Error>) -> Undecodable {
+    match error {
+        BodyError::Malformed(error) => Undecodable::json(&error),
+        BodyError::TooMany(limit) => Undecodable(format!("the body has more than {limit} events")),
+    }
+}
+
+fn foreign() -> Undecodable {
+    Undecodable("the body holds no event of this provider".into())
+}
+
+fn misshapen() -> Mismatch {
+    Mismatch { code: "invalid_event", field: None, detail: "is not what the provider writes".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words of the letters that the objects begin with: an object `{"i":1}` is an item, `{"n":1}` nothing, another foreign.
+    fn read(body: &[u8]) -> Result<String, String> {
+        let mut seen = String::new();
+        let mut take = |item| {
+            seen.push(match item {
+                Item::Ignored(_) => 'i',
+                Item::Wrong(_) => 'w',
+                Item::Event(_) => 'e',
+            });
+        };
+        let found = |json: &str| {
+            let value: serde_json::Value = serde_json::from_str(json)?;
+            Ok(match () {
+                () if value.get("i").is_some() => Found::Item(Item::Ignored("i".into())),
+                () if value.get("n").is_some() => Found::Nothing,
+                () => Found::Foreign,
+            })
+        };
+        each_object(body, &mut take, found).map_err(|error| error.to_string())?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn an_array_and_an_object_by_itself_are_read_alike() {
+        assert_eq!(read(b"\xef\xbb\xbf [{\"i\":1},\r\n{\"n\":1},{\"i\":1}]\r\n").as_deref(), Ok("ii"));
+        assert_eq!(read(b" {\"i\":1} \n").as_deref(), Ok("i"));
+        assert_eq!(read(b"{\"n\":1}").as_deref(), Ok(""));
+        assert_eq!(read(b"[]").as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn what_is_foreign_among_others_is_wrong_by_itself() {
+        assert_eq!(
+            read(b"[{},{\"i\":1},7,[{\"i\":1}],\"\\ud800\",{\"i\":\"\\ud800\"},{\"n\":1}]").as_deref(),
+            Ok("wiwwww")
+        );
+        assert_eq!(read(b"[{\"n\":1},{}]").as_deref(), Ok("w"));
+    }
+
+    #[test]
+    fn a_body_of_nothing_but_foreign_things_is_not_the_providers() {
+        for body in ["{}", "[{}]", "[7]", "[[]]", "[{},\"x\"]"] {
+            assert_eq!(read(body.as_bytes()), Err("the body holds no event of this provider".into()), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_by_its_place_and_not_by_its_text() {
+        for (body, told) in [
+            (&b"[{\"i\":1},\n x]"[..], "the body is no valid JSON, at line 2 column 2"),
+            (b"{\"i\":1} x", "the body is no valid JSON, at line 1 column 9"),
+            (b"[{\"i\":1}] x", "the body is no valid JSON, at line 1 column 11"),
+            (b"[{\"i\":1}", "the body is no valid JSON, at line 1 column 8"),
+            (b"", "the body is neither a JSON object nor an array of them"),
+            (b"\"i\"", "the body is neither a JSON object nor an array of them"),
+            (b"[\"\xff\"]", "the body is not valid UTF-8"),
+        ] {
+            assert_eq!(read(body), Err(told.into()), "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn more_objects_than_the_limit_are_refused() {
+        let body = |count: usize| format!("[{}]", vec!["{\"n\":1}"; count].join(","));
+        assert_eq!(read(body(MAX_EVENTS).as_bytes()).as_deref(), Ok(""));
+        assert_eq!(read(body(MAX_EVENTS + 1).as_bytes()), Err("the body has more than 100000 events".into()));
+    }
+}
