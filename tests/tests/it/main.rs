@@ -9,6 +9,7 @@ mod budget;
 mod faults;
 mod formats;
 mod identities;
+mod import_formats;
 
 mod large_run;
 mod limits;

@@ -11,7 +11,7 @@ use super::pieces::{Lines, Messages, Objects, Pieces};
 const NATIVE: &str = "native";
 
 /// Whose format it is; our own when no provider's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) struct Format(Option<Provider>);
 
 impl Format {
@@ -48,12 +48,6 @@ impl Format {
     /// What the pieces are counted in.
     pub(super) fn unit(self) -> &'static str {
         if self.is_mail() { "message" } else { "line" }
-    }
-}
-
-impl Default for Format {
-    fn default() -> Self {
-        Self(None)
     }
 }
 

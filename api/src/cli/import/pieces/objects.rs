@@ -90,6 +90,7 @@ struct Scan {
 }
 
 impl Scan {
+    #[expect(clippy::match_same_arms, reason = "the arms stand by where the scan is")]
     fn step(&mut self, byte: u8) -> Step {
         use Where::{Before, Escaped, Object, Other, Text};
         let begins_line = self.last == b'\n';
