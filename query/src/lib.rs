@@ -20,8 +20,10 @@ pub mod alert;
 mod answer;
 pub mod chart;
 pub mod csv;
+mod cursor;
 mod error;
 mod filter;
+mod grouping;
 mod interval;
 mod json;
 mod plan;
@@ -40,6 +42,7 @@ mod zone;
 
 pub use error::SpecError;
 pub use filter::{Filter, Test};
+pub use grouping::{Grouping, InvalidGrouping, TimePart};
 pub use interval::Interval;
 pub use presentation::{Format, Presentation};
 pub use report::{Body, EVENT_BASIS_NOTE, Line, Remainder, Report, Row};

@@ -119,8 +119,8 @@ macro_rules! requests {
 requests! {
     /// A split: one row for each group of messages.
     SplitRequest {
-        /// The dimensions to split by, 1 to 3, separated by commas: `subject`, `sender`, `sender_domain`, `recipient_domain`,
-        /// `mailbox_provider`, `campaign` or `field:NAME`.
+        /// What to split by, 1 to 3 of these, separated by commas: `subject`, `sender`, `sender_domain`, `recipient_domain`,
+        /// `mailbox_provider`, `campaign` or `field:NAME`; and parts of the local time of `tz`: `day`, `hour_of_day`, `weekday`.
         #[serde(default, deserialize_with = "names")]
         #[param(required, style = Form, explode = false, example = json!(["recipient_domain"]))]
         #[schema(required, example = json!(["recipient_domain"]))]
@@ -130,11 +130,19 @@ requests! {
         #[param(example = "-queued")]
         #[schema(example = "-queued")]
         pub sort: Option<String>,
-        /// The most rows to show; what is cut is summed up in `remainder`. Default: 50.
+        /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50.
         #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
         #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
         #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
         pub limit: Option<String>,
+        /// Groups that queued fewer are not shown, and summed up in `remainder`. Default: 0.
+        #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+        #[param(value_type = Option<u32>, example = 100)]
+        #[schema(value_type = Option<u32>, example = 100)]
+        pub min_volume: Option<String>,
+        /// Where to go on: `next` of the page before, all other parameters being the same but for `limit` and what is shown of the rows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub cursor: Option<String>,
     }
 
     /// A summary: the total alone.

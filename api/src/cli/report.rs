@@ -27,6 +27,7 @@ Examples:
   postlens report split --by campaign,mailbox_provider --from 2026-11-01 --to 2026-11-15 --tz America/New_York
   postlens report split --by subject --filter campaign:is:autumn --sort -spam_rate --limit 20 -o subjects.csv
   postlens report split --by field:payer --rates open_rate,ctr --format png > payers.png
+  postlens report split --by weekday,hour_of_day --tz America/New_York --sort weekday --limit 168
   postlens report series --interval day --by mailbox_provider -o days.png
   postlens report summary --format json
 
@@ -50,11 +51,17 @@ pub(super) enum Report {
 #[derive(Debug, Args)]
 pub(super) struct Split {
     /// What to split by, at most 3, separated by commas: `subject`, `sender`, `sender_domain`, `recipient_domain`,
-    /// `mailbox_provider`, `campaign` or `field:NAME`
+    /// `mailbox_provider`, `campaign` or `field:NAME`, and the local `day`, `hour_of_day` or `weekday`
     #[arg(long, value_name = "DIM[,DIM]")]
     by: String,
     #[command(flatten)]
     rows: Rows,
+    /// Sum up the groups that queued fewer [default: 0]
+    #[arg(long, value_name = "N")]
+    min_volume: Option<u32>,
+    /// Go on where a page ended: what it printed last, or the header `x-next-cursor`
+    #[arg(long)]
+    cursor: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -143,6 +150,8 @@ impl Report {
             Self::Split(split) => {
                 query.push(("by", split.by.clone()));
                 split.rows.add_to(&mut query);
+                query.extend(split.min_volume.map(|volume| ("min_volume", volume.to_string())));
+                query.extend(split.cursor.clone().map(|cursor| ("cursor", cursor)));
                 ("/v1/reports/split", &split.common)
             }
             Self::Summary(summary) => ("/v1/reports/summary", &summary.common),

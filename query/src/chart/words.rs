@@ -4,7 +4,7 @@ use chrono::DateTime;
 use schema::{Basis, Dimension, Measure, Rate};
 
 use super::model::Time;
-use crate::{Filter, Interval, Report, Test, report::shown};
+use crate::{Filter, Grouping, Interval, Report, Test, report::shown};
 
 /// The line that mailbox providers draw (METRICS.md, "Rates").
 pub(crate) const SPAM_LINE: f64 = 0.003;
@@ -24,12 +24,19 @@ pub(crate) fn rate(rate: Rate) -> String {
 }
 
 /// `recipient domain and campaign`.
-pub(crate) fn dimensions(by: &[Dimension]) -> String {
-    let name = |dimension: &Dimension| match dimension {
-        Dimension::Field(field) => field.as_str().to_owned(),
-        fixed => fixed.column().replace('_', " "),
+pub(crate) fn dimensions(by: &[Grouping]) -> String {
+    let name = |by: &Grouping| match by {
+        Grouping::Dimension(of) => dimension(of),
+        Grouping::Time(part) => part.name().replace('_', " "),
     };
     by.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn dimension(dimension: &Dimension) -> String {
+    match dimension {
+        Dimension::Field(field) => field.as_str().to_owned(),
+        fixed => fixed.column().replace('_', " "),
+    }
 }
 
 /// A key as one text.
@@ -63,7 +70,7 @@ pub(crate) fn subtitle(report: &Report) -> String {
 }
 
 fn filter(filter: &Filter) -> String {
-    let name = dimensions(std::slice::from_ref(&filter.dimension));
+    let name = dimension(&filter.dimension);
     match &filter.test {
         Test::Is(text) => format!("{name} is {}", shown(text)),
         Test::IsNot(text) => format!("{name} is not {}", shown(text)),

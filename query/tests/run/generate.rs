@@ -11,7 +11,7 @@ use crate::support::{
 /// 2026-10-25T00:00:00Z: a week in which London, Lord Howe's neighbours and New York change their clocks.
 pub(crate) const START: i64 = 1_792_886_400;
 const QUARTERS: u32 = 9 * 96;
-pub(crate) const ZONES: [&str; 7] = [
+const ZONES: [&str; 7] = [
     "UTC",
     "America/New_York",
     "Europe/London",
@@ -30,6 +30,7 @@ const DIMENSIONS: [&str; 8] = [
     "field:payer",
     "field:clinic",
 ];
+pub(crate) const PARTS: [&str; 3] = ["day", "hour_of_day", "weekday"];
 
 /// Values with everything that could break a quoting.
 const SUBJECTS: [&str; 9] = [
@@ -113,16 +114,34 @@ pub(crate) fn question() -> impl Strategy<Value = Question> {
     let range = (0..i64::from(QUARTERS) - 1, 1..i64::from(QUARTERS));
     let by = prop::sample::subsequence(DIMENSIONS.to_vec(), 1..=3);
     let checks = prop::collection::vec(check(), 0..3);
-    (any::<bool>(), range, by, checks).prop_map(|(sent, (first, length), by, checks)| {
+    let tz = prop::sample::select(&ZONES[..]);
+    (any::<bool>(), range, tz, by, checks).prop_map(|(sent, (first, length), tz, by, checks)| {
         let from = START + first * 900;
         Question {
             account: "default".to_owned(),
             basis: if sent { Basis::Sent } else { Basis::Event },
             from,
             to: from + length * 900,
+            tz: tz.parse().unwrap(),
             checks,
             by,
         }
+    })
+}
+
+/// A question by dimensions and parts of time, in any order.
+pub(crate) fn question_of_time() -> impl Strategy<Value = Question> {
+    let all = [&DIMENSIONS[..], &PARTS, &PARTS].concat();
+    let by = prop::collection::vec(prop::sample::select(all), 1..=3);
+    (question(), by).prop_map(|(question, mut by)| {
+        let mut seen = Vec::new();
+        by.retain(|name| {
+            !seen.contains(name) && {
+                seen.push(*name);
+                true
+            }
+        });
+        Question { by, ..question }
     })
 }
 
@@ -138,10 +157,12 @@ fn check_on(dimension: &'static str) -> impl Strategy<Value = Check> {
     ]
 }
 
-/// A question that names one dimension, as its groups or in its filters or both, or none; its range often ends on midnights of UTC.
+/// A question that names one dimension, as its groups or in its filters or both, or none, and parts of time; its range often ends on midnights of UTC.
 pub(crate) fn about_one_dimension() -> impl Strategy<Value = Question> {
     let asked = prop::sample::select(&DIMENSIONS[..]).prop_flat_map(|dimension| {
         let by = prop::sample::subsequence(vec![dimension], 0..=1);
+        let parts = prop::sample::subsequence(PARTS.to_vec(), 0..=2);
+        let by = (by, parts).prop_map(|(by, parts)| [by, parts].concat());
         (by, prop::collection::vec(check_on(dimension), 0..3))
     });
     let midnight = || prop_oneof![Just(1), Just(96)];
@@ -164,6 +185,7 @@ pub(crate) fn pairs(question: &Question, more: &[(&str, String)]) -> Vec<(String
         ("from".to_owned(), time(question.from)),
         ("to".to_owned(), time(question.to)),
         ("basis".to_owned(), question.basis.name().to_owned()),
+        ("tz".to_owned(), question.tz.name().to_owned()),
     ];
     pairs.extend(question.checks.iter().map(|check| ("filter".to_owned(), check.text())));
     pairs.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));

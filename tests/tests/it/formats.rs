@@ -88,3 +88,38 @@ fn a_report_says_up_to_when_it_is_complete() {
     let as_of: DateTime<Utc> = report.as_of.parse().unwrap();
     assert!(before < as_of && as_of <= Utc::now(), "{as_of}: everything acknowledged before is in the reports");
 }
+
+#[test]
+fn pages_of_a_split_by_parts_of_time_show_every_group_once_in_every_form() {
+    let (client, question) = reported();
+    let parameters = |limit: &str, format: &str, cursor: Option<String>| {
+        let mut parameters = question.parameters();
+        parameters.retain(|(name, _)| !["by", "limit"].contains(name));
+        let fixed = [("by", "weekday,hour_of_day"), ("tz", "Asia/Kathmandu"), ("sort", "weekday"), ("min_volume", "2")];
+        parameters.extend(fixed.map(|(name, value)| (name, value.to_owned())));
+        parameters.extend([("limit", limit.to_owned()), ("format", format.to_owned())]);
+        parameters.extend(cursor.map(|cursor| ("cursor", cursor)));
+        parameters
+    };
+    let ask =
+        |limit: &str, cursor| -> Report { client.get("/v1/reports/split", &parameters(limit, "json", cursor)).json() };
+    let whole = ask("168", None);
+    assert!(whole.rows.len() > 30 && whole.next.is_none(), "{}", whole.rows.len());
+    assert!(whole.rows.iter().all(|row| row.measures["queued"] >= 2));
+    let (mut rows, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = ask("13", cursor.clone());
+        check::hold(&page, "a page");
+        assert_eq!(page.total, whole.total);
+        let reply = client.get("/v1/reports/split", &parameters("13", "csv", cursor.clone()));
+        let lines = reply.text().lines().count();
+        assert_eq!(lines, 1 + page.rows.len() + usize::from(page.remainder.is_some()), "{}", reply.text());
+        assert_eq!(page.next.as_deref().unwrap_or_default(), reply.header("x-next-cursor"));
+        rows.extend(page.rows);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(rows, whole.rows);
+}

@@ -64,6 +64,7 @@ pub(crate) struct Question {
     pub(crate) basis: Basis,
     pub(crate) from: i64,
     pub(crate) to: i64,
+    pub(crate) tz: Tz,
     pub(crate) checks: Vec<Check>,
     pub(crate) by: Vec<&'static str>,
 }
@@ -76,11 +77,32 @@ impl Question {
             && self.checks.iter().all(|check| check.holds(cell))
     }
 
+    fn key(&self, cell: &Cell) -> Vec<String> {
+        let time = self.tz.timestamp_opt(cell.bucket.into(), 0).single().expect("a time");
+        let value = |name: &&str| match *name {
+            "day" => time.format("%Y-%m-%d").to_string(),
+            "hour_of_day" => time.format("%H").to_string(),
+            "weekday" => time.format("%A").to_string().to_lowercase(),
+            name => value(cell, name).to_owned(),
+        };
+        self.by.iter().map(value).collect()
+    }
+
+    /// What orders groups that are equal: their keys, weekdays as they follow each other.
+    pub(crate) fn rank(&self, key: &[String]) -> Vec<String> {
+        let place = |day: &String| day.parse::<chrono::Weekday>().expect("a weekday").number_from_monday();
+        let rank = |(name, value): (&&str, &String)| match *name {
+            "weekday" => place(value).to_string(),
+            _ => value.clone(),
+        };
+        self.by.iter().zip(key).map(rank).collect()
+    }
+
     /// The measures of each group that has any.
     pub(crate) fn groups(&self, cells: &[Cell]) -> BTreeMap<Vec<String>, Measures> {
         let mut groups: BTreeMap<Vec<String>, Measures> = BTreeMap::new();
         for cell in cells.iter().filter(|cell| self.counts(cell)) {
-            let key = self.by.iter().map(|name| value(cell, name).to_owned()).collect();
+            let key = self.key(cell);
             *groups.entry(key).or_default() += &cell.measures;
         }
         groups.retain(|_, measures| Measure::ALL.iter().any(|measure| measures[*measure] != 0));
@@ -88,11 +110,11 @@ impl Question {
     }
 
     /// The measures by group and label of local time.
-    pub(crate) fn series(&self, cells: &[Cell], tz: Tz, interval: &str) -> BTreeMap<(Vec<String>, String), Measures> {
+    pub(crate) fn series(&self, cells: &[Cell], interval: &str) -> BTreeMap<(Vec<String>, String), Measures> {
         let mut points: BTreeMap<(Vec<String>, String), Measures> = BTreeMap::new();
         for cell in cells.iter().filter(|cell| self.counts(cell)) {
-            let key = self.by.iter().map(|name| value(cell, name).to_owned()).collect();
-            *points.entry((key, label(tz, interval, cell.bucket.into()))).or_default() += &cell.measures;
+            let key = self.key(cell);
+            *points.entry((key, label(self.tz, interval, cell.bucket.into()))).or_default() += &cell.measures;
         }
         points.retain(|_, measures| !measures.is_zero());
         points
