@@ -22,6 +22,7 @@ pub mod chart;
 pub mod csv;
 mod cursor;
 mod error;
+mod expression;
 mod filter;
 mod grouping;
 mod interval;
@@ -37,10 +38,12 @@ mod sql;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod when;
 mod zone;
 
 pub use error::SpecError;
+pub use expression::{Expression, Node};
 pub use filter::{Filter, Test};
 pub use grouping::{Grouping, InvalidGrouping, TimePart};
 pub use interval::Interval;
@@ -49,5 +52,6 @@ pub use report::{Body, EVENT_BASIS_NOTE, Line, Remainder, Report, Row};
 pub use request::{SeriesRequest, SplitRequest, SummaryRequest, from_json, from_pairs};
 pub use run::{Limits, QueryError, run};
 pub use spec::{Kind, ReportSpec, Sort, SortKey};
+pub use tree::Tree;
 pub use when::Range;
 pub use zone::rfc3339;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use schema::{Basis, Dimension, Measures, Millis, OTHER, Rate, reports_complaints};
 
-use crate::{ReportSpec, Test, cursor::Position, zone::rfc3339};
+use crate::{ReportSpec, Tree, cursor::Position, zone::rfc3339};
 
 /// On the `event` basis numerator and denominator count different deliveries (METRICS.md, "Measures").
 pub const EVENT_BASIS_NOTE: &str =
@@ -179,13 +179,7 @@ impl Report {
         let silent = |name: &String| reports_complaints(name) == Some(false);
         let mut keys = self.spec.by.iter().zip(key);
         let by_key = keys.any(|(by, value)| by.dimension() == Some(&Dimension::MailboxProvider) && silent(value));
-        let mut filters = self.spec.filters.iter().filter(|filter| filter.dimension == Dimension::MailboxProvider);
-        by_key
-            || filters.any(|filter| match &filter.test {
-                Test::Is(name) => silent(name),
-                Test::In(names) => names.iter().all(silent),
-                Test::IsNot(_) | Test::Contains(_) | Test::StartsWith(_) => false,
-            })
+        by_key || self.spec.filters.iter().any(Tree::is_silent)
     }
 
     /// Whether a spam rate is shown that nobody knows.

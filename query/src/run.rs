@@ -104,7 +104,7 @@ impl Store<'_> {
 
     /// The filtered dimensions that went beyond their limits: what passes the filter may be among the others.
     async fn hidden(&self, spec: &ReportSpec) -> Result<Vec<Dimension>, QueryError> {
-        let filtered = spec.filters.iter().map(|filter| &filter.dimension);
+        let filtered = spec.tests().into_iter().map(|filter| &filter.dimension);
         let filtered: Vec<_> = filtered.filter(|dimension| dimension.is_limited()).cloned().collect();
         if filtered.is_empty() {
             return Ok(Vec::new());

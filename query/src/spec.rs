@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use schema::{Basis, Dimension, Measure, REPORTING, Rate};
 
 use crate::{
-    Filter, Grouping, Interval, SpecError, Test,
+    Filter, Grouping, Interval, SpecError, Test, Tree,
     alert::FBL_SPAM_RATE,
     cursor::Position,
     request::{Common, SeriesRequest, SplitRequest, SummaryRequest},
@@ -69,7 +69,7 @@ pub struct ReportSpec {
     pub(crate) basis: Basis,
     pub(crate) measures: Shown<Measure>,
     pub(crate) rates: Shown<Rate>,
-    pub(crate) filters: Vec<Filter>,
+    pub(crate) filters: Vec<Tree>,
     pub(crate) by: Vec<Grouping>,
     pub(crate) sort: Sort,
     pub(crate) limit: u32,
@@ -145,7 +145,7 @@ impl ReportSpec {
             basis: basis(common.basis)?,
             measures: shown("measures", common.measures, Measure::ALL, Measure::name)?,
             rates: shown("rates", rates.as_deref(), Rate::ALL, Rate::name)?,
-            filters: filters(common.filter)?,
+            filters: Tree::read(common.filter)?,
             by: Vec::new(),
             sort: Sort { key: SortKey::Measure(Measure::Queued), descending: true },
             limit: 1,
@@ -216,7 +216,7 @@ impl ReportSpec {
     pub(crate) fn reporting(&self) -> Self {
         let names = REPORTING.iter().map(|name| (*name).to_owned()).collect();
         let mut spec = self.clone();
-        spec.filters.push(Filter { dimension: Dimension::MailboxProvider, test: Test::In(names) });
+        spec.filters.push(Filter { dimension: Dimension::MailboxProvider, test: Test::In(names) }.into());
         spec.measures = Shown { all: vec![Measure::Delivered, Measure::Complained], named: None };
         spec.rates = Shown { all: Vec::new(), named: None };
         (spec.fbl, spec.min_volume, spec.after) = (false, 0, None);
@@ -248,10 +248,15 @@ impl ReportSpec {
         Measure::ALL.iter().copied().filter(|measure| needed.contains(measure)).collect()
     }
 
+    /// The tests of its filters, in the order in which they stand.
+    pub(crate) fn tests(&self) -> Vec<&Filter> {
+        self.filters.iter().flat_map(Tree::tests).collect()
+    }
+
     /// The dimensions that it names, each once.
     pub(crate) fn dimensions(&self) -> Vec<&Dimension> {
         let mut dimensions: Vec<_> = self.by.iter().filter_map(Grouping::dimension).collect();
-        for filter in &self.filters {
+        for filter in self.tests() {
             if !dimensions.contains(&&filter.dimension) {
                 dimensions.push(&filter.dimension);
             }
@@ -314,7 +319,7 @@ fn groupings(names: &[String]) -> Result<Vec<Grouping>, SpecError> {
     Ok(by)
 }
 
-/// Reads filters as they are written in parameters and rules.
+/// Reads filters as they are written in rules.
 pub(crate) fn filters(texts: &[String]) -> Result<Vec<Filter>, SpecError> {
     if texts.len() > MOST_FILTERS {
         return Err(SpecError::TooMany { parameter: "filter", limit: MOST_FILTERS });

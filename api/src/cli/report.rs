@@ -7,6 +7,7 @@ mod table;
 use chrono::{Days, Utc};
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
 
 use self::{answer::Answer, output::Output};
 use super::{
@@ -118,9 +119,12 @@ struct Common {
     /// The rates to show, separated by commas [default: as for measures]
     #[arg(long, value_name = "NAMES")]
     rates: Option<String>,
-    /// Only these messages: `DIM:OP:VALUE`, OP being `is`, `is_not`, `in`, `contains` or `starts_with`; repeatable, all must hold
+    /// Only these messages: `DIM:OP:VALUE`, OP being `is`, `is_not`, `in`, `not_in`, `contains` or `starts_with`; repeatable, all must hold
     #[arg(long, value_name = "FILTER")]
     filter: Vec<String>,
+    /// Only these messages: a tree of `all`, `any` and `not` as JSON (docs/reports.md), beside --filter
+    #[arg(long = "where", value_name = "JSON")]
+    tree: Option<String>,
     /// End a CSV document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
@@ -168,7 +172,11 @@ impl Report {
         query.push(("format", format.in_the_api().to_owned()));
         block_on(async {
             let client = common.service.client()?;
-            let response = client.send(client.get(path).query(&query)).await?;
+            let request = match &common.tree {
+                None => client.get(path).query(&query),
+                Some(tree) => client.post(path).json(&document(query, tree)?),
+            };
+            let response = client.send(request).await?;
             if is_table {
                 let answer = response.bytes().await.map_err(|error| client.unreachable(&error))?;
                 let answer: Answer =
@@ -178,6 +186,23 @@ impl Report {
             common.output.copy(&client, response).await
         })
     }
+}
+
+/// The request as a document, with a tree of filters.
+fn document(query: Query, tree: &str) -> Result<Map<String, Value>, Failure> {
+    let tree: Value = serde_json::from_str(tree).map_err(|error| format!("--where is no JSON: {error}"))?;
+    let mut filters = Vec::new();
+    let mut document = Map::new();
+    for (name, value) in query {
+        if name == "filter" {
+            filters.push(Value::String(value));
+        } else {
+            document.insert(name.to_owned(), Value::String(value));
+        }
+    }
+    filters.push(tree);
+    document.insert("filter".to_owned(), Value::Array(filters));
+    Ok(document)
 }
 
 impl Rows {

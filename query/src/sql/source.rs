@@ -6,7 +6,7 @@ use super::{
     bind::{Binder, Param},
     local,
 };
-use crate::{Filter, Grouping, Range, ReportSpec, Test, plan::Plan};
+use crate::{Filter, Grouping, Range, ReportSpec, Test, Tree, plan::Plan};
 
 /// The rows of a plan.
 pub(super) struct Source {
@@ -52,10 +52,14 @@ impl Reader<'_> {
             format!("toString({value})")
         });
         let mut conditions = vec![self.owner.clone(), Bounds::of_range(binder, self.spec.range).within()];
-        for (place, filter) in self.spec.filters.iter().enumerate() {
-            let value = column(binder, &filter.dimension, format!("filter_field{place}"));
-            conditions.push(condition(&value, filter, &value_of(binder, place, filter)));
-        }
+        let tests = self.spec.tests().into_iter().enumerate();
+        let tests: Vec<_> = tests
+            .map(|(place, filter)| {
+                let value = column(binder, &filter.dimension, format!("filter_field{place}"));
+                condition(&value, filter, &value_of(binder, place, filter))
+            })
+            .collect();
+        conditions.extend(self.conditions(tests));
         Source { from: read(CUBE, &conditions), keys }
     }
 
@@ -86,10 +90,11 @@ impl Reader<'_> {
             _ => format!("dimension = {name}"),
         };
         let inner = Bounds::new(binder, ("days_from", days.from), ("days_to", days.to));
-        let filters = self.spec.filters.iter().enumerate();
+        let filters = self.spec.tests().into_iter().enumerate();
         let filters: Vec<_> = filters.map(|(place, filter)| (filter, value_of(binder, place, filter))).collect();
-        let tests =
-            |value: &str| filters.iter().map(|(filter, bound)| condition(value, filter, bound)).collect::<Vec<_>>();
+        let tests = |value: &str| {
+            self.conditions(filters.iter().map(|(filter, bound)| condition(value, filter, bound)).collect())
+        };
 
         let mut conditions = vec![self.owner.clone(), named, inner.within()];
         conditions.extend(tests("value"));
@@ -107,6 +112,12 @@ impl Reader<'_> {
             &select(key(format!("toString({value}) AS value")), columns, &cells),
         );
         Source { from, keys }
+    }
+
+    /// The filters, made of their tests in the order in which they stand.
+    fn conditions(&self, tests: Vec<String>) -> Vec<String> {
+        let mut tests = tests.into_iter();
+        self.spec.filters.iter().map(|tree| combined(tree, &mut tests)).collect()
     }
 
     /// The condition of the cells beside the days; `None` when the range is whole days.
@@ -174,11 +185,25 @@ fn column(binder: &mut Binder, dimension: &Dimension, name: String) -> String {
     }
 }
 
+/// A tree, made of its tests in the order in which they stand.
+fn combined(tree: &Tree, tests: &mut impl Iterator<Item = String>) -> String {
+    let mut list = |trees: &[Tree], word| {
+        let parts: Vec<_> = trees.iter().map(|tree| combined(tree, &mut *tests)).collect();
+        format!("({})", parts.join(word))
+    };
+    match tree {
+        Tree::Test(_) => tests.next().expect("there is a test for each leaf"),
+        Tree::All(trees) => list(trees, " AND "),
+        Tree::Any(trees) => list(trees, " OR "),
+        Tree::Not(tree) => format!("NOT ({})", combined(tree, tests)),
+    }
+}
+
 /// Binds what a filter compares with.
 fn value_of(binder: &mut Binder, place: usize, filter: &Filter) -> String {
     let name = format!("filter{place}");
     match &filter.test {
-        Test::In(texts) => binder.bind(name, "Array(String)", Param::Texts(texts.clone())),
+        Test::In(texts) | Test::NotIn(texts) => binder.bind(name, "Array(String)", Param::Texts(texts.clone())),
         Test::Is(text) | Test::IsNot(text) | Test::Contains(text) | Test::StartsWith(text) => binder.text(name, text),
     }
 }
@@ -189,6 +214,7 @@ fn condition(value: &str, filter: &Filter, bound: &str) -> String {
         Test::Is(_) => format!("{value} = {bound}"),
         Test::IsNot(_) => format!("{value} != {bound}"),
         Test::In(_) => format!("{value} IN {bound}"),
+        Test::NotIn(_) => format!("{value} NOT IN {bound}"),
         Test::Contains(_) => format!("position({value}, {bound}) > 0"),
         Test::StartsWith(_) => format!("startsWith({value}, {bound})"),
     }

@@ -44,6 +44,9 @@ fn a_document_and_a_query_string_of_the_same_words_are_the_same_spec() {
     let from_query: SplitRequest = from_pairs(WEEK.into_iter().chain(pairs)).unwrap();
     assert_eq!(from_document, from_query);
     assert_eq!(ReportSpec::split(&from_document), split(&pairs));
+    let tree = br#"{"by":"subject","filter":{"any":["subject:is:a",{"dimension":"campaign","in":["b"]}]}}"#;
+    let tree: SplitRequest = from_json(tree).unwrap();
+    assert_eq!(from_json::<SplitRequest>(&serde_json::to_vec(&tree).unwrap()).unwrap(), tree);
     let presentation = from_document.presentation().unwrap();
     assert_eq!((presentation.format, presentation.csv.total), (Some(Format::Csv), true));
     assert_eq!((presentation.chart.width(), presentation.chart.height()), (640, 675));

@@ -158,6 +158,23 @@ fn what_is_asked_of_the_groups_shown_is_asked_of_no_others() {
 }
 
 #[test]
+fn a_tree_of_filters_binds_every_value_and_keeps_its_shape() {
+    let document = br#"{"by":"subject","from":"2026-11-01","to":"2026-11-08","measures":"queued","rates":"","filter":[
+        "campaign:not_in:a'b|c",
+        {"any":[{"dimension":"field:payer","is":"p'1"},{"not":{"all":["subject:contains:x'y",{"dimension":"subject","in":["z'"]}]}}]}]}"#;
+    let spec = ReportSpec::split(&crate::from_json(document).unwrap()).unwrap();
+    let sql = sql::groups(&account(), &spec);
+    insta::assert_snapshot!(shown(&sql));
+    for value in ["a'b", "p'1", "x'y", "z'", "payer"] {
+        assert!(!sql.text.contains(value), "{value} is in the text");
+    }
+    let document = br#"{"from":"2026-11-01","to":"2026-11-08T12:00:00Z","measures":"queued","rates":"","filter":
+        {"not":{"any":["field:payer:is:a",{"dimension":"field:payer","starts_with":"b"}]}}}"#;
+    let spec = ReportSpec::summary(&crate::from_json(document).unwrap()).unwrap();
+    insta::assert_snapshot!(shown(&sql::total(&account(), &spec)));
+}
+
+#[test]
 fn the_account_is_always_the_first_condition() {
     let series = series_spec(&[("by", "campaign,subject")]);
     let utc = series_spec(&[("by", "field:x"), ("tz", "UTC"), ("to", "2026-11-07T12:00:00Z")]);

@@ -5,12 +5,12 @@ use proptest::{
     strategy::ValueTree,
     test_runner::{TestCaseResult, TestRunner},
 };
-use query::{Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest, from_pairs};
+use query::{Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest};
 use schema::ClickHouse;
 
 use crate::{
     ask,
-    generate::{PARTS, about_one_dimension, cell, pairs, question, question_of_time},
+    generate::{PARTS, about_one_dimension, cell, question, question_of_time, request},
     judge::{self, Order},
     support::{
         Cell,
@@ -49,7 +49,7 @@ impl Given {
     }
 
     fn summary(&self, question: &Question) -> Report {
-        let request: SummaryRequest = from_pairs(pairs(question, &[])).unwrap();
+        let request: SummaryRequest = request(question, &[]);
         self.report(&ReportSpec::summary(&request).unwrap())
     }
 
@@ -64,7 +64,7 @@ impl Given {
         let more =
             [by, ("sort", sort), ("limit", order.limit.to_string()), ("min_volume", order.min_volume.to_string())];
         let more: Vec<_> = more.into_iter().chain(cursor.map(|cursor| ("cursor", cursor))).collect();
-        let request: SplitRequest = from_pairs(pairs(question, &more)).unwrap();
+        let request: SplitRequest = request(question, &more);
         self.report(&ReportSpec::split(&request).unwrap())
     }
 
@@ -73,7 +73,7 @@ impl Given {
         if !question.by.is_empty() {
             more.extend([("by", question.by.join(",")), ("limit", limit.to_string())]);
         }
-        let request: SeriesRequest = from_pairs(pairs(question, &more)).unwrap();
+        let request: SeriesRequest = request(question, &more);
         self.report(&ReportSpec::series(&request).unwrap())
     }
 }

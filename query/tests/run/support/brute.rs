@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, Offset, TimeZone, Timelike};
 use chrono_tz::Tz;
 use schema::{Basis, Measure, Measures};
+use serde_json::{Value, json};
 
 use super::Cell;
 
@@ -14,20 +15,63 @@ pub(crate) enum Check {
     Is(&'static str, String),
     IsNot(&'static str, String),
     In(&'static str, Vec<String>),
+    NotIn(&'static str, Vec<String>),
     Contains(&'static str, String),
     StartsWith(&'static str, String),
 }
 
+/// A tree of filters.
+#[derive(Clone, Debug)]
+pub(crate) enum Tree {
+    Check(Check),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
+}
+
+impl Tree {
+    /// As the API takes it.
+    pub(crate) fn document(&self) -> Value {
+        let list = |trees: &[Self]| trees.iter().map(Self::document).collect::<Vec<_>>();
+        match self {
+            Self::Check(check) => check.document(),
+            Self::All(trees) => json!({"all": list(trees)}),
+            Self::Any(trees) => json!({"any": list(trees)}),
+            Self::Not(tree) => json!({"not": tree.document()}),
+        }
+    }
+
+    fn holds(&self, cell: &Cell) -> bool {
+        match self {
+            Self::Check(check) => check.holds(cell),
+            Self::All(trees) => trees.iter().all(|tree| tree.holds(cell)),
+            Self::Any(trees) => trees.iter().any(|tree| tree.holds(cell)),
+            Self::Not(tree) => !tree.holds(cell),
+        }
+    }
+}
+
 impl Check {
+    fn document(&self) -> Value {
+        match self {
+            // Both forms stand in trees.
+            Self::Is(name, text) if text.len() % 2 == 0 => json!({"dimension": name, "is": text}),
+            Self::IsNot(name, text) if text.len() % 2 == 0 => json!({"dimension": name, "is_not": text}),
+            Self::In(name, texts) => json!({"dimension": name, "in": texts}),
+            Self::NotIn(name, texts) => json!({"dimension": name, "not_in": texts}),
+            Self::Contains(name, text) => json!({"dimension": name, "contains": text}),
+            Self::StartsWith(name, text) => json!({"dimension": name, "starts_with": text}),
+            Self::Is(..) | Self::IsNot(..) => json!(self.text()),
+        }
+    }
+
     /// As the API takes it.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Is(name, text) => format!("{name}:is:{text}"),
             Self::IsNot(name, text) => format!("{name}:is_not:{text}"),
-            Self::In(name, texts) => {
-                let escaped: Vec<_> = texts.iter().map(|text| text.replace('\\', r"\\").replace('|', r"\|")).collect();
-                format!("{name}:in:{}", escaped.join("|"))
-            }
+            Self::In(name, texts) => format!("{name}:in:{}", escaped(texts)),
+            Self::NotIn(name, texts) => format!("{name}:not_in:{}", escaped(texts)),
             Self::Contains(name, text) => format!("{name}:contains:{text}"),
             Self::StartsWith(name, text) => format!("{name}:starts_with:{text}"),
         }
@@ -38,10 +82,16 @@ impl Check {
             Self::Is(name, text) => value(cell, name) == text,
             Self::IsNot(name, text) => value(cell, name) != text,
             Self::In(name, texts) => texts.iter().any(|text| text == value(cell, name)),
+            Self::NotIn(name, texts) => texts.iter().all(|text| text != value(cell, name)),
             Self::Contains(name, text) => value(cell, name).contains(text.as_str()),
             Self::StartsWith(name, text) => value(cell, name).starts_with(text.as_str()),
         }
     }
+}
+
+fn escaped(texts: &[String]) -> String {
+    let escaped: Vec<_> = texts.iter().map(|text| text.replace('\\', r"\\").replace('|', r"\|")).collect();
+    escaped.join("|")
 }
 
 /// The value of a dimension, by its name in the API.
@@ -66,6 +116,7 @@ pub(crate) struct Question {
     pub(crate) to: i64,
     pub(crate) tz: Tz,
     pub(crate) checks: Vec<Check>,
+    pub(crate) tree: Option<Tree>,
     pub(crate) by: Vec<&'static str>,
 }
 
@@ -75,6 +126,7 @@ impl Question {
             && cell.basis == self.basis
             && (self.from..self.to).contains(&i64::from(cell.bucket))
             && self.checks.iter().all(|check| check.holds(cell))
+            && self.tree.iter().all(|tree| tree.holds(cell))
     }
 
     fn key(&self, cell: &Cell) -> Vec<String> {
