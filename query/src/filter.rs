@@ -2,11 +2,11 @@
 
 use schema::{Dimension, OTHER};
 
-use crate::error::excerpt;
+use crate::{error::excerpt, tree::Operand};
 
 /// The longest filter in bytes.
 const LONGEST: usize = 32 * 1024;
-/// The most values of one `in`.
+/// The most values of one list.
 const MOST_VALUES: usize = 1_000;
 
 /// What a delivery must be like to count.
@@ -27,6 +27,8 @@ pub enum Test {
     IsNot(String),
     /// One of these.
     In(Vec<String>),
+    /// None of these.
+    NotIn(Vec<String>),
     /// A value with this text inside.
     Contains(String),
     /// A value that begins with this text.
@@ -36,32 +38,36 @@ pub enum Test {
 impl Filter {
     /// Reads a filter; the error says what is wrong with it and what to change.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        if text.len() > LONGEST {
-            return Err(format!("is longer than {LONGEST} bytes: shorten it"));
-        }
+        short(text.len())?;
         let shape = || format!("must have the form DIM:OP:VALUE, not `{}`", excerpt(text));
         // The name of a field cannot hold a colon, so the second colon ends `field:NAME`.
         let name_from = if text.starts_with("field:") { "field:".len() } else { 0 };
         let (name, rest) = text[name_from..].split_once(':').ok_or_else(shape)?;
         let name = &text[..name_from + name.len()];
         let (op, value) = rest.split_once(':').ok_or_else(shape)?;
-        if value.contains(OTHER) {
-            return Err("has the character U+FDD0, which no value has: leave it out".to_owned());
+        match op {
+            "in" | "not_in" => Self::of(name, op, Operand::List(&values(value))),
+            _ => Self::of(name, op, Operand::Text(value)),
         }
+    }
+
+    /// Reads the parts of a filter.
+    pub(crate) fn of(name: &str, op: &str, operand: Operand<'_>) -> Result<Self, String> {
         let dimension: Dimension =
             name.parse().map_err(|error| format!("has the dimension `{}`: {error}", excerpt(name)))?;
-        let check = match op {
-            "is" => Test::Is(normal(&dimension, shown(value))),
-            "is_not" => Test::IsNot(normal(&dimension, shown(value))),
-            "in" => Test::In(values(&dimension, value)?),
-            "contains" => Test::Contains(lower(&dimension, some(value)?)),
-            "starts_with" => Test::StartsWith(lower(&dimension, some(value)?)),
-            other => {
-                let known = "use is, is_not, in, contains or starts_with";
+        let test = match (op, operand) {
+            ("is", Operand::Text(value)) => Test::Is(whole(&dimension, value)?),
+            ("is_not", Operand::Text(value)) => Test::IsNot(whole(&dimension, value)?),
+            ("in", Operand::List(values)) => Test::In(list(&dimension, values)?),
+            ("not_in", Operand::List(values)) => Test::NotIn(list(&dimension, values)?),
+            ("contains", Operand::Text(value)) => Test::Contains(part(&dimension, value)?),
+            ("starts_with", Operand::Text(value)) => Test::StartsWith(part(&dimension, value)?),
+            (other, _) => {
+                let known = "use is, is_not, in, not_in, contains or starts_with";
                 return Err(format!("has the operator `{}`: {known}", excerpt(other)));
             }
         };
-        Ok(Self { dimension, test: check })
+        Ok(Self { dimension, test })
     }
 }
 
@@ -74,16 +80,46 @@ fn shown(value: &str) -> &str {
     }
 }
 
-fn some(value: &str) -> Result<&str, String> {
-    if value.is_empty() {
-        Err("needs a text after the operator; for the empty value use `is:(none)`".to_owned())
-    } else {
-        Ok(value)
-    }
+fn short(bytes: usize) -> Result<(), String> {
+    if bytes > LONGEST { Err(format!("is longer than {LONGEST} bytes: shorten it")) } else { Ok(()) }
 }
 
-/// The values of an `in`, separated by `|`; `\|` is a literal one and `\\` a backslash.
-fn values(dimension: &Dimension, text: &str) -> Result<Vec<String>, String> {
+/// A text that a value can be compared with.
+fn comparable(text: &str) -> Result<&str, String> {
+    short(text.len())?;
+    if text.contains(OTHER) {
+        return Err("has the character U+FDD0, which no value has: leave it out".to_owned());
+    }
+    Ok(text)
+}
+
+/// A whole value.
+fn whole(dimension: &Dimension, text: &str) -> Result<String, String> {
+    Ok(normal(dimension, shown(comparable(text)?)))
+}
+
+/// A part of a value.
+fn part(dimension: &Dimension, text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("needs a text to look for; for the empty value use `is` with `(none)`".to_owned());
+    }
+    Ok(lower(dimension, comparable(text)?))
+}
+
+/// Whole values.
+fn list(dimension: &Dimension, values: &[String]) -> Result<Vec<String>, String> {
+    if values.is_empty() {
+        return Err("needs a value in its list".to_owned());
+    }
+    if values.len() > MOST_VALUES {
+        return Err(format!("has more than {MOST_VALUES} values: leave some out"));
+    }
+    short(values.iter().map(String::len).sum())?;
+    values.iter().map(|value| whole(dimension, value)).collect()
+}
+
+/// The values of a list, separated by `|`; `\|` is a literal one and `\\` a backslash.
+fn values(text: &str) -> Vec<String> {
     let mut values = Vec::new();
     let mut value = String::new();
     let mut letters = text.chars();
@@ -99,10 +135,7 @@ fn values(dimension: &Dimension, text: &str) -> Result<Vec<String>, String> {
         }
     }
     values.push(value);
-    if values.len() > MOST_VALUES {
-        return Err(format!("has more than {MOST_VALUES} values: leave some out"));
-    }
-    Ok(values.iter().map(|value| normal(dimension, shown(value))).collect())
+    values
 }
 
 /// A whole value in the form in which it is kept: domains of recipients in IDNA ASCII, addresses and domains in lower case.
@@ -148,6 +181,7 @@ mod tests {
             Test::In(["a", "b|c", r"d\", r"e\f", ""].map(String::from).into())
         );
         assert_eq!(test(r"campaign:in:a\"), Test::In(vec![r"a\".into()]));
+        assert_eq!(test(r"campaign:not_in:a|b\|c"), Test::NotIn(["a", "b|c"].map(String::from).into()));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! ```json
 //! {"by":["recipient_domain"],"from":"…","to":"…","tz":"UTC","basis":"sent","as_of":"…",
 //!  "rows":[{"key":{"recipient_domain":"example.com"},"measures":{"queued":10},"rates":{"ctr":0.1}}],
-//!  "remainder":{"groups":37,"measures":{},"rates":{}},"total":{"measures":{},"rates":{}}}
+//!  "remainder":{"groups":37,"measures":{},"rates":{}},"next":"…","total":{"measures":{},"rates":{}}}
 //! ```
 //!
 //! A summary has no `by`, `rows` and `remainder`. A series has `interval`, its rows have a `time` (group by group, each in the
 //! order of time), and its remainder has `rows` of its own, so that rows add up to the total. On the `event` basis, and where values
-//! were beyond a limit, there are `notes`.
+//! were beyond a limit, there are `notes`. `next` is the cursor of the next page.
 
 use chrono::SecondsFormat;
 use schema::{Measure, Measures, Rate};
@@ -42,13 +42,14 @@ impl Serialize for Report {
         }
         match &self.body {
             Body::Summary => {}
-            Body::Split { rows, remainder } => {
+            Body::Split { rows, remainder, .. } => {
                 let rows = rows.iter().map(|row| self.entry(None, Some(&row.key), &row.measures));
                 map.serialize_entry("rows", &Sequence(rows))?;
                 let remainder = remainder
                     .as_ref()
                     .map(|cut| Entry { groups: Some(cut.groups), ..self.entry(None, None, &cut.measures) });
                 map.serialize_entry("remainder", &remainder)?;
+                map.serialize_entry("next", &self.next())?;
             }
             Body::Series { times, groups, remainder } => {
                 let keyed = !spec.by.is_empty();

@@ -3,7 +3,7 @@
 use schema::Dimension;
 
 use crate::{
-    Interval, Range, ReportSpec,
+    Grouping, Interval, Range, ReportSpec, TimePart,
     zone::{DAY, Zone},
 };
 
@@ -29,12 +29,15 @@ pub(crate) enum Plan {
 impl Plan {
     /// For sums over the whole range: totals and groups.
     pub(crate) fn of_sums(spec: &ReportSpec) -> Self {
-        let mut named = spec.by.iter().chain(spec.filters.iter().map(|filter| &filter.dimension));
-        let Some(dimension) = named.next() else { return Self::Totals };
-        match whole_days(spec.range) {
-            Some(days) if named.all(|other| other == dimension) => Self::Days { dimension: dimension.clone(), days },
-            _ => Self::Cells,
-        }
+        let (dimension, days) = match (spec.dimensions().as_slice(), whole_days(spec.range)) {
+            ([], _) => return Self::Totals,
+            ([dimension], Some(days)) => ((*dimension).clone(), days),
+            _ => return Self::Cells,
+        };
+        let mut parts = spec.by.iter().filter_map(Grouping::time).peekable();
+        // Days tell parts of local time only where local days are theirs.
+        let told = parts.peek().is_none() || parts.all(TimePart::is_of_days) && shows_utc(spec, days);
+        if told { Self::Days { dimension, days } } else { Self::Cells }
     }
 
     /// For sums over each step of local time: days serve only where the steps are days of UTC.
@@ -54,10 +57,13 @@ fn whole_days(range: Range) -> Option<Range> {
 }
 
 fn steps_are_days(spec: &ReportSpec, interval: Interval, days: Range) -> bool {
+    interval.step() == DAY && shows_utc(spec, days)
+}
+
+/// Whether the clock of the report's zone shows UTC on all of these days.
+fn shows_utc(spec: &ReportSpec, days: Range) -> bool {
     let (from, to) = (i64::from(days.from), i64::from(days.to));
-    let in_utc =
-        || Zone::over(spec.tz, from, to).segments.iter().all(|segment| segment.offset == 0 || segment.start >= to);
-    interval.step() == DAY && in_utc()
+    Zone::over(spec.tz, from, to).segments.iter().all(|segment| segment.offset == 0 || segment.start >= to)
 }
 
 #[cfg(test)]
@@ -106,6 +112,22 @@ mod tests {
         ] {
             assert_eq!(Plan::of_sums(&split_spec(more)), Plan::Cells, "{more:?}");
         }
+    }
+
+    #[test]
+    fn parts_of_time_are_read_from_the_totals_or_from_days_where_these_tell_them() {
+        let by = |by, tz| Plan::of_sums(&split_spec(&[("by", by), ("tz", tz)]));
+        for parts in ["day", "weekday,hour_of_day"] {
+            assert_eq!(by(parts, "Asia/Kathmandu"), Plan::Totals);
+        }
+        for parts in ["subject,day", "weekday,subject,day"] {
+            assert_eq!(by(parts, "UTC"), days("subject", "2026-11-01", "2026-11-08"));
+            assert_eq!(by(parts, "Asia/Kathmandu"), Plan::Cells);
+        }
+        assert_eq!(by("subject,hour_of_day", "UTC"), Plan::Cells);
+        assert_eq!(by("subject,sender,day", "UTC"), Plan::Cells);
+        let filtered = [("by", "day"), ("filter", "sender:is:a@b.c"), ("tz", "UTC")];
+        assert_eq!(Plan::of_sums(&split_spec(&filtered)), days("sender", "2026-11-01", "2026-11-08"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use schema::{Basis, Dimension, Measures, Millis, OTHER, Rate, reports_complaints};
 
-use crate::{ReportSpec, Test, zone::rfc3339};
+use crate::{ReportSpec, Tree, cursor::Position, zone::rfc3339};
 
 /// On the `event` basis numerator and denominator count different deliveries (METRICS.md, "Measures").
 pub const EVENT_BASIS_NOTE: &str =
@@ -65,8 +65,10 @@ pub enum Body {
     Split {
         /// The groups shown, in the order asked for.
         rows: Vec<Row>,
-        /// The groups cut; `None` when none was.
+        /// The groups not shown: cut, on other pages or of too little volume; `None` when all are shown.
         remainder: Option<Remainder>,
+        /// Whether the next page has groups.
+        more: bool,
     },
     /// One row for each interval, for each group.
     Series {
@@ -88,7 +90,7 @@ pub struct Row {
     pub measures: Measures,
 }
 
-/// The groups that a limit cut, together.
+/// The groups that are not shown, together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Remainder {
     /// How many.
@@ -176,14 +178,8 @@ impl Report {
     fn is_silent(&self, key: &[String]) -> bool {
         let silent = |name: &String| reports_complaints(name) == Some(false);
         let mut keys = self.spec.by.iter().zip(key);
-        let by_key = keys.any(|(dimension, value)| *dimension == Dimension::MailboxProvider && silent(value));
-        let mut filters = self.spec.filters.iter().filter(|filter| filter.dimension == Dimension::MailboxProvider);
-        by_key
-            || filters.any(|filter| match &filter.test {
-                Test::Is(name) => silent(name),
-                Test::In(names) => names.iter().all(silent),
-                Test::IsNot(_) | Test::Contains(_) | Test::StartsWith(_) => false,
-            })
+        let by_key = keys.any(|(by, value)| by.dimension() == Some(&Dimension::MailboxProvider) && silent(value));
+        by_key || self.spec.filters.iter().any(Tree::is_silent)
     }
 
     /// Whether a spam rate is shown that nobody knows.
@@ -195,6 +191,17 @@ impl Report {
         };
         self.spec.rates().contains(&Rate::SpamRate)
             && (self.is_silent(&[]) || keys.iter().any(|key| self.is_silent(key)))
+    }
+
+    /// What shows the next page of a split when it is given as `cursor`; `None` on the last.
+    #[must_use]
+    pub fn next(&self) -> Option<String> {
+        match &self.body {
+            Body::Split { rows, more: true, .. } => {
+                rows.last().map(|row| Position::of(&self.spec, row).write(&self.spec))
+            }
+            Body::Summary | Body::Split { .. } | Body::Series { .. } => None,
+        }
     }
 
     /// Rows, groups and what was cut.

@@ -10,7 +10,7 @@ use serde::{
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::SpecError;
+use crate::{Expression, SpecError};
 
 macro_rules! requests {
     ($($(#[$meta:meta])* $name:ident { $($own:tt)* })+) => { $(
@@ -50,13 +50,13 @@ macro_rules! requests {
             #[param(style = Form, explode = false, example = json!(["ctr", "spam_rate"]))]
             #[schema(example = json!(["ctr", "spam_rate"]))]
             pub rates: Option<Vec<String>>,
-            /// `DIM:OP:VALUE`, repeatable; all must hold. OP is `is`, `is_not`, `in` (values separated by `|`), `contains` or
-            /// `starts_with`. VALUE may hold colons; in `in`, `\|` is a `|` and `\\` a `\`; the empty value is `(none)`, those beyond
-            /// the limit of a day are `(other)`.
-            #[serde(default, deserialize_with = "texts", skip_serializing_if = "Vec::is_empty")]
-            #[param(required = false, example = json!(["mailbox_provider:is:gmail"]))]
-            #[schema(required = false, example = json!(["mailbox_provider:is:gmail"]))]
-            pub filter: Vec<String>,
+            /// `DIM:OP:VALUE`, repeatable; all must hold. OP is `is`, `is_not`, `in` or `not_in` (values separated by `|`), `contains`
+            /// or `starts_with`. VALUE may hold colons; in lists, `\|` is a `|` and `\\` a `\`; the empty value is `(none)`, those beyond
+            /// the limit of a day are `(other)`. A document takes trees of `all`, `any` and `not`, too.
+            #[serde(default, deserialize_with = "crate::expression::several", skip_serializing_if = "Vec::is_empty")]
+            #[param(required = false, value_type = Vec<String>, example = json!(["mailbox_provider:is:gmail"]))]
+            #[schema(required = false, value_type = crate::expression::Filters)]
+            pub filter: Vec<Expression>,
             $($own)*
             /// `json`, `csv` or `png`. Default: what the Accept header prefers.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,8 +119,8 @@ macro_rules! requests {
 requests! {
     /// A split: one row for each group of messages.
     SplitRequest {
-        /// The dimensions to split by, 1 to 3, separated by commas: `subject`, `sender`, `sender_domain`, `recipient_domain`,
-        /// `mailbox_provider`, `campaign` or `field:NAME`.
+        /// What to split by, 1 to 3 of these, separated by commas: `subject`, `sender`, `sender_domain`, `recipient_domain`,
+        /// `mailbox_provider`, `campaign` or `field:NAME`; and parts of the local time of `tz`: `day`, `hour_of_day`, `weekday`.
         #[serde(default, deserialize_with = "names")]
         #[param(required, style = Form, explode = false, example = json!(["recipient_domain"]))]
         #[schema(required, example = json!(["recipient_domain"]))]
@@ -130,11 +130,19 @@ requests! {
         #[param(example = "-queued")]
         #[schema(example = "-queued")]
         pub sort: Option<String>,
-        /// The most rows to show; what is cut is summed up in `remainder`. Default: 50.
+        /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50.
         #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
         #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
         #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
         pub limit: Option<String>,
+        /// Groups that queued fewer are not shown, and summed up in `remainder`. Default: 0.
+        #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+        #[param(value_type = Option<u32>, example = 100)]
+        #[schema(value_type = Option<u32>, example = 100)]
+        pub min_volume: Option<String>,
+        /// Where to go on: `next` of the page before, all other parameters being the same but for `limit` and what is shown of the rows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub cursor: Option<String>,
     }
 
     /// A summary: the total alone.
@@ -173,7 +181,7 @@ pub(crate) struct Common<'a> {
     pub(crate) basis: Option<&'a str>,
     pub(crate) measures: Option<&'a [String]>,
     pub(crate) rates: Option<&'a [String]>,
-    pub(crate) filter: &'a [String],
+    pub(crate) filter: &'a [Expression],
 }
 
 /// Reads a request from the decoded pairs of a query string. Only `filter` may be repeated.
@@ -244,21 +252,16 @@ fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
     deserializer.deserialize_any(Scalar)
 }
 
-/// A list of texts, or one text; `split` says whether commas separate texts inside of it.
-struct Texts {
-    split: bool,
-}
+/// A list of names, or one text in which commas separate them.
+struct Names;
 
-impl<'de> Visitor<'de> for Texts {
+impl<'de> Visitor<'de> for Names {
     type Value = Option<Vec<String>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text or a list of texts")
     }
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        if !self.split {
-            return Ok(Some(vec![text.to_owned()]));
-        }
         Ok(Some(text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()))
     }
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -274,13 +277,9 @@ impl<'de> Visitor<'de> for Texts {
 }
 
 fn some_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    deserializer.deserialize_any(Texts { split: true })
+    deserializer.deserialize_any(Names)
 }
 
 fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(some_names(deserializer)?.unwrap_or_default())
-}
-
-fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Ok(deserializer.deserialize_any(Texts { split: false })?.unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use schema::{AccountId, ClickHouse, Dimension, Measure, Measures, Millis};
 
 use crate::{
-    Interval, Kind, ReportSpec,
+    Grouping, Interval, Kind, ReportSpec,
     answer::{Answer, Cells},
     report::{Body, Line, Remainder, Report, Reporting, Row},
     sql::{self, Sql},
@@ -58,9 +58,9 @@ pub async fn run(
     limits: &Limits,
 ) -> Result<Report, QueryError> {
     let store = Store { clickhouse, account, limits };
-    let (answered, hidden, reporting) =
-        tokio::try_join!(store.answer(spec), store.hidden(spec), store.reporting(spec))?;
+    let (answered, hidden) = tokio::try_join!(store.answer(spec), store.hidden(spec))?;
     let Answered { total, body, others } = answered;
+    let reporting = store.reporting(spec, &body).await?;
     // In the order in which the report names them.
     let named = spec.dimensions().into_iter().filter(|name| others.contains(name) || hidden.contains(name));
     let others = named.cloned().collect();
@@ -75,9 +75,12 @@ struct Answered {
     others: Vec<Dimension>,
 }
 
-/// The groups that a limit left, with what is true of all.
+/// The groups of a page, with what is true of all.
+#[derive(Default)]
 struct Groups {
     rows: Vec<Row>,
+    /// Whether there are more to show.
+    more: bool,
     count: u64,
     total: Measures,
     /// The dimensions of which one stands for others.
@@ -101,7 +104,7 @@ impl Store<'_> {
 
     /// The filtered dimensions that went beyond their limits: what passes the filter may be among the others.
     async fn hidden(&self, spec: &ReportSpec) -> Result<Vec<Dimension>, QueryError> {
-        let filtered = spec.filters.iter().map(|filter| &filter.dimension);
+        let filtered = spec.tests().into_iter().map(|filter| &filter.dimension);
         let filtered: Vec<_> = filtered.filter(|dimension| dimension.is_limited()).cloned().collect();
         if filtered.is_empty() {
             return Ok(Vec::new());
@@ -111,17 +114,33 @@ impl Store<'_> {
         answer.rows().map(name).collect()
     }
 
-    /// What was counted of mail to those who tell of complaints, if that is asked for.
-    async fn reporting(&self, spec: &ReportSpec) -> Result<Option<Reporting>, QueryError> {
+    /// What was counted of mail to those who tell of complaints, of all and of the groups shown, if that is asked for.
+    async fn reporting(&self, spec: &ReportSpec, body: &Body) -> Result<Option<Reporting>, QueryError> {
         if !spec.fbl {
             return Ok(None);
         }
+        let shown: Vec<_> = match body {
+            Body::Split { rows, .. } => rows.iter().map(|row| row.key.as_slice()).collect(),
+            Body::Summary | Body::Series { .. } => Vec::new(),
+        };
         let spec = spec.reporting();
-        if spec.by.is_empty() {
-            return Ok(Some(Reporting { groups: HashMap::new(), total: self.total(&spec).await? }));
+        let all = spec.of_all();
+        let (groups, total) = tokio::try_join!(self.chosen(&spec, &shown), self.total(&all))?;
+        Ok(Some(Reporting { groups, total }))
+    }
+
+    async fn chosen(
+        &self,
+        spec: &ReportSpec,
+        groups: &[&[String]],
+    ) -> Result<HashMap<Vec<String>, Measures>, QueryError> {
+        if groups.is_empty() {
+            return Ok(HashMap::new());
         }
-        let Groups { rows, total, .. } = self.groups(&spec).await?;
-        Ok(Some(Reporting { groups: rows.into_iter().map(|row| (row.key, row.measures)).collect(), total }))
+        let (keys, needed) = (spec.by.len(), spec.needed());
+        let answer = self.ask(&sql::chosen(self.account, spec, groups)).await?;
+        let group = |row: Cells<'_>| Ok((key(spec, row)?, measures(&needed, row.numbers(keys, needed.len())?)));
+        answer.rows().map(group).collect()
     }
 
     async fn total(&self, spec: &ReportSpec) -> Result<Measures, QueryError> {
@@ -137,25 +156,28 @@ impl Store<'_> {
     async fn groups(&self, spec: &ReportSpec) -> Result<Groups, QueryError> {
         let (keys, needed) = (spec.by.len(), spec.needed());
         let answer = self.ask(&sql::groups(self.account, spec)).await?;
-        let mut groups = Groups { rows: Vec::new(), count: 0, total: Measures::default(), others: Vec::new() };
-        let limited = || spec.by.iter().filter(|dimension| dimension.is_limited());
+        let Some(first) = answer.rows().next() else { return Ok(Groups::default()) };
+        let limited = || spec.by.iter().filter(|by| by.is_limited());
+        let after = keys + needed.len();
+        let count = first.number(after)?.unsigned_abs();
+        let total = measures(&needed, first.numbers(after + 1, needed.len())?);
+        let others = first.numbers(after + 1 + needed.len(), limited().count())?;
+        let others = limited().zip(others).filter(|(_, other)| *other != 0);
+        let others = others.filter_map(|(by, _)| by.dimension().cloned()).collect();
+        let shown = after + 1 + needed.len() + limited().count();
+        let showable = if spec.shows_all() { count } else { first.number(shown + 1)?.unsigned_abs() };
+        let mut rows = Vec::new();
         for row in answer.rows() {
-            if groups.rows.is_empty() {
-                let after = keys + needed.len();
-                groups.count = row.number(after)?.unsigned_abs();
-                groups.total = measures(&needed, row.numbers(after + 1, needed.len())?);
-                let others = row.numbers(after + 1 + needed.len(), limited().count())?;
-                groups.others =
-                    limited().zip(others).filter(|(_, other)| *other != 0).map(|(d, _)| d.clone()).collect();
+            if spec.shows_all() || row.number(shown)? != 0 {
+                let measures = measures(&needed, row.numbers(keys, needed.len())?);
+                rows.push(Row { key: key(spec, row)?, measures });
             }
-            let measures = measures(&needed, row.numbers(keys, needed.len())?);
-            groups.rows.push(Row { key: row.texts(0, keys)?, measures });
         }
-        Ok(groups)
+        Ok(Groups { more: showable > rows.len() as u64, rows, count, total, others })
     }
 
     async fn split(&self, spec: &ReportSpec) -> Result<Answered, QueryError> {
-        let Groups { rows, count, total, others } = self.groups(spec).await?;
+        let Groups { rows, more, count, total, others } = self.groups(spec).await?;
         let cut = count.saturating_sub(rows.len() as u64);
         let remainder = (cut > 0).then(|| {
             let mut measures = total;
@@ -164,7 +186,7 @@ impl Store<'_> {
             }
             Remainder { groups: cut, measures }
         });
-        Ok(Answered { total, body: Body::Split { rows, remainder }, others })
+        Ok(Answered { total, body: Body::Split { rows, remainder, more }, others })
     }
 
     async fn series(&self, spec: &ReportSpec, interval: Interval) -> Result<Answered, QueryError> {
@@ -229,6 +251,15 @@ fn settings(limits: &Limits) -> [(&'static str, String); 7] {
         ("output_format_json_quote_64bit_integers", "0".to_owned()),
         ("output_format_json_validate_utf8", "1".to_owned()),
     ]
+}
+
+/// The key of a group: texts, and numbers for parts of time.
+fn key(spec: &ReportSpec, row: Cells<'_>) -> Result<Vec<String>, QueryError> {
+    let value = |(place, by): (usize, &Grouping)| match by {
+        Grouping::Dimension(_) => Ok(row.texts(place, 1)?.concat()),
+        Grouping::Time(part) => part.value(row.number(place)?).ok_or_else(|| malformed("no part of time")),
+    };
+    spec.by.iter().enumerate().map(value).collect()
 }
 
 fn measures(needed: &[Measure], values: impl Iterator<Item = i64>) -> Measures {

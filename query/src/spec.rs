@@ -4,8 +4,9 @@ use chrono_tz::Tz;
 use schema::{Basis, Dimension, Measure, REPORTING, Rate};
 
 use crate::{
-    Filter, Interval, SpecError, Test,
+    Filter, Grouping, Interval, SpecError, Test, Tree,
     alert::FBL_SPAM_RATE,
+    cursor::Position,
     request::{Common, SeriesRequest, SplitRequest, SummaryRequest},
     when::{Range, time_zone},
 };
@@ -68,10 +69,14 @@ pub struct ReportSpec {
     pub(crate) basis: Basis,
     pub(crate) measures: Shown<Measure>,
     pub(crate) rates: Shown<Rate>,
-    pub(crate) filters: Vec<Filter>,
-    pub(crate) by: Vec<Dimension>,
+    pub(crate) filters: Vec<Tree>,
+    pub(crate) by: Vec<Grouping>,
     pub(crate) sort: Sort,
     pub(crate) limit: u32,
+    /// How much a group must have queued to be shown.
+    pub(crate) min_volume: u32,
+    /// Where the page before ends.
+    pub(crate) after: Option<Position>,
     /// Whether the spam rate among mail to providers that tell of complaints is shown, too.
     pub(crate) fbl: bool,
 }
@@ -82,14 +87,17 @@ impl ReportSpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn split(request: &SplitRequest) -> Result<Self, SpecError> {
-        let by = dimensions(&request.by)?;
+        let by = groupings(&request.by)?;
         if by.is_empty() {
             let expected = "the dimensions to split by, like recipient_domain".to_owned();
             return Err(SpecError::Missing { parameter: "by", expected });
         }
         let sort = sort(request.sort.as_deref(), &by)?;
         let limit = limit(request.limit.as_deref(), 50)?;
-        Ok(Self { by, sort, limit, ..Self::common(Kind::Split, &request.common())? })
+        let min_volume = min_volume(request.min_volume.as_deref())?;
+        let mut spec = Self { by, sort, limit, min_volume, ..Self::common(Kind::Split, &request.common())? };
+        spec.after = request.cursor.as_deref().map(|cursor| Position::read(cursor, &spec)).transpose()?;
+        Ok(spec)
     }
 
     /// The total alone.
@@ -111,7 +119,11 @@ impl ReportSpec {
         }
         let interval = Interval::from_name(&request.interval)
             .ok_or_else(|| SpecError::value("interval", &request.interval, format!("use {names}")))?;
-        let by = dimensions(&request.by)?;
+        let by = groupings(&request.by)?;
+        if let Some(part) = by.iter().find(|by| by.time().is_some()) {
+            let expected = "dimensions of deliveries; a series has its `interval`, a split takes parts of time";
+            return Err(SpecError::value("by", &part.to_string(), expected));
+        }
         let sort = sort(request.sort.as_deref(), &by)?;
         let limit = limit(request.limit.as_deref(), 10)?;
         let spec = Self { by, sort, limit, ..Self::common(Kind::Series(interval), &request.common())? };
@@ -133,10 +145,12 @@ impl ReportSpec {
             basis: basis(common.basis)?,
             measures: shown("measures", common.measures, Measure::ALL, Measure::name)?,
             rates: shown("rates", rates.as_deref(), Rate::ALL, Rate::name)?,
-            filters: filters(common.filter)?,
+            filters: Tree::read(common.filter)?,
             by: Vec::new(),
             sort: Sort { key: SortKey::Measure(Measure::Queued), descending: true },
             limit: 1,
+            min_volume: 0,
+            after: None,
             fbl,
         })
     }
@@ -180,9 +194,9 @@ impl ReportSpec {
         self.basis
     }
 
-    /// The dimensions that it is split by.
+    /// What it is split by.
     #[must_use]
-    pub fn by(&self) -> &[Dimension] {
+    pub fn by(&self) -> &[Grouping] {
         &self.by
     }
 
@@ -202,14 +216,25 @@ impl ReportSpec {
     pub(crate) fn reporting(&self) -> Self {
         let names = REPORTING.iter().map(|name| (*name).to_owned()).collect();
         let mut spec = self.clone();
-        spec.filters.push(Filter { dimension: Dimension::MailboxProvider, test: Test::In(names) });
+        spec.filters.push(Filter { dimension: Dimension::MailboxProvider, test: Test::In(names) }.into());
         spec.measures = Shown { all: vec![Measure::Delivered, Measure::Complained], named: None };
         spec.rates = Shown { all: Vec::new(), named: None };
-        (spec.limit, spec.fbl) = (MOST_GROUPS, false);
+        (spec.fbl, spec.min_volume, spec.after) = (false, 0, None);
+        spec.sort.key = SortKey::Measure(Measure::Delivered);
         spec
     }
 
-    /// The measures that must be known: those shown, those that the rates need, and the one to sort by.
+    /// The same of all groups together.
+    pub(crate) fn of_all(&self) -> Self {
+        Self { kind: Kind::Summary, by: Vec::new(), ..self.clone() }
+    }
+
+    /// Whether every group may be shown, if the limit allows.
+    pub(crate) const fn shows_all(&self) -> bool {
+        self.min_volume == 0 && self.after.is_none()
+    }
+
+    /// The measures that must be known: those shown, those that the rates need, the one to sort by, and the volume.
     pub(crate) fn needed(&self) -> Vec<Measure> {
         let sorted = match self.sort.key {
             SortKey::Rate(rate) => vec![rate.numerator(), rate.denominator()],
@@ -218,14 +243,20 @@ impl ReportSpec {
         };
         let sorted = if self.by.is_empty() { Vec::new() } else { sorted };
         let rated = self.rates.all.iter().flat_map(|rate| [rate.numerator(), rate.denominator()]);
-        let needed: Vec<_> = self.measures.all.iter().copied().chain(rated).chain(sorted).collect();
+        let volume = (self.min_volume > 0).then_some(Measure::Queued);
+        let needed: Vec<_> = self.measures.all.iter().copied().chain(rated).chain(sorted).chain(volume).collect();
         Measure::ALL.iter().copied().filter(|measure| needed.contains(measure)).collect()
+    }
+
+    /// The tests of its filters, in the order in which they stand.
+    pub(crate) fn tests(&self) -> Vec<&Filter> {
+        self.filters.iter().flat_map(Tree::tests).collect()
     }
 
     /// The dimensions that it names, each once.
     pub(crate) fn dimensions(&self) -> Vec<&Dimension> {
-        let mut dimensions: Vec<_> = self.by.iter().collect();
-        for filter in &self.filters {
+        let mut dimensions: Vec<_> = self.by.iter().filter_map(Grouping::dimension).collect();
+        for filter in self.tests() {
             if !dimensions.contains(&&filter.dimension) {
                 dimensions.push(&filter.dimension);
             }
@@ -273,22 +304,22 @@ fn shown<T: Copy + PartialEq>(
     Ok(Shown { all, named: Some(wanted) })
 }
 
-fn dimensions(names: &[String]) -> Result<Vec<Dimension>, SpecError> {
+fn groupings(names: &[String]) -> Result<Vec<Grouping>, SpecError> {
     if names.len() > MOST_DIMENSIONS {
         return Err(SpecError::TooMany { parameter: "by", limit: MOST_DIMENSIONS });
     }
-    let mut by: Vec<Dimension> = Vec::new();
+    let mut by: Vec<Grouping> = Vec::new();
     for name in names {
-        let dimension: Dimension = name.parse().map_err(|error| SpecError::value("by", name, format!("{error}")))?;
-        if by.contains(&dimension) {
-            return Err(SpecError::Duplicate { dimension: dimension.to_string() });
+        let grouping: Grouping = name.parse().map_err(|error| SpecError::value("by", name, format!("{error}")))?;
+        if by.contains(&grouping) {
+            return Err(SpecError::Duplicate { dimension: grouping.to_string() });
         }
-        by.push(dimension);
+        by.push(grouping);
     }
     Ok(by)
 }
 
-/// Reads filters as they are written in parameters and rules.
+/// Reads filters as they are written in rules.
 pub(crate) fn filters(texts: &[String]) -> Result<Vec<Filter>, SpecError> {
     if texts.len() > MOST_FILTERS {
         return Err(SpecError::TooMany { parameter: "filter", limit: MOST_FILTERS });
@@ -298,12 +329,12 @@ pub(crate) fn filters(texts: &[String]) -> Result<Vec<Filter>, SpecError> {
     (1..).zip(texts).map(read).collect()
 }
 
-fn sort(text: Option<&str>, by: &[Dimension]) -> Result<Sort, SpecError> {
+fn sort(text: Option<&str>, by: &[Grouping]) -> Result<Sort, SpecError> {
     let text = text.unwrap_or("-queued");
     let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
     let measure = Measure::from_name(name).map(SortKey::Measure);
     let rate = Rate::from_name(name).map(SortKey::Rate);
-    let place = by.iter().position(|dimension| dimension.to_string() == name).map(SortKey::Dimension);
+    let place = by.iter().position(|grouping| grouping.to_string() == name).map(SortKey::Dimension);
     let key = measure.or(rate).or(place).ok_or_else(|| {
         SpecError::value(
             "sort",
@@ -318,4 +349,9 @@ fn limit(text: Option<&str>, default: u32) -> Result<u32, SpecError> {
     let Some(text) = text else { return Ok(default) };
     let limit = text.parse().ok().filter(|limit| (1..=MOST_GROUPS).contains(limit));
     limit.ok_or_else(|| SpecError::value("limit", text, format!("use a whole number from 1 to {MOST_GROUPS}")))
+}
+
+fn min_volume(text: Option<&str>) -> Result<u32, SpecError> {
+    let Some(text) = text else { return Ok(0) };
+    text.parse().map_err(|_| SpecError::value("min_volume", text, format!("use a whole number from 0 to {}", u32::MAX)))
 }

@@ -82,7 +82,7 @@ pub(crate) fn split_report(more: &[(&str, &str)], keys: &[&[&str]], cut: Option<
         spec: split_spec(more),
         as_of: AS_OF,
         total,
-        body: Body::Split { rows, remainder },
+        body: Body::Split { rows, more: remainder.is_some(), remainder },
         others: Vec::new(),
         reporting: None,
     }

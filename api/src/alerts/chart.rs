@@ -63,7 +63,7 @@ fn request(notice: &Notice) -> Option<SeriesRequest> {
         to: window.to.clone(),
         basis: Some(notice.basis.clone()),
         interval: if hours <= HOURS { "hour" } else { "day" }.to_owned(),
-        filter,
+        filter: filter.into_iter().map(query::Expression::Text).collect(),
         measures: shown(!is_rate),
         rates: shown(is_rate),
         ..SeriesRequest::default()

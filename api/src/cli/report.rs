@@ -7,6 +7,7 @@ mod table;
 use chrono::{Days, Utc};
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
 
 use self::{answer::Answer, output::Output};
 use super::{
@@ -27,6 +28,7 @@ Examples:
   postlens report split --by campaign,mailbox_provider --from 2026-11-01 --to 2026-11-15 --tz America/New_York
   postlens report split --by subject --filter campaign:is:autumn --sort -spam_rate --limit 20 -o subjects.csv
   postlens report split --by field:payer --rates open_rate,ctr --format png > payers.png
+  postlens report split --by weekday,hour_of_day --tz America/New_York --sort weekday --limit 168
   postlens report series --interval day --by mailbox_provider -o days.png
   postlens report summary --format json
 
@@ -50,11 +52,17 @@ pub(super) enum Report {
 #[derive(Debug, Args)]
 pub(super) struct Split {
     /// What to split by, at most 3, separated by commas: `subject`, `sender`, `sender_domain`, `recipient_domain`,
-    /// `mailbox_provider`, `campaign` or `field:NAME`
+    /// `mailbox_provider`, `campaign` or `field:NAME`, and the local `day`, `hour_of_day` or `weekday`
     #[arg(long, value_name = "DIM[,DIM]")]
     by: String,
     #[command(flatten)]
     rows: Rows,
+    /// Sum up the groups that queued fewer [default: 0]
+    #[arg(long, value_name = "N")]
+    min_volume: Option<u32>,
+    /// Go on where a page ended: what it printed last, or the header `x-next-cursor`
+    #[arg(long)]
+    cursor: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -111,9 +119,12 @@ struct Common {
     /// The rates to show, separated by commas [default: as for measures]
     #[arg(long, value_name = "NAMES")]
     rates: Option<String>,
-    /// Only these messages: `DIM:OP:VALUE`, OP being `is`, `is_not`, `in`, `contains` or `starts_with`; repeatable, all must hold
+    /// Only these messages: `DIM:OP:VALUE`, OP being `is`, `is_not`, `in`, `not_in`, `contains` or `starts_with`; repeatable, all must hold
     #[arg(long, value_name = "FILTER")]
     filter: Vec<String>,
+    /// Only these messages: a tree of `all`, `any` and `not` as JSON (docs/reports.md), beside --filter
+    #[arg(long = "where", value_name = "JSON")]
+    tree: Option<String>,
     /// End a CSV document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
@@ -143,6 +154,8 @@ impl Report {
             Self::Split(split) => {
                 query.push(("by", split.by.clone()));
                 split.rows.add_to(&mut query);
+                query.extend(split.min_volume.map(|volume| ("min_volume", volume.to_string())));
+                query.extend(split.cursor.clone().map(|cursor| ("cursor", cursor)));
                 ("/v1/reports/split", &split.common)
             }
             Self::Summary(summary) => ("/v1/reports/summary", &summary.common),
@@ -159,7 +172,11 @@ impl Report {
         query.push(("format", format.in_the_api().to_owned()));
         block_on(async {
             let client = common.service.client()?;
-            let response = client.send(client.get(path).query(&query)).await?;
+            let request = match &common.tree {
+                None => client.get(path).query(&query),
+                Some(tree) => client.post(path).json(&document(query, tree)?),
+            };
+            let response = client.send(request).await?;
             if is_table {
                 let answer = response.bytes().await.map_err(|error| client.unreachable(&error))?;
                 let answer: Answer =
@@ -169,6 +186,23 @@ impl Report {
             common.output.copy(&client, response).await
         })
     }
+}
+
+/// The request as a document, with a tree of filters.
+fn document(query: Query, tree: &str) -> Result<Map<String, Value>, Failure> {
+    let tree: Value = serde_json::from_str(tree).map_err(|error| format!("--where is no JSON: {error}"))?;
+    let mut filters = Vec::new();
+    let mut document = Map::new();
+    for (name, value) in query {
+        if name == "filter" {
+            filters.push(Value::String(value));
+        } else {
+            document.insert(name.to_owned(), Value::String(value));
+        }
+    }
+    filters.push(tree);
+    document.insert("filter".to_owned(), Value::Array(filters));
+    Ok(document)
 }
 
 impl Rows {

@@ -6,7 +6,7 @@ use schema::{Basis, Dimension, Measure, Millis};
 
 use super::{Before, Condition, Rule, Window};
 use crate::{
-    Filter, Kind, Range, ReportSpec, Sort, SortKey, Test,
+    Filter, Grouping, Kind, Range, ReportSpec, Sort, SortKey, Test, Tree,
     spec::{MOST_GROUPS, Shown},
     zone::{DAY, QUARTER, start_of_date},
 };
@@ -46,10 +46,12 @@ impl Question {
             basis: self.basis,
             measures: Shown { all, named: None },
             rates: Shown { all: Vec::new(), named: None },
-            filters: self.filters.clone(),
-            by: self.by.iter().cloned().collect(),
+            filters: self.filters.iter().cloned().map(Tree::from).collect(),
+            by: self.by.iter().cloned().map(Grouping::from).collect(),
             sort: Sort { key: SortKey::Measure(first), descending: true },
             limit: MOST_GROUPS,
+            min_volume: 0,
+            after: None,
             fbl: false,
         }
     }

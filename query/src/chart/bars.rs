@@ -44,7 +44,8 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
         note: None,
     };
     if rows.is_empty() {
-        chart.blocks.push(Block::Empty("No deliveries in this range".to_owned()));
+        let hidden = "No group to show: all are of less volume, or on earlier pages".to_owned();
+        chart.blocks.push(Block::Empty(if cut.is_some() { hidden } else { nothing(report) }));
         return chart;
     }
     if stacked {

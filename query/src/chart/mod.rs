@@ -33,7 +33,7 @@ pub fn png(report: &Report, options: &ChartOptions) -> Result<Vec<u8>, ChartErro
 /// What the picture of a report shows.
 fn model_of(report: &Report, layout: &layout::Layout) -> model::Chart {
     match (&report.body, report.spec.kind) {
-        (Body::Split { rows, remainder }, _) => {
+        (Body::Split { rows, remainder, .. }, _) => {
             bars::split(report, rows, remainder.as_ref(), layout.rows(), layout.rate_columns())
         }
         (Body::Series { times, groups, remainder }, Kind::Series(interval)) => {

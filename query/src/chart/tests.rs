@@ -146,10 +146,10 @@ fn a_picture_has_the_size_asked_for_and_draws_something_of_every_report() {
 #[test]
 fn bars_are_as_long_as_their_values() {
     let report = split_report(&[("measures", "opens"), ("rates", "ctr")], &[&["a"], &["b"]], None);
-    let crate::Body::Split { mut rows, remainder } = report.body.clone() else { unreachable!("a split") };
+    let crate::Body::Split { mut rows, remainder, more } = report.body.clone() else { unreachable!("a split") };
     rows[0].measures[schema::Measure::Opens] = 3_000;
     rows[1].measures[schema::Measure::Opens] = 1_000;
-    let report = Report { body: crate::Body::Split { rows, remainder }, ..report };
+    let report = Report { body: crate::Body::Split { rows, remainder, more }, ..report };
     let runs = Pixels::of(&report, 1200, 675, Theme::Light).runs(BLUE);
     let (first, last) = (runs[runs.len() / 4], runs[runs.len() * 3 / 4]);
     assert!(first.abs_diff(last * 3) <= 3, "{first} is three times {last}");

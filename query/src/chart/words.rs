@@ -4,7 +4,7 @@ use chrono::DateTime;
 use schema::{Basis, Dimension, Measure, Rate};
 
 use super::model::Time;
-use crate::{Filter, Interval, Report, Test, report::shown};
+use crate::{Filter, Grouping, Interval, Report, Test, Tree, report::shown};
 
 /// The line that mailbox providers draw (METRICS.md, "Rates").
 pub(crate) const SPAM_LINE: f64 = 0.003;
@@ -24,12 +24,19 @@ pub(crate) fn rate(rate: Rate) -> String {
 }
 
 /// `recipient domain and campaign`.
-pub(crate) fn dimensions(by: &[Dimension]) -> String {
-    let name = |dimension: &Dimension| match dimension {
-        Dimension::Field(field) => field.as_str().to_owned(),
-        fixed => fixed.column().replace('_', " "),
+pub(crate) fn dimensions(by: &[Grouping]) -> String {
+    let name = |by: &Grouping| match by {
+        Grouping::Dimension(of) => dimension(of),
+        Grouping::Time(part) => part.name().replace('_', " "),
     };
     by.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn dimension(dimension: &Dimension) -> String {
+    match dimension {
+        Dimension::Field(field) => field.as_str().to_owned(),
+        fixed => fixed.column().replace('_', " "),
+    }
 }
 
 /// A key as one text.
@@ -58,16 +65,31 @@ pub(crate) fn subtitle(report: &Report) -> String {
         Basis::Event => "by time of each event: rates can exceed 100 %",
     };
     let mut parts = vec![days, spec.tz().name().to_owned(), clock.to_owned()];
-    parts.extend(spec.filters.iter().map(filter));
+    parts.extend(spec.filters.iter().map(tree));
     parts.join("  ·  ")
 }
 
+fn tree(all: &Tree) -> String {
+    let list = |trees: &[Tree], word| {
+        let parts: Vec<_> = trees.iter().map(tree).collect();
+        if parts.len() == 1 { parts.concat() } else { format!("({})", parts.join(word)) }
+    };
+    match all {
+        Tree::Test(test) => filter(test),
+        Tree::All(trees) => list(trees, " and "),
+        Tree::Any(trees) => list(trees, " or "),
+        Tree::Not(inner) => format!("not {}", tree(inner)),
+    }
+}
+
 fn filter(filter: &Filter) -> String {
-    let name = dimensions(std::slice::from_ref(&filter.dimension));
+    let name = dimension(&filter.dimension);
+    let list = |texts: &[String]| texts.iter().map(|text| shown(text)).collect::<Vec<_>>().join(", ");
     match &filter.test {
         Test::Is(text) => format!("{name} is {}", shown(text)),
         Test::IsNot(text) => format!("{name} is not {}", shown(text)),
-        Test::In(texts) => format!("{name} in {}", texts.iter().map(|text| shown(text)).collect::<Vec<_>>().join(", ")),
+        Test::In(texts) => format!("{name} in {}", list(texts)),
+        Test::NotIn(texts) => format!("{name} not in {}", list(texts)),
         Test::Contains(text) => format!("{name} contains {text}"),
         Test::StartsWith(text) => format!("{name} starts with {text}"),
     }

@@ -2,10 +2,10 @@
 //! name comes from an enum, and the account is always the first condition (**source**).
 
 mod bind;
+mod local;
 mod others;
+mod page;
 mod source;
-
-use std::fmt::Write as _;
 
 use schema::{AccountId, Measure, OTHER_SQL, Rate, WEIGHT};
 
@@ -14,11 +14,7 @@ use self::{
     bind::{Binder, Param},
     source::Source,
 };
-use crate::{
-    Interval, ReportSpec, Sort, SortKey,
-    plan::Plan,
-    zone::{DAY, Zone},
-};
+use crate::{Grouping, Interval, ReportSpec, Sort, SortKey, plan::Plan};
 
 /// The sum of everything in the range: one row of measures, of which the spec needs at least one.
 pub(crate) fn total(account: &AccountId, spec: &ReportSpec) -> Sql {
@@ -30,12 +26,14 @@ pub(crate) fn total(account: &AccountId, spec: &ReportSpec) -> Sql {
 
 /// The first groups in their order: keys, measures, then the number of all groups, the sums over all of them, and for each limited
 /// dimension whether one of them stands for others; every row repeats these. Without any group there is no row, and every sum is zero. (`WITH TOTALS` would say the same, but the embedded engine
-/// writes it wrongly when there is no group, and it is no faster.)
+/// writes it wrongly when there is no group, and it is no faster.) Where not all groups may be shown, for their volume or for being on
+/// an earlier page, those that may come first, and at the end of each row stands whether it is one of them, and how many there are.
 pub(crate) fn groups(account: &AccountId, spec: &ReportSpec) -> Sql {
     let mut binder = Binder::default();
     let needed = spec.needed();
     let mut columns = names(&needed);
     columns.push(WEIGHT.to_owned());
+    columns.extend(bucket(spec));
     let source = Source::new(&mut binder, account, spec, &Plan::of_sums(spec), &columns);
     let (mut inner, keys) = keys(&source);
     inner.extend(sums(&needed));
@@ -44,9 +42,14 @@ pub(crate) fn groups(account: &AccountId, spec: &ReportSpec) -> Sql {
     outer.push("count() OVER () AS groups".to_owned());
     outer
         .extend(needed.iter().map(|measure| format!("sum(sum_{name}) OVER () AS total_{name}", name = measure.name())));
-    let limited = keys.iter().zip(&spec.by).filter(|(_, dimension)| dimension.is_limited());
+    let limited = keys.iter().zip(&spec.by).filter(|(_, by)| by.is_limited());
     outer.extend(limited.map(|(key, _)| format!("max({key} = {OTHER_SQL}) OVER () AS other_{key}")));
-    let order = order(spec.sort, &keys);
+    let mut order = order(spec.sort, &keys);
+    if let Some(shown) = page::condition(&mut binder, spec, &keys) {
+        outer.push(format!("{shown} AS shown"));
+        outer.push("countIf(shown) OVER () AS showable".to_owned());
+        order = format!("shown DESC, {order}");
+    }
     let limit = binder.number("limit", "UInt32", spec.limit);
     binder.done(format!(
         "SELECT\n    {outer}\nFROM (\n    SELECT\n        {inner}\n    FROM {from}\n    GROUP BY {keys}\n    HAVING sum({WEIGHT}) > 0\n)\nORDER BY {order}\nLIMIT {limit}",
@@ -54,6 +57,24 @@ pub(crate) fn groups(account: &AccountId, spec: &ReportSpec) -> Sql {
         inner = inner.join(",\n        "),
         from = source.from.replace('\n', "\n    "),
         keys = keys.join(", "),
+    ))
+}
+
+/// These groups, as far as they are there: keys, then measures.
+pub(crate) fn chosen(account: &AccountId, spec: &ReportSpec, groups: &[&[String]]) -> Sql {
+    let mut binder = Binder::default();
+    let needed = spec.needed();
+    let mut columns = names(&needed);
+    columns.extend(bucket(spec));
+    let source = Source::new(&mut binder, account, spec, &Plan::of_sums(spec), &columns);
+    let (mut selected, keys) = keys(&source);
+    selected.extend(sums(&needed));
+    let known = known(&mut binder, spec, &keys, groups);
+    binder.done(format!(
+        "SELECT\n    {}\nFROM {}\nGROUP BY {}\nHAVING {known}",
+        selected.join(",\n    "),
+        source.from,
+        keys.join(", "),
     ))
 }
 
@@ -70,7 +91,8 @@ pub(crate) fn steps(account: &AccountId, spec: &ReportSpec, interval: Interval, 
     let mut grouped = Vec::new();
     if !spec.by.is_empty() {
         let (parts, names) = keys(&source);
-        let known = known(&mut binder, &names, top);
+        let top: Vec<_> = top.iter().map(Vec::as_slice).collect();
+        let known = known(&mut binder, spec, &names, &top);
         // The keys are named before they are blanked for the rest of the groups.
         columns.extend(parts);
         columns.push(format!("{known} AS shown"));
@@ -84,7 +106,7 @@ pub(crate) fn steps(account: &AccountId, spec: &ReportSpec, interval: Interval, 
     let mut selected = grouped.clone();
     selected.push("toUInt32(min(bucket)) AS quarter".to_owned());
     selected.extend(sums(&needed));
-    grouped.extend(step(&mut binder, spec, interval));
+    grouped.extend(local::step(&mut binder, spec, interval));
     binder.done(format!(
         "{with}SELECT\n    {selected}\nFROM {from}\nGROUP BY {grouped}",
         selected = selected.join(",\n    "),
@@ -119,44 +141,32 @@ fn quotient(rate: Rate) -> String {
 
 /// The columns of the keys and their names.
 fn keys(source: &Source) -> (Vec<String>, Vec<String>) {
-    let key = |(place, value)| (format!("toString({value}) AS key{place}"), format!("key{place}"));
+    let key = |(place, value)| (format!("{value} AS key{place}"), format!("key{place}"));
     source.keys.iter().enumerate().map(key).unzip()
 }
 
-/// Whether the keys are those of one of the top groups.
-fn known(binder: &mut Binder, keys: &[String], top: &[Vec<String>]) -> String {
-    let mut lists = Vec::new();
-    for place in 0..keys.len() {
-        let values = top.iter().map(|key| key[place].clone()).collect();
-        lists.push(binder.bind(format!("top{place}"), "Array(String)", Param::Texts(values)));
-    }
-    match (keys, lists.as_slice()) {
-        ([key], [list]) => format!("{key} IN {list}"),
-        _ => format!("({}) IN (SELECT arrayJoin(arrayZip({})))", keys.join(", "), lists.join(", ")),
-    }
+/// When something was counted, if the key has parts of time.
+fn bucket(spec: &ReportSpec) -> Option<String> {
+    spec.by.iter().any(|by| by.time().is_some()).then(|| "bucket".to_owned())
 }
 
-/// What steps of local time are grouped by. Local time is UTC plus the offset of the zone, which changes now and then; it
-/// is moved on by a day so that nothing before 1970 is divided.
-fn step(binder: &mut Binder, spec: &ReportSpec, interval: Interval) -> Vec<String> {
-    if interval == Interval::Quarter {
-        return vec!["bucket".to_owned()];
+/// Whether the keys are those of one of the top groups.
+fn known(binder: &mut Binder, spec: &ReportSpec, keys: &[String], top: &[&[String]]) -> String {
+    let (mut texts, mut lists) = (Vec::new(), Vec::new());
+    for (place, (by, key)) in spec.by.iter().zip(keys).enumerate() {
+        let values = top.iter().map(|values| values[place].as_str());
+        let (text, values) = match by {
+            Grouping::Dimension(_) => (key.clone(), values.map(str::to_owned).collect()),
+            Grouping::Time(part) => {
+                let number = |value| part.number(value).unwrap_or_default().to_string();
+                (format!("toString({key})"), values.map(number).collect())
+            }
+        };
+        texts.push(text);
+        lists.push(binder.bind(format!("top{place}"), "Array(String)", Param::Texts(values)));
     }
-    let step = binder.number("step", "Int64", interval.step());
-    let (from, to) = (i64::from(spec.range.from), i64::from(spec.range.to));
-    let zone = Zone::over(spec.tz, from, to);
-    let segments: Vec<_> = zone.segments.iter().filter(|segment| segment.start < to).collect();
-    let mut offsets = String::new();
-    for (place, segment) in segments.iter().enumerate() {
-        let offset = binder.number(format!("offset{place}"), "Int64", segment.offset + DAY);
-        if let Some(next) = segments.get(place + 1) {
-            let until = binder.number(format!("until{place}"), "Int64", next.start);
-            write!(offsets, "toInt64(bucket) < {until}, {offset}, ").expect("writing to a String does not fail");
-        } else {
-            offsets.push_str(&offset);
-        }
+    match (texts.as_slice(), lists.as_slice()) {
+        ([key], [list]) => format!("{key} IN {list}"),
+        (texts, lists) => format!("({}) IN (SELECT arrayJoin(arrayZip({})))", texts.join(", "), lists.join(", ")),
     }
-    let offset = if segments.len() > 1 { format!("multiIf({offsets})") } else { offsets };
-    let number = format!("intDiv(toInt64(bucket) + {offset}, {step})");
-    if segments.len() > 1 { vec![offset, number] } else { vec![number] }
 }

@@ -2,14 +2,17 @@
 
 use schema::{AccountId, CUBE, Dimension, OTHER_SQL, ROLLUP};
 
-use super::bind::{Binder, Param};
-use crate::{Filter, Range, ReportSpec, Test, plan::Plan};
+use super::{
+    bind::{Binder, Param},
+    local,
+};
+use crate::{Filter, Grouping, Range, ReportSpec, Test, Tree, plan::Plan};
 
 /// The rows of a plan.
 pub(super) struct Source {
     /// What stands after `FROM`, and the conditions.
     pub(super) from: String,
-    /// The expression of each dimension that the report is split by.
+    /// The expression of each part of the key: a text of a dimension, a number of a part of time.
     pub(super) keys: Vec<String>,
 }
 
@@ -24,7 +27,8 @@ impl Source {
     ) -> Self {
         let account = binder.text("account", account.as_str());
         let basis = binder.number("basis", "UInt8", spec.basis.code());
-        let reader = Reader { owner: format!("account = {account}\n  AND basis = {basis}"), spec };
+        let times = local::parts(binder, spec);
+        let reader = Reader { owner: format!("account = {account}\n  AND basis = {basis}"), spec, times };
         match plan {
             Plan::Cells => reader.cells(binder),
             Plan::Totals => reader.totals(binder),
@@ -37,23 +41,44 @@ struct Reader<'s> {
     /// The conditions on account and basis.
     owner: String,
     spec: &'s ReportSpec,
+    /// The expressions of the parts of time that it is split by, in their places.
+    times: Vec<Option<String>>,
 }
 
 impl Reader<'_> {
     fn cells(&self, binder: &mut Binder) -> Source {
-        let keys = self.spec.by.iter().enumerate();
-        let keys = keys.map(|(place, dimension)| column(binder, dimension, format!("field{place}"))).collect();
+        let keys = self.keys(|place, dimension| {
+            let value = column(binder, dimension, format!("field{place}"));
+            format!("toString({value})")
+        });
         let mut conditions = vec![self.owner.clone(), Bounds::of_range(binder, self.spec.range).within()];
-        for (place, filter) in self.spec.filters.iter().enumerate() {
-            let value = column(binder, &filter.dimension, format!("filter_field{place}"));
-            conditions.push(condition(&value, filter, &value_of(binder, place, filter)));
-        }
+        let tests = self.spec.tests().into_iter().enumerate();
+        let tests: Vec<_> = tests
+            .map(|(place, filter)| {
+                let value = column(binder, &filter.dimension, format!("filter_field{place}"));
+                condition(&value, filter, &value_of(binder, place, filter))
+            })
+            .collect();
+        conditions.extend(self.conditions(tests));
         Source { from: read(CUBE, &conditions), keys }
+    }
+
+    /// The expressions of the key, those of dimensions made by `of`.
+    fn keys(&self, mut of: impl FnMut(usize, &Dimension) -> String) -> Vec<String> {
+        let all = self.spec.by.iter().zip(&self.times).enumerate();
+        all.map(|(place, (by, time))| match (by, time) {
+            (Grouping::Dimension(dimension), _) => of(place, dimension),
+            (Grouping::Time(_), time) => time.clone().unwrap_or_default(),
+        })
+        .collect()
     }
 
     fn totals(&self, binder: &mut Binder) -> Source {
         let bounds = Bounds::of_range(binder, self.spec.range).within();
-        Source { from: read(ROLLUP, &[self.owner.clone(), "dimension = ''".to_owned(), bounds]), keys: Vec::new() }
+        Source {
+            from: read(ROLLUP, &[self.owner.clone(), "dimension = ''".to_owned(), bounds]),
+            keys: self.keys(|_, _| "''".to_owned()),
+        }
     }
 
     /// Whole days from the rollup, and what the range holds before and after them from the cube.
@@ -65,27 +90,34 @@ impl Reader<'_> {
             _ => format!("dimension = {name}"),
         };
         let inner = Bounds::new(binder, ("days_from", days.from), ("days_to", days.to));
-        let filters = self.spec.filters.iter().enumerate();
+        let filters = self.spec.tests().into_iter().enumerate();
         let filters: Vec<_> = filters.map(|(place, filter)| (filter, value_of(binder, place, filter))).collect();
-        let tests =
-            |value: &str| filters.iter().map(|(filter, bound)| condition(value, filter, bound)).collect::<Vec<_>>();
+        let tests = |value: &str| {
+            self.conditions(filters.iter().map(|(filter, bound)| condition(value, filter, bound)).collect())
+        };
 
         let mut conditions = vec![self.owner.clone(), named, inner.within()];
         conditions.extend(tests("value"));
         let whole = read(ROLLUP, &conditions);
-        let keys = vec!["value".to_owned(); self.spec.by.len()];
+        let keys = self.keys(|_, _| "toString(value)".to_owned());
         let Some(edges) = self.edges(binder, &inner, days) else { return Source { from: whole, keys } };
 
         let value = column(binder, dimension, "field".to_owned());
         let mut conditions = vec![self.owner.clone(), edges];
         conditions.extend(tests(&value));
         let cells = read(CUBE, &conditions);
-        let key = |value: String| self.spec.by.first().map(|_| value);
+        let key = |value: String| self.spec.by.iter().any(|by| by.dimension().is_some()).then_some(value);
         let from = union(
             &select(key("value".to_owned()), columns, &whole),
             &select(key(format!("toString({value}) AS value")), columns, &cells),
         );
         Source { from, keys }
+    }
+
+    /// The filters, made of their tests in the order in which they stand.
+    fn conditions(&self, tests: Vec<String>) -> Vec<String> {
+        let mut tests = tests.into_iter();
+        self.spec.filters.iter().map(|tree| combined(tree, &mut tests)).collect()
     }
 
     /// The condition of the cells beside the days; `None` when the range is whole days.
@@ -153,11 +185,25 @@ fn column(binder: &mut Binder, dimension: &Dimension, name: String) -> String {
     }
 }
 
+/// A tree, made of its tests in the order in which they stand.
+fn combined(tree: &Tree, tests: &mut impl Iterator<Item = String>) -> String {
+    let mut list = |trees: &[Tree], word| {
+        let parts: Vec<_> = trees.iter().map(|tree| combined(tree, &mut *tests)).collect();
+        format!("({})", parts.join(word))
+    };
+    match tree {
+        Tree::Test(_) => tests.next().expect("there is a test for each leaf"),
+        Tree::All(trees) => list(trees, " AND "),
+        Tree::Any(trees) => list(trees, " OR "),
+        Tree::Not(tree) => format!("NOT ({})", combined(tree, tests)),
+    }
+}
+
 /// Binds what a filter compares with.
 fn value_of(binder: &mut Binder, place: usize, filter: &Filter) -> String {
     let name = format!("filter{place}");
     match &filter.test {
-        Test::In(texts) => binder.bind(name, "Array(String)", Param::Texts(texts.clone())),
+        Test::In(texts) | Test::NotIn(texts) => binder.bind(name, "Array(String)", Param::Texts(texts.clone())),
         Test::Is(text) | Test::IsNot(text) | Test::Contains(text) | Test::StartsWith(text) => binder.text(name, text),
     }
 }
@@ -168,6 +214,7 @@ fn condition(value: &str, filter: &Filter, bound: &str) -> String {
         Test::Is(_) => format!("{value} = {bound}"),
         Test::IsNot(_) => format!("{value} != {bound}"),
         Test::In(_) => format!("{value} IN {bound}"),
+        Test::NotIn(_) => format!("{value} NOT IN {bound}"),
         Test::Contains(_) => format!("position({value}, {bound}) > 0"),
         Test::StartsWith(_) => format!("startsWith({value}, {bound})"),
     }

@@ -44,6 +44,9 @@ fn a_document_and_a_query_string_of_the_same_words_are_the_same_spec() {
     let from_query: SplitRequest = from_pairs(WEEK.into_iter().chain(pairs)).unwrap();
     assert_eq!(from_document, from_query);
     assert_eq!(ReportSpec::split(&from_document), split(&pairs));
+    let tree = br#"{"by":"subject","filter":{"any":["subject:is:a",{"dimension":"campaign","in":["b"]}]}}"#;
+    let tree: SplitRequest = from_json(tree).unwrap();
+    assert_eq!(from_json::<SplitRequest>(&serde_json::to_vec(&tree).unwrap()).unwrap(), tree);
     let presentation = from_document.presentation().unwrap();
     assert_eq!((presentation.format, presentation.csv.total), (Some(Format::Csv), true));
     assert_eq!((presentation.chart.width(), presentation.chart.height()), (640, 675));
@@ -71,6 +74,10 @@ fn every_problem_names_its_parameter_and_what_to_change() {
         (&[("by", "subject"), ("rates", "joy_rate")], "rates", "spam_rate"),
         (&[("by", "subject"), ("sort", "--queued")], "sort", "descending"),
         (&[("by", "subject"), ("sort", "campaign")], "sort", "dimension of `by`"),
+        (&[("by", "hour")], "by", "hour_of_day"),
+        (&[("by", "day,weekday,day")], "by", "twice"),
+        (&[("by", "subject"), ("min_volume", "-1")], "min_volume", "whole number"),
+        (&[("by", "subject"), ("cursor", "x")], "cursor", "first page"),
         (&[("by", "subject"), ("limit", "0")], "limit", "1 to 10000"),
         (&[("by", "subject"), ("limit", "10001")], "limit", "1 to 10000"),
         (&[("by", "subject"), ("limit", "99999999999999999999")], "limit", "1 to 10000"),
@@ -124,6 +131,7 @@ fn a_series_with_too_many_points_names_a_coarser_interval() {
         series(&[("interval", "month"), ("by", "subject"), ("limit", "10000"), ("to", "2027-11-01")]).unwrap_err();
     assert!(error.to_string().contains("smaller limit"), "{error}");
     assert_eq!(series(&[("interval", "year")]).unwrap_err().parameter(), "interval");
+    assert_eq!(series(&[("interval", "day"), ("by", "weekday")]).unwrap_err().parameter(), "by");
     assert!(matches!(series_spec(&[("interval", "15m")]).kind(), Kind::Series(_)));
 }
 

@@ -116,6 +116,65 @@ fn whether_a_filter_hides_others_is_asked_of_every_day_that_the_range_touches() 
 }
 
 #[test]
+fn a_split_by_parts_of_time_alone_reads_the_totals_across_a_change_of_the_clock() {
+    let more = [("by", "weekday,hour_of_day"), ("measures", "opened"), ("rates", "")];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+}
+
+#[test]
+fn a_split_by_a_dimension_and_utc_days_reads_its_days() {
+    let more = [("by", "day,campaign"), ("measures", "queued"), ("rates", ""), ("tz", "UTC"), ("sort", "day")];
+    let more = [&more[..], &[("from", "2026-11-01T12:00:00Z")]].concat();
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+}
+
+#[test]
+fn a_split_by_a_dimension_and_days_of_another_zone_reads_the_cells() {
+    let more = [("by", "campaign,day"), ("measures", "queued"), ("rates", ""), ("tz", "Asia/Kathmandu")];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+}
+
+/// The spec of the page behind this one.
+fn following(more: &[(&str, &str)], keys: &[&[&str]]) -> ReportSpec {
+    let cursor = crate::testing::split_report(more, keys, Some((1, crate::testing::traffic(9, 1)))).next().unwrap();
+    split_spec(&[more, &[("cursor", cursor.as_str())]].concat())
+}
+
+#[test]
+fn groups_of_little_volume_and_of_earlier_pages_come_last_and_are_counted() {
+    let more = [("by", "campaign"), ("measures", "clicked"), ("rates", ""), ("tz", "UTC"), ("min_volume", "100")];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &following(&more, &[&["it's"]]))));
+    let more = [("by", "weekday,campaign"), ("measures", "clicked"), ("rates", ""), ("sort", "-ctr")];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &following(&more, &[&["friday", "it's"]]))));
+}
+
+#[test]
+fn what_is_asked_of_the_groups_shown_is_asked_of_no_others() {
+    let spec = split_spec(&[("by", "weekday,mailbox_provider"), ("rates", "fbl_spam_rate")]).reporting();
+    let shown_groups = [["monday".to_owned(), "yahoo".to_owned()], ["sunday".to_owned(), String::new()]];
+    let keys: Vec<_> = shown_groups.iter().map(<[String; 2]>::as_slice).collect();
+    insta::assert_snapshot!(shown(&sql::chosen(&account(), &spec, &keys)));
+}
+
+#[test]
+fn a_tree_of_filters_binds_every_value_and_keeps_its_shape() {
+    let document = br#"{"by":"subject","from":"2026-11-01","to":"2026-11-08","measures":"queued","rates":"","filter":[
+        "campaign:not_in:a'b|c",
+        {"any":[{"dimension":"field:payer","is":"p'1"},{"not":{"all":["subject:contains:x'y",{"dimension":"subject","in":["z'"]}]}}]}]}"#;
+    let spec = ReportSpec::split(&crate::from_json(document).unwrap()).unwrap();
+    let sql = sql::groups(&account(), &spec);
+    insta::assert_snapshot!(shown(&sql));
+    for value in ["a'b", "p'1", "x'y", "z'", "payer"] {
+        assert!(!sql.text.contains(value), "{value} is in the text");
+    }
+    let document = br#"{"from":"2026-11-01","to":"2026-11-08T12:00:00Z","measures":"queued","rates":"","filter":
+        {"not":{"any":["field:payer:is:a",{"dimension":"field:payer","starts_with":"b"}]}}}"#;
+    let spec = ReportSpec::summary(&crate::from_json(document).unwrap()).unwrap();
+    insta::assert_snapshot!(shown(&sql::total(&account(), &spec)));
+}
+
+#[test]
 fn the_account_is_always_the_first_condition() {
     let series = series_spec(&[("by", "campaign,subject")]);
     let utc = series_spec(&[("by", "field:x"), ("tz", "UTC"), ("to", "2026-11-07T12:00:00Z")]);
@@ -127,7 +186,10 @@ fn the_account_is_always_the_first_condition() {
         steps(&series, &[&["x", "y"]]),
         steps(&utc, &[&["x"]]),
         steps(&series_spec(&[]), &[&[]]),
-        sql::others(&account(), &utc, &utc.by),
+        sql::others(&account(), &utc, &["subject".parse().unwrap()]),
+        sql::groups(&account(), &split_spec(&[("by", "weekday,hour_of_day")])),
+        sql::chosen(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
+        sql::groups(&account(), &split_spec(&[("by", "day,subject"), ("tz", "UTC"), ("min_volume", "3")])),
     ];
     for sql in statements {
         let tables = ["FROM cube", "FROM rollup"].map(|table| sql.text.matches(table).count()).iter().sum::<usize>();

@@ -1,8 +1,5 @@
 //! Whether a report is what a count by brute force says.
 
-use std::collections::BTreeMap;
-
-use chrono_tz::Tz;
 use proptest::{prelude::*, test_runner::TestCaseError};
 use query::{Body, Report};
 use schema::{Measure, Measures, Rate};
@@ -21,6 +18,8 @@ pub(crate) struct Order {
     pub(crate) by: &'static str,
     pub(crate) descending: bool,
     pub(crate) limit: usize,
+    /// How much a group must have queued to be shown.
+    pub(crate) min_volume: i64,
 }
 
 fn sum<'a>(all: impl IntoIterator<Item = &'a Measures>) -> Measures {
@@ -31,12 +30,13 @@ fn sum<'a>(all: impl IntoIterator<Item = &'a Measures>) -> Measures {
 }
 
 /// The groups in the order asked for: by a measure or a rate, absent rates last, equals by their keys.
-fn sorted(groups: &BTreeMap<Vec<String>, Measures>, name: &str, descending: bool) -> Vec<(Vec<String>, Measures)> {
+fn sorted(question: &Question, cells: &[Cell], name: &str, descending: bool) -> Vec<(Vec<String>, Measures)> {
     let value = |measures: &Measures| match Measure::from_name(name) {
         Some(measure) => Some(measures[measure] as f64),
         None => Rate::from_name(name).unwrap().of(measures),
     };
-    let mut groups: Vec<_> = groups.iter().map(|(key, measures)| (key.clone(), *measures)).collect();
+    let mut groups: Vec<_> = question.groups(cells).into_iter().collect();
+    groups.sort_by_key(|(key, _)| question.rank(key));
     groups.sort_by(|(_, one), (_, other)| match (value(one), value(other)) {
         (Some(one), Some(other)) if descending => other.total_cmp(&one),
         (Some(one), Some(other)) => one.total_cmp(&other),
@@ -51,32 +51,30 @@ pub(crate) fn summary(report: &Report, question: &Question, cells: &[Cell]) -> J
 }
 
 pub(crate) fn split(report: &Report, question: &Question, cells: &[Cell], order: Order) -> Judgement {
-    let groups = question.groups(cells);
-    prop_assert_eq!(*report.total(), sum(groups.values()));
-    let expected = sorted(&groups, order.by, order.descending);
-    let Body::Split { rows, remainder } = report.body() else { panic!("a split") };
-    let (shown, cut) = expected.split_at(order.limit.min(expected.len()));
-    prop_assert_eq!(rows.iter().map(|row| (row.key.clone(), row.measures)).collect::<Vec<_>>(), shown);
-    match remainder {
-        None => prop_assert!(cut.is_empty()),
-        Some(remainder) => {
-            prop_assert_eq!(remainder.groups, cut.len() as u64);
-            prop_assert_eq!(remainder.measures, sum(cut.iter().map(|(_, measures)| measures)));
-        }
-    }
+    page(report, question, cells, (order, 0))
+}
+
+/// The page of a split before which so many groups stood on others.
+pub(crate) fn page(report: &Report, question: &Question, cells: &[Cell], (order, before): (Order, usize)) -> Judgement {
+    let all = sorted(question, cells, order.by, order.descending);
+    let total = sum(all.iter().map(|(_, measures)| measures));
+    prop_assert_eq!(*report.total(), total);
+    let showable = all.iter().filter(|(_, measures)| measures[Measure::Queued] >= order.min_volume);
+    let shown: Vec<_> = showable.clone().skip(before).take(order.limit).cloned().collect();
+    let Body::Split { rows, remainder, .. } = report.body() else { panic!("a split") };
+    prop_assert_eq!(&rows.iter().map(|row| (row.key.clone(), row.measures)).collect::<Vec<_>>(), &shown);
+    prop_assert_eq!(report.next().is_some(), showable.count() > before + shown.len());
+    let hidden = all.iter().filter(|group| !shown.contains(group));
+    prop_assert_eq!(remainder.map_or(0, |rest| rest.groups), hidden.clone().count() as u64);
+    let rest = remainder.map(|rest| rest.measures).unwrap_or_default();
+    prop_assert_eq!(rest, sum(hidden.map(|(_, measures)| measures)));
     Ok(())
 }
 
 /// The groups of a series are the `limit` that have the most queued.
-pub(crate) fn series(
-    report: &Report,
-    question: &Question,
-    cells: &[Cell],
-    (tz, interval): (Tz, &str),
-    limit: usize,
-) -> Judgement {
+pub(crate) fn series(report: &Report, question: &Question, cells: &[Cell], interval: &str, limit: usize) -> Judgement {
     let split = !question.by.is_empty();
-    let points = question.series(cells, tz, interval);
+    let (tz, points) = (question.tz, question.series(cells, interval));
     let Body::Series { times, groups, remainder } = report.body() else { panic!("a series") };
     let labels: Vec<_> = times.iter().map(|time| label(tz, interval, *time)).collect();
     // Every interval of the range has exactly one row, whether something happened in it or not.
@@ -85,7 +83,7 @@ pub(crate) fn series(
     prop_assert_eq!(&labels, &every);
 
     let by_key = question.groups(cells);
-    let top: Vec<_> = sorted(&by_key, "queued", true).into_iter().map(|(key, _)| key).collect();
+    let top: Vec<_> = sorted(question, cells, "queued", true).into_iter().map(|(key, _)| key).collect();
     let shown = if split { limit.min(top.len()) } else { 1 };
     prop_assert_eq!(groups.len(), shown);
     for (place, line) in groups.iter().enumerate() {

@@ -5,12 +5,12 @@ use proptest::{
     strategy::ValueTree,
     test_runner::{TestCaseResult, TestRunner},
 };
-use query::{Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest, from_pairs};
+use query::{Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest};
 use schema::ClickHouse;
 
 use crate::{
     ask,
-    generate::{ZONES, about_one_dimension, cell, pairs, question},
+    generate::{PARTS, about_one_dimension, cell, question, question_of_time, request},
     judge::{self, Order},
     support::{
         Cell,
@@ -49,36 +49,48 @@ impl Given {
     }
 
     fn summary(&self, question: &Question) -> Report {
-        let request: SummaryRequest = from_pairs(pairs(question, &[])).unwrap();
+        let request: SummaryRequest = request(question, &[]);
         self.report(&ReportSpec::summary(&request).unwrap())
     }
 
     fn split(&self, question: &Question, order: Order) -> Report {
+        self.page(question, order, None)
+    }
+
+    fn page(&self, question: &Question, order: Order, cursor: Option<String>) -> Report {
         let dash = if order.descending { "-" } else { "" };
         let sort = format!("{dash}{}", order.by);
-        let more = [("by", question.by.join(",")), ("sort", sort), ("limit", order.limit.to_string())];
-        let request: SplitRequest = from_pairs(pairs(question, &more)).unwrap();
+        let by = ("by", question.by.join(","));
+        let more =
+            [by, ("sort", sort), ("limit", order.limit.to_string()), ("min_volume", order.min_volume.to_string())];
+        let more: Vec<_> = more.into_iter().chain(cursor.map(|cursor| ("cursor", cursor))).collect();
+        let request: SplitRequest = request(question, &more);
         self.report(&ReportSpec::split(&request).unwrap())
     }
 
-    fn series(&self, question: &Question, (zone, interval): (&str, &str), limit: usize) -> Report {
-        let mut more = vec![("tz", zone.to_owned()), ("interval", interval.to_owned())];
+    fn series(&self, question: &Question, interval: &str, limit: usize) -> Report {
+        let mut more = vec![("interval", interval.to_owned())];
         if !question.by.is_empty() {
             more.extend([("by", question.by.join(",")), ("limit", limit.to_string())]);
         }
-        let request: SeriesRequest = from_pairs(pairs(question, &more)).unwrap();
+        let request: SeriesRequest = request(question, &more);
         self.report(&ReportSpec::series(&request).unwrap())
     }
 }
 
 fn order() -> impl Strategy<Value = Order> {
     let by = prop::sample::select(vec!["queued", "delivered", "ctr", "spam_rate"]);
-    (by, any::<bool>(), 1..12usize).prop_map(|(by, descending, limit)| Order { by, descending, limit })
+    let min_volume = prop_oneof![Just(0), 1..200i64];
+    (by, any::<bool>(), 1..12usize, min_volume).prop_map(|(by, descending, limit, min_volume)| Order {
+        by,
+        descending,
+        limit,
+        min_volume,
+    })
 }
 
-/// A time zone and an interval.
-fn clock() -> impl Strategy<Value = (&'static str, &'static str)> {
-    (prop::sample::select(&ZONES[..]), prop::sample::select(&INTERVALS[..]))
+fn interval() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&INTERVALS[..])
 }
 
 fn holds<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> TestCaseResult) {
@@ -89,18 +101,36 @@ fn holds<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> TestC
 #[test]
 fn splits_are_what_a_count_by_brute_force_says() {
     let given = Given::new("splits");
-    holds(120, &(question(), order()), |(question, order)| {
+    holds(150, &(question_of_time(), order()), |(question, order)| {
         judge::split(&given.split(&question, order), &question, &given.cells, order)
+    });
+}
+
+#[test]
+fn pages_show_every_group_of_enough_volume_once_and_each_sums_up_the_others() {
+    let given = Given::new("pages");
+    holds(40, &(question_of_time(), order()), |(question, order)| {
+        let order = Order { limit: order.limit * 7, ..order };
+        let (mut before, mut cursor) = (0, None);
+        loop {
+            let report = given.page(&question, order, cursor);
+            judge::page(&report, &question, &given.cells, (order, before))?;
+            cursor = report.next();
+            before += order.limit;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
     });
 }
 
 #[test]
 fn series_are_what_a_count_by_brute_force_says_across_changes_of_the_clock() {
     let given = Given::new("series");
-    holds(150, &(question(), clock(), any::<bool>(), 1..4usize), |(mut question, (zone, interval), split, limit)| {
+    holds(150, &(question(), interval(), any::<bool>(), 1..4usize), |(mut question, interval, split, limit)| {
         question.by.truncate(if split { 2 } else { 0 });
-        let report = given.series(&question, (zone, interval), limit);
-        judge::series(&report, &question, &given.cells, (zone.parse().unwrap(), interval), limit)
+        let report = given.series(&question, interval, limit);
+        judge::series(&report, &question, &given.cells, interval, limit)
     });
 }
 
@@ -121,7 +151,7 @@ fn same(planned: &Report, fine: &Report) -> TestCaseResult {
 fn the_rollup_and_the_cube_give_one_answer_which_is_that_of_a_count_by_brute_force() {
     let given = Given::new("plans");
     let cells = &given.cells;
-    holds(200, &(about_one_dimension(), order(), clock()), |(question, order, (zone, interval))| {
+    holds(200, &(about_one_dimension(), order(), interval()), |(mut question, order, interval)| {
         let fine = of_the_cube(&question);
         let limit = order.limit;
         if question.by.is_empty() {
@@ -133,8 +163,10 @@ fn the_rollup_and_the_cube_give_one_answer_which_is_that_of_a_count_by_brute_for
             judge::split(&report, &question, cells, order)?;
             same(&report, &given.split(&fine, order))?;
         }
-        let report = given.series(&question, (zone, interval), limit);
-        judge::series(&report, &question, cells, (zone.parse().unwrap(), interval), limit)?;
-        same(&report, &given.series(&fine, (zone, interval), limit))
+        question.by.retain(|name| !PARTS.contains(name));
+        let fine = of_the_cube(&question);
+        let report = given.series(&question, interval, limit);
+        judge::series(&report, &question, cells, interval, limit)?;
+        same(&report, &given.series(&fine, interval, limit))
     });
 }

@@ -54,8 +54,10 @@ pub struct Report {
     /// Groups, or intervals.
     #[serde(default)]
     pub rows: Vec<Row>,
-    /// What a limit cut.
+    /// What is not shown.
     pub remainder: Option<Remainder>,
+    /// Splits: the cursor of the next page.
+    pub next: Option<String>,
     /// Everything.
     pub total: Group,
 }

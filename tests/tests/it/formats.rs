@@ -88,3 +88,69 @@ fn a_report_says_up_to_when_it_is_complete() {
     let as_of: DateTime<Utc> = report.as_of.parse().unwrap();
     assert!(before < as_of && as_of <= Utc::now(), "{as_of}: everything acknowledged before is in the reports");
 }
+
+#[test]
+fn pages_of_a_split_by_parts_of_time_show_every_group_once_in_every_form() {
+    let (client, question) = reported();
+    let parameters = |limit: &str, format: &str, cursor: Option<String>| {
+        let mut parameters = question.parameters();
+        parameters.retain(|(name, _)| !["by", "limit"].contains(name));
+        let fixed = [("by", "weekday,hour_of_day"), ("tz", "Asia/Kathmandu"), ("sort", "weekday"), ("min_volume", "2")];
+        parameters.extend(fixed.map(|(name, value)| (name, value.to_owned())));
+        parameters.extend([("limit", limit.to_owned()), ("format", format.to_owned())]);
+        parameters.extend(cursor.map(|cursor| ("cursor", cursor)));
+        parameters
+    };
+    let ask =
+        |limit: &str, cursor| -> Report { client.get("/v1/reports/split", &parameters(limit, "json", cursor)).json() };
+    let whole = ask("168", None);
+    assert!(whole.rows.len() > 30 && whole.next.is_none(), "{}", whole.rows.len());
+    assert!(whole.rows.iter().all(|row| row.measures["queued"] >= 2));
+    let (mut rows, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = ask("13", cursor.clone());
+        check::hold(&page, "a page");
+        assert_eq!(page.total, whole.total);
+        let reply = client.get("/v1/reports/split", &parameters("13", "csv", cursor.clone()));
+        let lines = reply.text().lines().count();
+        assert_eq!(lines, 1 + page.rows.len() + usize::from(page.remainder.is_some()), "{}", reply.text());
+        assert_eq!(page.next.as_deref().unwrap_or_default(), reply.header("x-next-cursor"));
+        rows.extend(page.rows);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(rows, whole.rows);
+}
+
+#[test]
+fn a_tree_of_filters_asks_every_report_for_what_its_parts_add_up_to() {
+    let (client, question) = reported();
+    let (one, other) = ("mailbox_provider:is:gmail", "campaign:is:(none)");
+    let queued = |path: &str, filter: serde_json::Value| {
+        let document = serde_json::json!({
+            "by": if path == "summary" { serde_json::Value::Null } else { "recipient_domain".into() },
+            "interval": (path == "series").then_some("day"), "filter": filter,
+            "from": question.from.to_rfc3339(), "to": question.to.to_rfc3339(),
+        });
+        let members = document.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+        let document: serde_json::Map<_, _> = members.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let request = client.request(Method::POST, &format!("/v1/reports/{path}")).json(&document);
+        let reply = Client::send(request).unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let report: Report = reply.json();
+        report.total.measures["queued"]
+    };
+    for path in ["summary", "split", "series"] {
+        let ask = |filter| queued(path, filter);
+        let (a, b) = (ask(serde_json::json!(one)), ask(serde_json::json!([other])));
+        let (all, both) = (ask(serde_json::json!([])), ask(serde_json::json!([one, other])));
+        assert!(all > a && a > both && b > both && both > 0, "{all} {a} {b} {both}");
+        assert_eq!(ask(serde_json::json!({"any": [one, {"dimension": "campaign", "in": ["(none)"]}]})), a + b - both);
+        assert_eq!(ask(serde_json::json!({"not": {"any": [one, other]}})), all - (a + b - both));
+    }
+    let document = serde_json::json!({"from": "2026-11-01", "to": "2026-11-02", "filter": {"any": []}});
+    let reply = Client::send(client.request(Method::POST, "/v1/reports/summary").json(&document)).unwrap();
+    assert_eq!(reply.status, 422, "{}", reply.text());
+}

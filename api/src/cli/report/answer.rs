@@ -23,6 +23,7 @@ pub(super) struct Answer {
     #[serde(default)]
     pub(super) rows: Vec<Row>,
     pub(super) remainder: Option<Remainder>,
+    pub(super) next: Option<String>,
     pub(super) total: Numbers,
 }
 

@@ -38,6 +38,9 @@ pub(super) fn render(answer: &Answer) -> String {
     for note in &answer.notes {
         writeln!(text, "\n{}", printable(note)).expect("a String takes all");
     }
+    if let Some(next) = &answer.next {
+        writeln!(text, "\nnext page: --cursor {}", printable(next)).expect("a String takes all");
+    }
     text
 }
 
@@ -167,7 +170,7 @@ mod tests {
                          "rates":{"ctr":0.1,"spam_rate":0.0031}},
                         {"key":{"recipient_domain":"(none)"},"measures":{"queued":5,"clicked":0},
                          "rates":{"ctr":null,"spam_rate":0.003}}],
-                "remainder":{"groups":1037,"measures":{"queued":95,"clicked":1},"rates":{"ctr":0.5,"spam_rate":null}},
+                "remainder":{"groups":1037,"measures":{"queued":95,"clicked":1},"rates":{"ctr":0.5,"spam_rate":null}},"next":"c9mBq1iH",
                 "total":{"measures":{"queued":1234667,"clicked":11},"rates":{"ctr":0.25,"spam_rate":0.0001}}}"#,
         );
         insta::assert_snapshot!(text);

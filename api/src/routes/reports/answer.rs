@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use ::schema::Millis;
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
 use futures::stream;
@@ -16,6 +16,9 @@ use crate::{
     extract::Json,
     problem::{Kind, Problem},
 };
+
+/// The `cursor` of the next page, for formats that have no place for it.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
 /// Answers the report in that format.
 ///
@@ -28,6 +31,7 @@ pub(super) async fn of(
     drawing: &Semaphore,
 ) -> Result<Response, Problem> {
     let name = file_name(&report);
+    let next = report.next().and_then(|cursor| HeaderValue::try_from(cursor).ok());
     let mut response = match format {
         Format::Json => Json(report).into_response(),
         Format::Csv => {
@@ -46,6 +50,9 @@ pub(super) async fn of(
             (headers, draw(report, presentation.chart, drawing).await?).into_response()
         }
     };
+    if let Some(next) = next {
+        response.headers_mut().insert(NEXT_CURSOR, next);
+    }
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
     Ok(response)
 }

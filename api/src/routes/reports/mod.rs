@@ -26,7 +26,7 @@ use crate::{
 
 /// One row for each group of messages.
 ///
-/// The rows, the remainder and the total add up, measure by measure. METRICS.md says what every number means.
+/// The rows, the remainder and the total add up, measure by measure, on every page. METRICS.md says what every number means.
 #[utoipa::path(
     get,
     path = "/v1/reports/split",

@@ -17,13 +17,14 @@ pub(crate) struct Numbers {
 /// A group of messages.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SplitRow {
-    /// The group: a value for each dimension of `by`; `(none)` is the empty value, `(other)` are those beyond the limit of a day.
+    /// The group: a value for each name in `by`. `(none)` is the empty value, `(other)` are those beyond the limit of a day; days are
+    /// written `2026-11-01`, hours `00` to `23`, weekdays `monday` to `sunday`.
     key: BTreeMap<String, String>,
     #[serde(flatten)]
     numbers: Numbers,
 }
 
-/// What `limit` cut.
+/// The groups that are not shown: beyond `limit`, on other pages, or of less than `min_volume`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SplitRemainder {
     /// How many groups.
@@ -87,16 +88,20 @@ pub(crate) struct Frame {
     "as_of": "2026-11-20T14:03:07.123Z",
     "rows": [{"key": {"recipient_domain": "example.com"}, "measures": {"queued": 10, "delivered": 9, "clicked": 1}, "rates": {"ctr": 0.1111}}],
     "remainder": {"groups": 1, "measures": {"queued": 2, "delivered": 2, "clicked": 0}, "rates": {"ctr": 0.0}},
+    "next": "c9mBq1iH0hPgDpfceyJ2Ijp7Im0iOjEwfSwia2V5IjpbImV4YW1wbGUuY29tIl19",
     "total": {"measures": {"queued": 12, "delivered": 11, "clicked": 1}, "rates": {"ctr": 0.0909}}
 }))]
 pub(crate) struct SplitReport {
-    /// The dimensions.
+    /// What it is split by.
     by: Vec<String>,
     /// The groups, in the order asked for.
     rows: Vec<SplitRow>,
-    /// What `limit` cut; null when nothing was cut.
+    /// The groups that are not shown, together; null when all are. Rows and remainder add up to the total, on every page.
     #[schema(required)]
     remainder: Option<SplitRemainder>,
+    /// The `cursor` of the next page; null on the last. CSV and PNG have it in the header `x-next-cursor`.
+    #[schema(required)]
+    next: Option<String>,
     #[serde(flatten)]
     frame: Frame,
 }
