@@ -16,7 +16,16 @@ const BODIES: usize = 13;
 /// Items of a provider's body, or bodies of a provider that posts each event by itself.
 const ITEMS: usize = 1_000;
 /// Whose formats are measured, over the fixtures in `fixtures/providers`.
-const PROVIDERS: [Provider; 4] = [Provider::SparkPost, Provider::Mailgun, Provider::SendGrid, Provider::Postmark];
+const PROVIDERS: [Provider; 8] = [
+    Provider::SparkPost,
+    Provider::Mailgun,
+    Provider::SendGrid,
+    Provider::Postmark,
+    Provider::Ses,
+    Provider::Mailjet,
+    Provider::Postal,
+    Provider::KumoMta,
+];
 
 /// Believable traffic as NDJSON, and a moment after all of it.
 fn bodies() -> (Vec<Vec<u8>>, Millis) {

@@ -59,7 +59,7 @@ enum Command {
         /// The source's id
         id: String,
     },
-    /// Change a source: name, verification, next_secret, retire_secret or mapping
+    /// Change a source: name, verification, `next_secret`, `retire_secret` or mapping
     Update {
         /// The source's id
         id: String,

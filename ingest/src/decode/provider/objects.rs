@@ -15,6 +15,8 @@ use crate::accept::MAX_EVENTS;
 pub(super) enum Found<'a> {
     /// An item.
     Item(Item<'a>),
+    /// One item for each recipient.
+    Items(Vec<Item<'a>>),
     /// The provider's, but it tells nothing.
     Nothing,
     /// No object of this provider.
@@ -31,6 +33,7 @@ pub(super) fn each_object<'a>(
     match text.trim_start().as_bytes().first() {
         Some(b'{') => match read(text).map_err(|error| Undecodable::json(&error))? {
             Found::Item(item) => take(item),
+            Found::Items(items) => items.into_iter().for_each(take),
             Found::Nothing => {}
             Found::Foreign => return Err(foreign()),
         },
@@ -39,9 +42,10 @@ pub(super) fn each_object<'a>(
             let read_one = |json: &'a str| {
                 // Otherwise serde would take an array for an object without keys.
                 let found = if json.starts_with('{') { read(json).ok() } else { None };
-                known |= matches!(found, Some(Found::Item(_) | Found::Nothing));
+                known |= matches!(found, Some(Found::Item(_) | Found::Items(_) | Found::Nothing));
                 match found {
                     Some(Found::Item(item)) => take(item),
+                    Some(Found::Items(items)) => items.into_iter().for_each(&mut *take),
                     Some(Found::Nothing) => {}
                     Some(Found::Foreign) | None => {
                         unknown = true;

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     Item,
-    Provider::{self, Mailgun, Postmark, SendGrid, SparkPost},
+    Provider::{self, KumoMta, Mailgun, Mailjet, Postal, Postmark, SendGrid, Ses, SparkPost},
     testing::{DEFAULT, accepted, fixtures, items},
 };
 
 /// Whose decoders are tried.
-const PROVIDERS: [Provider; 4] = [SparkPost, Mailgun, SendGrid, Postmark];
+const PROVIDERS: [Provider; 8] = [SparkPost, Mailgun, SendGrid, Postmark, Ses, Mailjet, Postal, KumoMta];
 
 /// What an event may be refused for although its decoder took it: it is wrong itself, and not too long or given where it means nothing.
 const OWN_FAULTS: [&str; 4] = ["time_in_future", "time_too_old", "invalid_message_id", "invalid_recipient"];

@@ -1,12 +1,260 @@
-//! ses
+//! Amazon SES: one object, named by `eventType` or, in the older form, by `notificationType`. What SNS wraps around it is taken off before.
+//!
+//! A bounce, a complaint, a delivery and a delay name the recipients they speak of: one event each. Everything else is told of the message; an
+//! open or a click of a message to several recipients could be anybody's, and is ignored. SES gives its events no ids, so their content is
+//! their identity.
 
-use super::{Item, Mapping, Undecodable};
+use std::{borrow::Cow, collections::BTreeMap};
+
+use schema::{EventKind, FailureClass, SecureMethod};
+use serde::Deserialize;
+
+use super::{
+    super::Mismatch,
+    Item, Mapping, Undecodable,
+    classify::{by_status, enhanced_status, reply_code},
+    draft::{Draft, ignored},
+    mapping::Labels,
+    objects::{Found, each_object},
+    scalar::{Scalar, Texts},
+};
+
+/// The tag with the version of TLS.
+const TLS: &str = "ses:outgoing-tls-version";
+/// Tags of SES itself begin so.
+const OWN: &str = "ses:";
+/// The recipient was on a suppression list, so nothing was sent.
+const SUPPRESSED: [&str; 2] = ["Suppressed", "OnAccountSuppressionList"];
 
 /// Reads a body.
 pub(super) fn decode<'a>(
-    _body: &'a [u8],
-    _mapping: &'a Mapping,
-    _take: &mut dyn FnMut(Item<'a>),
+    body: &'a [u8],
+    mapping: &'a Mapping,
+    take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    todo!("owned by this provider's author")
+    each_object(body, take, |json| {
+        let notification: Notification<'a> = serde_json::from_str(json)?;
+        let name = notification.event_type.clone().or(notification.notification_type.clone());
+        Ok(if name.as_str().is_empty() { Found::Foreign } else { Found::Items(items(&notification, &name, mapping)) })
+    })
 }
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Notification<'a> {
+    #[serde(borrow)]
+    event_type: Scalar<'a>,
+    #[serde(borrow)]
+    notification_type: Scalar<'a>,
+    #[serde(borrow)]
+    mail: Mail<'a>,
+    #[serde(borrow)]
+    bounce: Told<'a>,
+    #[serde(borrow)]
+    complaint: Told<'a>,
+    #[serde(borrow)]
+    delivery: Told<'a>,
+    #[serde(borrow)]
+    delivery_delay: Told<'a>,
+    #[serde(borrow)]
+    open: Told<'a>,
+    #[serde(borrow)]
+    click: Told<'a>,
+    #[serde(borrow)]
+    reject: Told<'a>,
+    #[serde(borrow)]
+    failure: Told<'a>,
+    #[serde(borrow)]
+    subscription: Told<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Mail<'a> {
+    #[serde(borrow)]
+    timestamp: Scalar<'a>,
+    #[serde(borrow)]
+    message_id: Scalar<'a>,
+    #[serde(borrow)]
+    source: Scalar<'a>,
+    #[serde(borrow)]
+    destination: Texts<'a>,
+    #[serde(borrow)]
+    common_headers: Headers<'a>,
+    #[serde(borrow)]
+    tags: BTreeMap<Cow<'a, str>, Texts<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Headers<'a> {
+    #[serde(borrow)]
+    from: Texts<'a>,
+    #[serde(borrow)]
+    subject: Scalar<'a>,
+}
+
+/// What is told of one kind of event; each has some of these.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Told<'a> {
+    #[serde(borrow)]
+    timestamp: Scalar<'a>,
+    #[serde(borrow)]
+    recipients: Texts<'a>,
+    #[serde(borrow)]
+    bounced_recipients: Vec<Recipient<'a>>,
+    #[serde(borrow)]
+    complained_recipients: Vec<Recipient<'a>>,
+    #[serde(borrow)]
+    delayed_recipients: Vec<Recipient<'a>>,
+    #[serde(borrow)]
+    bounce_type: Scalar<'a>,
+    #[serde(borrow)]
+    bounce_sub_type: Scalar<'a>,
+    #[serde(borrow)]
+    complaint_sub_type: Scalar<'a>,
+    #[serde(borrow)]
+    complaint_feedback_type: Scalar<'a>,
+    #[serde(borrow)]
+    smtp_response: Scalar<'a>,
+    #[serde(borrow)]
+    delay_type: Scalar<'a>,
+    #[serde(borrow)]
+    reason: Scalar<'a>,
+    #[serde(borrow)]
+    error_message: Scalar<'a>,
+    #[serde(borrow)]
+    link: Scalar<'a>,
+}
+
+/// A recipient by name, and what its server said.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Recipient<'a> {
+    #[serde(borrow)]
+    email_address: Scalar<'a>,
+    #[serde(borrow)]
+    status: Scalar<'a>,
+    #[serde(borrow)]
+    diagnostic_code: Scalar<'a>,
+}
+
+/// One item for each recipient.
+fn items<'a>(notification: &Notification<'a>, name: &Scalar<'a>, mapping: &'a Mapping) -> Vec<Item<'a>> {
+    let Some((kind, told)) = kind(notification, name.as_str()) else { return vec![ignored(name.clone().text())] };
+    let recipients = recipients(notification, told);
+    let is_anybodys = matches!(kind, EventKind::Opened | EventKind::Clicked) && recipients.len() > 1;
+    if is_anybodys {
+        return vec![ignored(Cow::Owned(format!("{} of several recipients", name.as_str())))];
+    }
+    if recipients.is_empty() {
+        return vec![item(kind, notification, told, &Recipient::default(), mapping)];
+    }
+    recipients.iter().map(|recipient| item(kind, notification, told, recipient, mapping)).collect()
+}
+
+fn kind<'n, 'a>(notification: &'n Notification<'a>, name: &str) -> Option<(EventKind, &'n Told<'a>)> {
+    let complaint = &notification.complaint;
+    Some(match name {
+        // It has no part of its own.
+        "Send" => (EventKind::Queued, &notification.reject),
+        "Delivery" => (EventKind::Delivered, &notification.delivery),
+        "Bounce" => (EventKind::Failed, &notification.bounce),
+        "Complaint" if SUPPRESSED.contains(&complaint.complaint_sub_type.as_str()) => (EventKind::Failed, complaint),
+        "Complaint" if complaint.complaint_feedback_type.as_str() == "not-spam" => return None,
+        "Complaint" => (EventKind::Complained, complaint),
+        "Reject" => (EventKind::Failed, &notification.reject),
+        "Open" => (EventKind::Opened, &notification.open),
+        "Click" => (EventKind::Clicked, &notification.click),
+        "DeliveryDelay" => (EventKind::Deferred, &notification.delivery_delay),
+        "Subscription" => (EventKind::Unsubscribed, &notification.subscription),
+        "Rendering Failure" => (EventKind::Failed, &notification.failure),
+        _ => return None,
+    })
+}
+
+/// The recipients that are spoken of, else all of the message.
+fn recipients<'a>(notification: &Notification<'a>, told: &Told<'a>) -> Vec<Recipient<'a>> {
+    let named = [&told.bounced_recipients, &told.complained_recipients, &told.delayed_recipients];
+    if let Some(named) = named.into_iter().find(|named| !named.is_empty()) {
+        return named.clone();
+    }
+    let all = if told.recipients.0.is_empty() { &notification.mail.destination } else { &told.recipients };
+    let recipient =
+        |address: &Cow<'a, str>| Recipient { email_address: Scalar::Text(address.clone()), ..Recipient::default() };
+    all.0.iter().map(recipient).collect()
+}
+
+fn item<'a>(
+    kind: EventKind,
+    notification: &Notification<'a>,
+    told: &Told<'a>,
+    recipient: &Recipient<'a>,
+    mapping: &'a Mapping,
+) -> Item<'a> {
+    let draft = draft(kind, notification, told, recipient);
+    draft.map_or_else(Item::Wrong, |draft| Item::Event(draft.finish(mapping)))
+}
+
+fn draft<'a>(
+    kind: EventKind,
+    notification: &Notification<'a>,
+    told: &Told<'a>,
+    recipient: &Recipient<'a>,
+) -> Result<Draft<'a>, Mismatch> {
+    let mail = &notification.mail;
+    let first = |texts: &Texts<'a>| texts.0.first().cloned().unwrap_or_default();
+    let sender = first(&mail.common_headers.from);
+    let words = [&recipient.diagnostic_code, &told.smtp_response, &told.reason, &told.error_message, &told.delay_type];
+    let reason = words.into_iter().fold(Scalar::Absent, |reason, more| reason.or(more.clone()));
+    let own = |key: &str| key.starts_with(OWN);
+    Ok(Draft {
+        sender: if sender.is_empty() { mail.source.clone().text() } else { sender },
+        subject: mail.common_headers.subject.clone().text(),
+        labels: Labels {
+            metadata: mail
+                .tags
+                .iter()
+                .filter(|(key, _)| !own(key))
+                .map(|(key, tag)| (key.clone(), first(tag)))
+                .collect(),
+            ..Labels::default()
+        },
+        class: (kind == EventKind::Failed).then(|| class(notification, told, recipient)),
+        method: mail.tags.get(TLS).is_some_and(|tag| !tag.0.is_empty()).then_some(SecureMethod::Tls),
+        url: told.link.clone().text(),
+        reason: reason.text(),
+        ..Draft::needed(
+            kind,
+            ("timestamp", told.timestamp.time().or_else(|| mail.timestamp.time())),
+            ("mail.messageId", mail.message_id.clone().text()),
+            ("recipient", recipient.email_address.clone().text()),
+        )?
+    })
+}
+
+fn class(notification: &Notification<'_>, told: &Told<'_>, recipient: &Recipient<'_>) -> FailureClass {
+    let kind = [&notification.event_type, &notification.notification_type].map(Scalar::as_str);
+    if kind.contains(&"Reject") {
+        return FailureClass::Block;
+    }
+    if kind.contains(&"Rendering Failure") {
+        return FailureClass::Other;
+    }
+    if [&told.bounce_sub_type, &told.complaint_sub_type].iter().any(|sub| SUPPRESSED.contains(&sub.as_str())) {
+        return FailureClass::Suppressed;
+    }
+    let words = recipient.diagnostic_code.as_str();
+    let status = Some(recipient.status.as_str()).filter(|status| !status.is_empty()).or(enhanced_status(words));
+    let said = by_status(status, reply_code(words), words);
+    match told.bounce_type.as_str() {
+        _ if said == FailureClass::Block => said,
+        "Permanent" => FailureClass::Hard,
+        "Transient" => FailureClass::Soft,
+        _ => FailureClass::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests;
