@@ -62,8 +62,8 @@ struct Payload<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Message<'a> {
-    #[serde(borrow)]
-    message_id: Scalar<'a>,
+    #[serde(borrow, rename = "message_id")]
+    id: Scalar<'a>,
     #[serde(borrow)]
     to: Scalar<'a>,
     #[serde(borrow)]
@@ -107,12 +107,7 @@ fn draft(kind: EventKind, event: Event<'_>) -> Result<Draft<'_>, Mismatch> {
         method: sent_with_ssl.flag().then_some(SecureMethod::Tls),
         url: url.text(),
         reason: words.text(),
-        ..Draft::needed(
-            kind,
-            ("timestamp", time),
-            ("message_id", message.message_id.text()),
-            ("to", message.to.text()),
-        )?
+        ..Draft::needed(kind, ("timestamp", time), ("message_id", message.id.text()), ("to", message.to.text()))?
     })
 }
 

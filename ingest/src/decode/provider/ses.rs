@@ -34,7 +34,7 @@ pub(super) fn decode<'a>(
 ) -> Result<(), Undecodable> {
     each_object(body, take, |json| {
         let notification: Notification<'a> = serde_json::from_str(json)?;
-        let name = notification.event_type.clone().or(notification.notification_type.clone());
+        let name = notification.event_type.clone().or(notification.older_type.clone());
         Ok(if name.as_str().is_empty() { Found::Foreign } else { Found::Items(items(&notification, &name, mapping)) })
     })
 }
@@ -44,8 +44,8 @@ pub(super) fn decode<'a>(
 struct Notification<'a> {
     #[serde(borrow)]
     event_type: Scalar<'a>,
-    #[serde(borrow)]
-    notification_type: Scalar<'a>,
+    #[serde(borrow, rename = "notificationType")]
+    older_type: Scalar<'a>,
     #[serde(borrow)]
     mail: Mail<'a>,
     #[serde(borrow)]
@@ -235,7 +235,7 @@ fn draft<'a>(
 }
 
 fn class(notification: &Notification<'_>, told: &Told<'_>, recipient: &Recipient<'_>) -> FailureClass {
-    let kind = [&notification.event_type, &notification.notification_type].map(Scalar::as_str);
+    let kind = [&notification.event_type, &notification.older_type].map(Scalar::as_str);
     if kind.contains(&"Reject") {
         return FailureClass::Block;
     }

@@ -1,11 +1,8 @@
 //! Events of Mailjet, and what they are here.
 
-use super::{
-    super::{
-        Provider::Mailjet,
-        testing::{DEFAULT, event, items, shown},
-    },
-    *,
+use super::super::{
+    Provider::Mailjet,
+    testing::{DEFAULT, event, items, shown},
 };
 
 #[test]

@@ -1,11 +1,8 @@
 //! Events of Postal, and what they are here.
 
-use super::{
-    super::{
-        Provider::Postal,
-        testing::{DEFAULT, event, identity, items, shown},
-    },
-    *,
+use super::super::{
+    Provider::Postal,
+    testing::{DEFAULT, event, identity, items, shown},
 };
 
 fn body(uuid: &str, time: &str) -> String {
