@@ -19,6 +19,7 @@ mod properties;
 mod queue;
 mod refusals;
 mod schemathesis;
+mod sources;
 mod tour;
 mod traffic;
 mod words;
