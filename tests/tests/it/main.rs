@@ -6,6 +6,7 @@ mod alert_receivers;
 mod alerts;
 mod bodies;
 mod budget;
+mod connector_pages;
 mod faults;
 mod formats;
 mod identities;

@@ -185,7 +185,7 @@ fn a_body_that_mailgun_signed_is_taken_and_any_other_is_not() {
     let signed = |key: &str, time: u64, token: &str| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
         let tag = hmac::sign(&key, format!("{time}{token}").as_bytes());
-        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = tag.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let signature = json!({"timestamp": time.to_string(), "token": token, "signature": hex});
         serde_json::to_vec(&json!({"signature": signature, "event-data": event["event-data"]})).unwrap()
     };
