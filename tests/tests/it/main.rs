@@ -21,6 +21,7 @@ mod queue;
 mod refusals;
 mod schemathesis;
 mod sources;
+mod story;
 mod tour;
 mod traffic;
 mod words;
