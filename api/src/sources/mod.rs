@@ -100,7 +100,7 @@ impl Sources {
             return Ok(Some(source));
         }
         let row = self.0.metadata.source_of_anyone(plain(id)).await?;
-        let opens = row.as_ref().map(|row| &row.tokens).unwrap_or(&token::nobodys()).open(digest, now);
+        let opens = row.as_ref().map_or(&token::nobodys(), |row| &row.tokens).open(digest, now);
         match row.filter(|_| opens) {
             None => Ok(None),
             Some(row) => {

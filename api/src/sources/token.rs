@@ -41,6 +41,7 @@ pub(super) fn nobodys() -> Tokens {
 
 impl Tokens {
     /// Whether this is the token, or the one before as long as it is valid. Takes as long for every token.
+    #[expect(clippy::needless_bitwise_bool, reason = "what is lazy takes less time for some tokens")]
     pub(super) fn open(&self, token: Digest, now: Millis) -> bool {
         let current = self.current.matches(&token);
         let (previous, until) = self.previous.unwrap_or((self.current, Millis(i64::MIN)));

@@ -82,21 +82,21 @@ pub(crate) async fn get(
     Name(id): Name,
 ) -> Result<Json<StatsDocument>, Problem> {
     let row = owned(&state, caller.account(), &id).await?;
-    let stats = state.sources.stats(&row.id).await?;
+    let counted = state.sources.stats(&row.id).await?;
     let rejects = state.keys.metadata().rejects(&row.id).await?.len();
     // As the numbers were stored, so was when a body was seen.
     let row = owned(&state, caller.account(), &row.id).await?;
     Ok(Json(StatsDocument {
-        received: Received { bodies: stats.total(Counter::Bodies), bytes: stats.total(Counter::Bytes) },
-        accepted: stats.total(Counter::Accepted),
-        rejected: stats.total(Counter::Rejected),
-        rejected_by_reason: stats.by_label(Counter::Rejected),
-        ignored: stats.total(Counter::Ignored),
-        ignored_by_type: stats.by_label(Counter::Ignored),
-        repeated_bodies: stats.total(Counter::Repeated),
-        undecodable_bodies: stats.total(Counter::Undecodable),
-        refused_bodies: stats.total(Counter::Refused),
-        refused_by_reason: stats.by_label(Counter::Refused),
+        received: Received { bodies: counted.total(Counter::Bodies), bytes: counted.total(Counter::Bytes) },
+        accepted: counted.total(Counter::Accepted),
+        rejected: counted.total(Counter::Rejected),
+        rejected_by_reason: counted.by_label(Counter::Rejected),
+        ignored: counted.total(Counter::Ignored),
+        ignored_by_type: counted.by_label(Counter::Ignored),
+        repeated_bodies: counted.total(Counter::Repeated),
+        undecodable_bodies: counted.total(Counter::Undecodable),
+        refused_bodies: counted.total(Counter::Refused),
+        refused_by_reason: counted.by_label(Counter::Refused),
         rejects,
         since: rfc3339(row.created_at),
         last_seen_at: row.seen_at.map(rfc3339),
