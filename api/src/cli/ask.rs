@@ -26,6 +26,8 @@ pub(super) enum Shown {
     Table(&'static str, &'static [&'static str]),
     /// A document.
     Document,
+    /// Of a document this member alone, for scripts.
+    Member(&'static str),
     /// The answer as it came.
     Raw,
     /// Nothing but this.
@@ -51,7 +53,11 @@ fn show(shown: &Shown, answer: &[u8], as_json: bool) -> Result<(), Failure> {
             let rows = document[list].as_array().map_or(&[][..], Vec::as_slice);
             writeln!(out, "{}", table(columns, rows))?;
         }
-        Shown::Table(..) | Shown::Document => {
+        Shown::Member(name) if !as_json => {
+            let document: Value = serde_json::from_slice(answer)?;
+            writeln!(out, "{}", cell(&document[name]))?;
+        }
+        Shown::Table(..) | Shown::Member(_) | Shown::Document => {
             let document: Value = serde_json::from_slice(answer)?;
             writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
         }

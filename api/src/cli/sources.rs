@@ -41,7 +41,7 @@ pub(super) struct Sources {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a source, and print the URL for its provider
+    /// Make a source, and print the URL for its provider; it cannot be shown again
     Create {
         /// Whose webhook it is: sparkpost, mailgun, sendgrid, postmark, ses, mailjet, postal, kumomta, arf or dsn
         #[arg(long)]
@@ -121,7 +121,7 @@ impl Command {
                 let members = body.as_object_mut().ok_or("the file must hold a JSON object")?;
                 members.insert("provider".to_owned(), json!(provider));
                 members.insert("name".to_owned(), json!(name));
-                post("/v1/sources".to_owned(), body)
+                act(Method::POST, "/v1/sources".to_owned(), Some(body), Shown::Member("url"))
             }
             Self::List => {
                 let columns = &["id", "provider", "verification.kind", "last_seen_at", "token.previous_until", "name"];
@@ -129,7 +129,10 @@ impl Command {
             }
             Self::Show { id } => get(of(id, ""), Shown::Document),
             Self::Update { id, file } => act(Method::PATCH, of(id, ""), Some(read(file)?), Shown::Document),
-            Self::Rotate { id, overlap_hours } => post(of(id, "/token"), json!({"overlap_hours": overlap_hours})),
+            Self::Rotate { id, overlap_hours } => {
+                let body = json!({"overlap_hours": overlap_hours});
+                act(Method::POST, of(id, "/token"), Some(body), Shown::Member("url"))
+            }
             Self::Delete { id } => act(Method::DELETE, of(id, ""), None, Shown::Done("The source is gone.")),
             Self::Stats { id } => get(of(id, "/stats"), Shown::Document),
             Self::Rejects { id, number, delete: true } => {

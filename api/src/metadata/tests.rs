@@ -60,6 +60,7 @@ macro_rules! on_both {
 }
 
 mod alerts;
+mod sources;
 
 on_both! {
     a_key_is_found_as_it_was_stored

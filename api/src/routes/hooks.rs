@@ -159,8 +159,8 @@ fn problem(error: HookError, source: &Source) -> Problem {
         }
         HookError::Refused(refusal) => match refusal {
             Refusal::Unavailable => Problem::new(Kind::Unverifiable, refusal.to_string()).retry_after(10),
-            Refusal::Replayed if !again => Problem::new(Kind::NotAgain, refusal.to_string()),
-            Refusal::Missing | Refusal::Wrong | Refusal::Stale | Refusal::Replayed => {
+            Refusal::Stale | Refusal::Replayed => Problem::new(Kind::NotAgain, refusal.to_string()),
+            Refusal::Missing | Refusal::Wrong => {
                 let challenge = match source.scheme {
                     Scheme::Basic(_) => HeaderValue::from_static("Basic realm=\"postlens\""),
                     _ => HeaderValue::from_static("Signature realm=\"postlens\""),

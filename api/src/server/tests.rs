@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod alerts;
+mod sources;
 
 const EVENT: &str = r#"{"event":"queued","time":1700000000,"message_id":"<a@acme.org>","recipient":"pat@example.com"}"#;
 
@@ -102,6 +103,13 @@ impl Bench {
         self.send(request.body(body.into()).unwrap()).await
     }
 
+    async fn call(&self, key: &Token, method: Method, path: &str, body: Value) -> Reply {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {}", key.expose()));
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     async fn get(&self, key: &Token, path: &str) -> Reply {
         let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {}", key.expose()));
         self.send(request.body(Body::empty()).unwrap()).await
@@ -152,14 +160,23 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 async fn every_data_operation_needs_a_key_and_every_answer_has_a_request_id() {
     let bench = Bench::new().await;
     for (path, item) in document().paths.paths {
-        let operations = [(Method::GET, item.get), (Method::POST, item.post), (Method::DELETE, item.delete)];
+        let operations = [
+            (Method::GET, item.get),
+            (Method::POST, item.post),
+            (Method::PATCH, item.patch),
+            (Method::DELETE, item.delete),
+        ];
         for (method, _) in operations.into_iter().filter(|(_, operation)| operation.is_some()) {
-            let path = path.replace("{id}", "x");
+            let path =
+                path.replace("{id}", "x").replace("{number}", "1").replace("{source}", "x").replace("{token}", "x");
             let request = Request::builder().method(&method).uri(&path).body(Body::empty()).unwrap();
             let reply = bench.send(request).await;
             assert_eq!(reply.header("x-request-id").len(), 16, "{method} {path}");
             assert_eq!(reply.header("x-content-type-options"), "nosniff");
-            if path.starts_with("/v1/") {
+            // The URL of a webhook is its key.
+            if path.starts_with("/v1/hooks/") {
+                assert_eq!(reply.problem(), is(404, "not-found"), "{method} {path}");
+            } else if path.starts_with("/v1/") {
                 assert_eq!(reply.problem(), is(401, "unauthenticated"), "{method} {path}");
                 assert!(reply.header(header::WWW_AUTHENTICATE).starts_with("Bearer"), "{method} {path}");
                 assert_eq!(reply.header(header::CACHE_CONTROL), "no-store", "{method} {path}");
@@ -450,7 +467,7 @@ fn every_operation_is_named_described_and_says_what_it_answers_when_it_fails() {
                     "{method} {path} {status}"
                 );
             }
-            if path.starts_with("/v1/") {
+            if path.starts_with("/v1/") && !path.starts_with("/v1/hooks/") {
                 assert!(responses.contains_key("401") && responses.contains_key("403"), "{method} {path}");
             }
         }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use ingest::{Ingest, IngestError, Provider, Taken};
+use ingest::{Ingest, IngestError, Position, Provider, Receipt, Taken};
 use schema::metrics::{EVENTS_TOTAL, Outcome as EventOutcome};
 use serde::Deserialize;
 
@@ -135,7 +135,7 @@ impl Sources {
 
     /// Decodes a body of a source and puts its events on disk.
     pub(super) async fn decode(&self, ingest: &Ingest, source: &Source, body: Bytes) -> Result<Taken, IngestError> {
-        let payload = payload(source.provider, body);
+        let Some(payload) = payload(source.provider, body) else { return Ok(notice()) };
         let taken = ingest.accept_from(&source.account, payload, source.provider, source.mapping.clone()).await?;
         let events =
             [(EventOutcome::Accepted, taken.receipt.accepted), (EventOutcome::Rejected, taken.receipt.rejected)];
@@ -146,26 +146,37 @@ impl Sources {
     }
 }
 
-/// What a provider's decoder reads: what it posted, or what SNS wraps.
-fn payload(provider: Provider, body: Bytes) -> Bytes {
+/// What a provider's decoder reads: what it posted, or what SNS wraps. `None`: a notice of SES's in words, such as the one that it may
+/// publish to a topic.
+fn payload(provider: Provider, body: Bytes) -> Option<Bytes> {
     #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
     struct Envelope<'b> {
-        #[serde(borrow, rename = "Message")]
+        #[serde(borrow)]
+        r#type: Cow<'b, str>,
+        #[serde(borrow)]
         message: Cow<'b, str>,
-        #[serde(borrow, rename = "TopicArn")]
-        _topic: Cow<'b, str>,
     }
     if provider != Provider::Ses {
-        return body;
+        return Some(body);
     }
     match serde_json::from_slice::<Envelope<'_>>(&body) {
-        Ok(envelope) => Bytes::from(envelope.message.into_owned()),
-        Err(_) => body,
+        Ok(Envelope { r#type, message }) if r#type == "Notification" => {
+            let is_json = message.trim_start().starts_with(['{', '[']);
+            is_json.then(|| Bytes::from(message.into_owned()))
+        }
+        _ => Some(body),
     }
 }
 
+/// What became of a notice.
+fn notice() -> Taken {
+    let receipt = Receipt { accepted: 0, rejected: 0, errors: Vec::new(), position: Position(0) };
+    Taken { receipt, ignored: [("notice".to_owned(), 1)].into() }
+}
+
 /// Why a body was refused, as a label.
-pub(crate) const fn label(refusal: Refusal) -> &'static str {
+const fn label(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Missing => "missing",
         Refusal::Wrong => "wrong",
@@ -181,11 +192,19 @@ mod tests {
 
     #[test]
     fn what_sns_wraps_is_unwrapped_for_ses_alone() {
-        let wrapped =
-            Bytes::from_static(br#"{"Type":"Notification","TopicArn":"a","Message":"{\"eventType\":\"Send\"}"}"#);
-        assert_eq!(payload(Provider::Ses, wrapped.clone()), r#"{"eventType":"Send"}"#);
-        assert_eq!(payload(Provider::Postal, wrapped.clone()), wrapped);
+        let wrapped = Bytes::from_static(br#"{"Type":"Notification","Message":"{\"eventType\":\"Send\"}"}"#);
+        assert_eq!(payload(Provider::Ses, wrapped.clone()).unwrap(), r#"{"eventType":"Send"}"#);
+        assert_eq!(payload(Provider::Postal, wrapped.clone()).unwrap(), wrapped);
         let plain = Bytes::from_static(br#"{"eventType":"Send"}"#);
-        assert_eq!(payload(Provider::Ses, plain.clone()), plain);
+        assert_eq!(payload(Provider::Ses, plain.clone()).unwrap(), plain);
+    }
+
+    #[test]
+    fn a_notice_in_words_is_nothing_to_decode_and_a_wish_for_confirmation_is_left_to_people() {
+        let notice = Bytes::from_static(br#"{"Type":"Notification","Message":"Successfully validated SNS topic"}"#);
+        assert_eq!(payload(Provider::Ses, notice), None);
+        let wish =
+            Bytes::from_static(br#"{"Type":"SubscriptionConfirmation","Message":"You have chosen to subscribe"}"#);
+        assert_eq!(payload(Provider::Ses, wish.clone()), Some(wish));
     }
 }

@@ -36,17 +36,23 @@ impl Recent {
 
 impl Known {
     fn note(&mut self, name: u64, now: Millis) -> bool {
+        self.forget(|since, _| now.0 - since.0 >= WINDOW_MS);
+        if !self.bodies.insert(name) {
+            return true;
+        }
+        self.forget(|_, known| known >= MOST);
+        self.order.push_back((now, name));
+        false
+    }
+
+    /// Forgets the oldest, as long as that holds of when it came and of how many are known.
+    fn forget(&mut self, over: impl Fn(Millis, usize) -> bool) {
         while let Some((since, oldest)) = self.order.front().copied()
-            && (self.order.len() >= MOST || now.0 - since.0 >= WINDOW_MS)
+            && over(since, self.order.len())
         {
             self.order.pop_front();
             self.bodies.remove(&oldest);
         }
-        let repeated = !self.bodies.insert(name);
-        if !repeated {
-            self.order.push_back((now, name));
-        }
-        repeated
     }
 }
 

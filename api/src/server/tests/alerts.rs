@@ -4,15 +4,6 @@ use super::*;
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
-impl Bench {
-    async fn call(&self, key: &Token, method: Method, path: &str, body: Value) -> Reply {
-        let request = Request::builder().method(method).uri(path);
-        let request = request.header(header::AUTHORIZATION, format!("Bearer {}", key.expose()));
-        let request = request.header(header::CONTENT_TYPE, "application/json");
-        self.send(request.body(Body::from(body.to_string())).unwrap()).await
-    }
-}
-
 fn rule() -> Value {
     json!({"name": "Campaigns", "watch": "spam_rate", "when": {"above": 0.002}, "by": "campaign", "severity": "warning"})
 }
