@@ -15,7 +15,9 @@ use crate::{
     openapi::Base,
     problem::{Kind, Problem},
     request,
-    routes::{alerts, events, health, hooks, keys, metrics, observations, reports, sources, specification, status},
+    routes::{
+        alerts, dimensions, events, health, hooks, keys, metrics, observations, reports, sources, specification, status,
+    },
     state::AppState,
 };
 
@@ -27,6 +29,8 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::get_split, reports::post_split))
         .routes(routes!(reports::get_summary, reports::post_summary))
         .routes(routes!(reports::get_series, reports::post_series))
+        .routes(routes!(dimensions::list))
+        .routes(routes!(dimensions::values))
         .routes(routes!(alerts::current::list))
         .routes(routes!(alerts::current::acknowledge))
         .routes(routes!(alerts::current::mute))

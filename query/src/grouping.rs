@@ -37,7 +37,8 @@ pub struct InvalidGrouping(#[from] schema::InvalidDimension);
 const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 impl TimePart {
-    const ALL: [Self; 3] = [Self::Day, Self::HourOfDay, Self::Weekday];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Day, Self::HourOfDay, Self::Weekday];
 
     /// The name in the API.
     #[must_use]

@@ -222,7 +222,7 @@ pub fn from_json<T: DeserializeOwned>(document: &[u8]) -> Result<T, SpecError> {
 }
 
 /// A text, a number or a truth value, kept as it was written: what is wrong with it is told later, by parameter.
-fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     struct Scalar;
     impl Visitor<'_> for Scalar {
         type Value = Option<String>;

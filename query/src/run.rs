@@ -7,6 +7,7 @@ use schema::{AccountId, ClickHouse, Dimension, Measure, Measures, Millis};
 use crate::{
     Grouping, Interval, Kind, ReportSpec,
     answer::{Answer, Cells},
+    picker::MOST_FIELDS,
     report::{Body, Line, Remainder, Report, Reporting, Row},
     sql::{self, Sql},
 };
@@ -65,6 +66,19 @@ pub async fn run(
     let named = spec.dimensions().into_iter().filter(|name| others.contains(name) || hidden.contains(name));
     let others = named.cloned().collect();
     Ok(Report { spec: spec.clone(), as_of, total, body, others, reporting })
+}
+
+/// The dimensions that deliveries of a range of whole days have values of, with how many have one, and of custom fields one more than
+/// are listed.
+pub(crate) async fn volumes(
+    clickhouse: &ClickHouse,
+    account: &AccountId,
+    spec: &ReportSpec,
+    limits: &Limits,
+) -> Result<Vec<(String, i64)>, QueryError> {
+    let most = MOST_FIELDS + 1 + u32::try_from(Dimension::FIXED.len()).unwrap_or_default();
+    let answer = Store { clickhouse, account, limits }.ask(&sql::volumes(account, spec, most)).await?;
+    answer.rows().map(|row| Ok((row.texts(0, 1)?.concat(), row.number(1)?))).collect()
 }
 
 /// A report without what was asked.

@@ -138,21 +138,33 @@ impl ReportSpec {
             let expected = format!("a series does not show it: ask for spam_rate with filter={}", reporting_text());
             return Err(SpecError::value("rates", FBL_SPAM_RATE, expected));
         }
+        let range = Range::new(common.from, common.to, tz)?;
+        let measures = shown("measures", common.measures, Measure::ALL, Measure::name)?;
         Ok(Self {
-            kind,
-            range: Range::new(common.from, common.to, tz)?,
-            tz,
-            basis: basis(common.basis)?,
-            measures: shown("measures", common.measures, Measure::ALL, Measure::name)?,
             rates: shown("rates", rates.as_deref(), Rate::ALL, Rate::name)?,
             filters: Tree::read(common.filter)?,
+            fbl,
+            ..Self::plain(kind, range, tz, basis(common.basis)?, measures)
+        })
+    }
+
+    /// These measures of everything, and nothing else.
+    pub(crate) fn plain(kind: Kind, range: Range, tz: Tz, basis: Basis, measures: Shown<Measure>) -> Self {
+        Self {
+            kind,
+            range,
+            tz,
+            basis,
+            measures,
+            rates: Shown { all: Vec::new(), named: None },
+            filters: Vec::new(),
             by: Vec::new(),
             sort: Sort { key: SortKey::Measure(Measure::Queued), descending: true },
             limit: 1,
             min_volume: 0,
             after: None,
-            fbl,
-        })
+            fbl: false,
+        }
     }
 
     fn check_points(&self, interval: Interval) -> Result<(), SpecError> {
@@ -345,7 +357,7 @@ fn sort(text: Option<&str>, by: &[Grouping]) -> Result<Sort, SpecError> {
     Ok(Sort { key, descending })
 }
 
-fn limit(text: Option<&str>, default: u32) -> Result<u32, SpecError> {
+pub(crate) fn limit(text: Option<&str>, default: u32) -> Result<u32, SpecError> {
     let Some(text) = text else { return Ok(default) };
     let limit = text.parse().ok().filter(|limit| (1..=MOST_GROUPS).contains(limit));
     limit.ok_or_else(|| SpecError::value("limit", text, format!("use a whole number from 1 to {MOST_GROUPS}")))

@@ -1,6 +1,7 @@
 //! The operations of the HTTP API, one module per subject.
 
 pub(crate) mod alerts;
+pub(crate) mod dimensions;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod hooks;

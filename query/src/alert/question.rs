@@ -39,20 +39,14 @@ impl Question {
     pub fn spec(&self, measures: &[Measure]) -> ReportSpec {
         let all: Vec<_> = Measure::ALL.iter().copied().filter(|measure| measures.contains(measure)).collect();
         let first = all.first().copied().unwrap_or(Measure::Queued);
+        let kind = if self.by.is_some() { Kind::Split } else { Kind::Summary };
+        let measures = Shown { all, named: None };
         ReportSpec {
-            kind: if self.by.is_some() { Kind::Split } else { Kind::Summary },
-            range: self.range,
-            tz: Tz::UTC,
-            basis: self.basis,
-            measures: Shown { all, named: None },
-            rates: Shown { all: Vec::new(), named: None },
             filters: self.filters.iter().cloned().map(Tree::from).collect(),
             by: self.by.iter().cloned().map(Grouping::from).collect(),
             sort: Sort { key: SortKey::Measure(first), descending: true },
             limit: MOST_GROUPS,
-            min_volume: 0,
-            after: None,
-            fbl: false,
+            ..ReportSpec::plain(kind, self.range, Tz::UTC, self.basis, measures)
         }
     }
 }

@@ -6,10 +6,11 @@ mod local;
 mod others;
 mod page;
 mod source;
+mod volumes;
 
 use schema::{AccountId, Measure, OTHER_SQL, Rate, WEIGHT};
 
-pub(crate) use self::{bind::Sql, others::others};
+pub(crate) use self::{bind::Sql, others::others, volumes::volumes};
 use self::{
     bind::{Binder, Param},
     source::Source,

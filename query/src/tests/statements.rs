@@ -175,6 +175,11 @@ fn a_tree_of_filters_binds_every_value_and_keeps_its_shape() {
 }
 
 #[test]
+fn dimensions_are_found_in_the_days_of_all_of_them() {
+    insta::assert_snapshot!(shown(&sql::volumes(&account(), &summary_spec(&[]), 1_007)));
+}
+
+#[test]
 fn the_account_is_always_the_first_condition() {
     let series = series_spec(&[("by", "campaign,subject")]);
     let utc = series_spec(&[("by", "field:x"), ("tz", "UTC"), ("to", "2026-11-07T12:00:00Z")]);
@@ -188,6 +193,7 @@ fn the_account_is_always_the_first_condition() {
         steps(&series_spec(&[]), &[&[]]),
         sql::others(&account(), &utc, &["subject".parse().unwrap()]),
         sql::groups(&account(), &split_spec(&[("by", "weekday,hour_of_day")])),
+        sql::volumes(&account(), &summary_spec(&[]), 1),
         sql::chosen(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
         sql::groups(&account(), &split_spec(&[("by", "day,subject"), ("tz", "UTC"), ("min_volume", "3")])),
     ];

@@ -22,7 +22,7 @@ const ZONES: [&str; 7] = [
     "Australia/Adelaide",
     "Pacific/Chatham",
 ];
-const DIMENSIONS: [&str; 8] = [
+pub(crate) const DIMENSIONS: [&str; 8] = [
     "subject",
     "sender",
     "sender_domain",

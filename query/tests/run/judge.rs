@@ -1,12 +1,15 @@
 //! Whether a report is what a count by brute force says.
 
 use proptest::{prelude::*, test_runner::TestCaseError};
-use query::{Body, Report};
+use query::{Body, Dimensions, Report, Values};
 use schema::{Measure, Measures, Rate};
 
-use crate::support::{
-    Cell,
-    brute::{Question, label},
+use crate::{
+    generate::{DIMENSIONS, PARTS},
+    support::{
+        Cell,
+        brute::{Check, Question, Tree, label},
+    },
 };
 
 pub(crate) type Judgement = Result<(), TestCaseError>;
@@ -68,6 +71,41 @@ pub(crate) fn page(report: &Report, question: &Question, cells: &[Cell], (order,
     prop_assert_eq!(remainder.map_or(0, |rest| rest.groups), hidden.clone().count() as u64);
     let rest = remainder.map(|rest| rest.measures).unwrap_or_default();
     prop_assert_eq!(rest, sum(hidden.map(|(_, measures)| measures)));
+    Ok(())
+}
+
+pub(crate) fn values(values: &Values, question: &Question, cells: &[Cell], limit: usize) -> Judgement {
+    let all = sorted(question, cells, "queued", true);
+    let volume = |(_, measures): &(Vec<String>, Measures)| measures[Measure::Queued];
+    let (listed, hidden) = all.split_at(limit.min(all.len()));
+    let shown = |(key, measures): &(Vec<String>, Measures)| {
+        let value = if key[0].is_empty() { "(none)".to_owned() } else { key[0].clone() };
+        (value, measures[Measure::Queued])
+    };
+    let given: Vec<_> = values.values.iter().map(|value| (value.value.clone(), value.volume)).collect();
+    prop_assert_eq!(given, listed.iter().map(shown).collect::<Vec<_>>());
+    let rest = values.remainder.map_or((0, 0), |rest| (rest.values, rest.volume));
+    prop_assert_eq!(rest, (hidden.len() as u64, hidden.iter().map(volume).sum()));
+    prop_assert_eq!(values.next.is_some(), !hidden.is_empty());
+    Ok(())
+}
+
+/// Of each dimension, the messages with a value, on the whole UTC days of the range.
+pub(crate) fn dimensions(dimensions: &Dimensions, question: &Question, cells: &[Cell]) -> Judgement {
+    let from = question.from - question.from.rem_euclid(86_400);
+    let to = question.to + (-question.to).rem_euclid(86_400);
+    let mut names = Vec::new();
+    for named in &dimensions.dimensions {
+        names.push(named.name.as_str());
+        let Some(name) = DIMENSIONS.into_iter().find(|name| *name == named.name) else {
+            prop_assert_eq!(named.volume, None);
+            continue;
+        };
+        let tree = Some(Tree::Check(Check::IsNot(name, String::new())));
+        let question = Question { from, to, by: Vec::new(), tree, ..question.clone() };
+        prop_assert_eq!(named.volume, Some(sum(question.groups(cells).values())[Measure::Queued]), "{}", name);
+    }
+    prop_assert!(DIMENSIONS[..6].iter().chain(&PARTS).all(|name| names.contains(name)));
     Ok(())
 }
 

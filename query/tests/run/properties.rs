@@ -5,16 +5,19 @@ use proptest::{
     strategy::ValueTree,
     test_runner::{TestCaseResult, TestRunner},
 };
-use query::{Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest};
-use schema::ClickHouse;
+use query::{
+    Dimensions, DimensionsRequest, Limits, Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest, Values,
+    ValuesRequest,
+};
+use schema::{Basis, ClickHouse, Millis};
 
 use crate::{
     ask,
-    generate::{PARTS, about_one_dimension, cell, question, question_of_time, request},
+    generate::{DIMENSIONS, PARTS, about_one_dimension, cell, question, question_of_time, request, time},
     judge::{self, Order},
     support::{
         Cell,
-        brute::{Check, Question},
+        brute::{Check, Question, Tree},
         database, insert,
     },
 };
@@ -66,6 +69,24 @@ impl Given {
         let more: Vec<_> = more.into_iter().chain(cursor.map(|cursor| ("cursor", cursor))).collect();
         let request: SplitRequest = request(question, &more);
         self.report(&ReportSpec::split(&request).unwrap())
+    }
+
+    fn values(&self, question: &Question, prefix: &str, limit: usize) -> Values {
+        let (from, to) = (Some(time(question.from)), Some(time(question.to)));
+        let (prefix, limit) = (Some(prefix.to_owned()), Some(limit.to_string()));
+        let request = ValuesRequest { prefix, from, to, limit, ..ValuesRequest::default() };
+        let spec = ReportSpec::values_of(&question.by[0].parse().unwrap(), &request, Millis(0)).unwrap();
+        Values::from(&self.report(&spec))
+    }
+
+    fn dimensions(&self, question: &Question) -> Dimensions {
+        let (from, to) = (Some(time(question.from)), Some(time(question.to)));
+        let request = DimensionsRequest { from, to, tz: None };
+        let spec = ReportSpec::dimensions_of(&request, Millis(0)).unwrap();
+        let account = "default".parse().unwrap();
+        let limits = Limits::default();
+        let asking = query::dimensions(&self.clickhouse, &account, &spec, Millis(0), &limits);
+        self.runtime.block_on(asking).unwrap()
     }
 
     fn series(&self, question: &Question, interval: &str, limit: usize) -> Report {
@@ -121,6 +142,21 @@ fn pages_show_every_group_of_enough_volume_once_and_each_sums_up_the_others() {
                 return Ok(());
             }
         }
+    });
+}
+
+#[test]
+fn dimensions_and_their_values_have_the_volumes_that_a_count_by_brute_force_says() {
+    let given = Given::new("pickers");
+    let prefix = prop::sample::select(vec!["", "a", "g", "p", "Your", "\\"]);
+    holds(40, &(about_one_dimension(), prefix, 1..5usize), |(question, prefix, limit)| {
+        let question = Question { basis: Basis::Sent, checks: Vec::new(), tree: None, ..question };
+        for name in DIMENSIONS {
+            let tree = (!prefix.is_empty()).then(|| Tree::Check(Check::StartsWith(name, prefix.to_owned())));
+            let question = Question { by: vec![name], tree, ..question.clone() };
+            judge::values(&given.values(&question, prefix, limit), &question, &given.cells, limit)?;
+        }
+        judge::dimensions(&given.dimensions(&question), &question, &given.cells)
     });
 }
 

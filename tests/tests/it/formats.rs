@@ -154,3 +154,28 @@ fn a_tree_of_filters_asks_every_report_for_what_its_parts_add_up_to() {
     let reply = Client::send(client.request(Method::POST, "/v1/reports/summary").json(&document)).unwrap();
     assert_eq!(reply.status, 422, "{}", reply.text());
 }
+
+#[test]
+fn what_can_be_picked_is_what_a_split_shows() {
+    let (client, question) = reported();
+    let range = [("from", question.from.to_rfc3339()), ("to", question.to.to_rfc3339())];
+    let dimensions: serde_json::Value = client.get("/v1/dimensions", &range).json();
+    let named = |name: &str| {
+        let all = dimensions["dimensions"].as_array().unwrap();
+        all.iter().find(|dimension| dimension["name"] == name).unwrap_or_else(|| panic!("{name}: {dimensions}")).clone()
+    };
+    assert_eq!((&named("subject")["kind"], &named("field:payer")["kind"]), (&"fixed".into(), &"field".into()));
+    assert_eq!(named("weekday")["volume"], serde_json::Value::Null);
+    let by = vec!["field:payer".parse().unwrap()];
+    let split = check::ask(&client, "/v1/reports/split", &Question { by, basis: Basis::Sent, ..question }, &[]);
+    let path = "/v1/dimensions/field:payer/values";
+    let values: serde_json::Value = client.get(path, &range).json();
+    let shown: Vec<_> = split.rows.iter().map(|row| (row.key["field:payer"].clone(), row.measures["queued"])).collect();
+    let listed = values["values"].as_array().unwrap();
+    let listed =
+        listed.iter().map(|value| (value["value"].as_str().unwrap().to_owned(), value["volume"].as_i64().unwrap()));
+    assert_eq!(listed.take(shown.len()).collect::<Vec<_>>(), shown);
+    for (path, status) in [("/v1/dimensions/weekday/values", 404), ("/v1/dimensions/topic/values", 404), (path, 422)] {
+        assert_eq!(client.get(path, &[("limit", "0".to_owned())]).status, status, "{path}");
+    }
+}

@@ -219,7 +219,7 @@ async fn run(caller: &Caller<Read>, state: &AppState, asked: Asked, format: Form
 }
 
 /// ClickHouse has let the report's time pass without a word.
-fn overdue() -> Problem {
+pub(super) fn overdue() -> Problem {
     let detail = "ClickHouse did not answer in the time that a report may take; try again, or ask for less";
     Problem::new(Kind::ReportsUnavailable, detail).retry_after(5)
 }
