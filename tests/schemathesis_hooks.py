@@ -21,6 +21,9 @@ REPORT = {
     "basis": st.sampled_from(["sent", "event"]),
     "sort": st.sampled_from(["-queued", "ctr", "-spam_rate", "subject"]),
     "limit": st.sampled_from(["1", "2", "50"]),
+    "min_volume": st.sampled_from(["0", "1", "50"]),
+    # A random one is always wrong: without it the rest is looked at.
+    "cursor": st.none(),
     "measures": st.lists(st.sampled_from(["queued", "delivered", "opened"]), max_size=3),
     "rates": st.lists(st.sampled_from(["ctr", "spam_rate", "ctor"]), max_size=3),
     "format": st.sampled_from(["json", "csv", "png"]),

@@ -196,7 +196,7 @@ fn a_body_that_mailgun_signed_is_taken_and_any_other_is_not() {
     }
     assert_eq!(source.post(&signed("another-key", now(), &"c".repeat(50)), &[]).status, 401);
     assert_eq!(source.post(&signed("first-key", now() - 86_400, &"d".repeat(50)), &[]).status, 406, "stale");
-    assert_eq!(source.post(&fixture("mailgun", "delivered"), &[]).status, 401);
+    assert_eq!(source.post(&fixture("mailgun", "delivered"), &[]).status, 406, "of another day, and of no key of ours");
     let stats = source.stats();
     assert_eq!((&stats["accepted"], &stats["repeated_bodies"]), (&json!(2), &json!(2)), "{stats}");
     assert!(stats["refused_by_reason"]["wrong"].as_u64() >= Some(1), "{stats}");
