@@ -18,7 +18,7 @@ pub(crate) const RANDOM_EVENTS: usize = 40;
 pub(crate) const SHRINKING: Duration = Duration::from_mins(1);
 
 /// How long schemathesis looks for failures.
-pub(crate) const SCHEMATHESIS: Duration = Duration::from_secs(150);
+pub(crate) const SCHEMATHESIS: Duration = Duration::from_mins(4);
 
 /// Distinct events of a run in the midst of which something fails.
 pub(crate) const FAULTY_RUN: usize = 15_000;
