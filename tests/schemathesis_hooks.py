@@ -111,3 +111,9 @@ def ndjson(context, value):
         return value.encode("utf-8", "surrogatepass")
     lines = value if isinstance(value, list) else [value]
     return "\n".join(json.dumps(line) for line in lines).encode()
+
+
+@schemathesis.serializer("message/rfc822", "application/mbox")
+def mail(context, value):
+    """Mail is bytes; whatever else was generated, as JSON."""
+    return value if isinstance(value, bytes) else (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "surrogatepass")

@@ -17,8 +17,8 @@ pub(crate) const RANDOM_EVENTS: usize = 40;
 /// How long to look for the smallest set that fails.
 pub(crate) const SHRINKING: Duration = Duration::from_mins(1);
 
-/// How long schemathesis looks for failures.
-pub(crate) const SCHEMATHESIS: Duration = Duration::from_mins(4);
+/// Random requests that schemathesis makes up for each operation, besides those at the limits of each parameter.
+pub(crate) const SCHEMATHESIS: u32 = 25;
 
 /// Distinct events of a run in the midst of which something fails.
 pub(crate) const FAULTY_RUN: usize = 15_000;
