@@ -4,8 +4,8 @@ A random text is never a time, a dimension or an event. So part of the parameter
 each by itself: what remains random meets a request that is otherwise right.
 """
 
-
 import json
+import os
 
 import schemathesis
 from hypothesis import strategies as st
@@ -117,3 +117,11 @@ def ndjson(context, value):
 def mail(context, value):
     """Mail is bytes; whatever else was generated, as JSON."""
     return value if isinstance(value, bytes) else (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "surrogatepass")
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """The search learns ids from answers and would revoke the key that it asks with: everything after that is refused."""
+    own = os.environ["POSTLENS_SEARCH_KEY"]
+    if case.method.lower() == "delete" and case.path == "/v1/keys/{id}" and own.startswith(f"pl_{case.path_parameters.get('id')}_"):
+        case.path_parameters["id"] = "of-no-key"
