@@ -21,7 +21,7 @@ use crate::{
     metadata::{Metadata, NewKey, Role},
     outgoing::{Outgoing, Permit},
     secret, server,
-    sources::{Flushing, Sources},
+    sources::{Flushing, Sources, verify::Verifier},
     state::{AppState, Limits},
     supervisor::{Launch, Patience, Place, Supervisor},
     telemetry::Telemetry,
@@ -69,8 +69,9 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let tasks = Tasks::start(alerts.clone(), evaluator, move || counted.as_of(), config.alerts.interval.0);
 
     // Certificates are never at a private address.
-    let sources = Sources::new(metadata.clone(), Arc::clone(&clock), &secret, Outgoing::new(Permit::Public)?);
-    let flushing = Flushing::start(sources.clone());
+    let verifier = Verifier::with_public_roots(Outgoing::new(Permit::Public)?);
+    let sources = Sources::new(metadata.clone(), Arc::clone(&clock), &secret, verifier);
+    let flushing = Flushing::start(sources.clone(), ingest.clone());
 
     let state = AppState {
         keys: Keys::new(metadata.clone(), Arc::clone(&clock)),
@@ -100,8 +101,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     drop(control);
     // In the opposite order: what was accepted is applied while the engine still runs.
     tasks.stop().await;
-    flushing.stop().await;
     ingest.close().await;
+    flushing.stop().await;
     if let Some(supervisor) = supervisor {
         supervisor.stop().await;
     }

@@ -1,6 +1,7 @@
 //! The distinct events of a batch with their identities, delivery by delivery. Whatever needs no order is done on all cores.
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use schema::{AccountId, DeliveryKey, EventId, EventKind, FailureClass, Identifier, Millis, SecureMethod};
 
 use crate::{
@@ -57,6 +58,8 @@ pub(crate) struct Account<'s> {
 pub(crate) struct Fact<'s> {
     pub(crate) account: Account<'s>,
     pub(crate) accepted_at: Millis,
+    /// The source by whose webhook it came.
+    pub(crate) source: TextId,
     pub(crate) id: EventId,
     pub(crate) delivery: DeliveryKey,
     pub(crate) kind: EventKind,
@@ -66,6 +69,7 @@ pub(crate) struct Fact<'s> {
     pub(crate) method: Option<SecureMethod>,
     pub(crate) message_id: &'s str,
     pub(crate) recipient: &'s str,
+    /// What its source calls the event.
     pub(crate) source_id: &'s str,
     pub(crate) url: &'s str,
     pub(crate) reason: &'s str,
@@ -103,6 +107,8 @@ pub(crate) struct Facts<'s> {
     pub(crate) ids: Vec<EventId>,
     /// Events that repeated another.
     pub(crate) duplicates: u64,
+    /// How many of them came by which source's webhook.
+    pub(crate) repeated: Vec<(TextId, u64)>,
 }
 
 /// The facts of each record, repetitions included.
@@ -132,9 +138,11 @@ impl<'s> Facts<'s> {
             })
             .collect();
         order.par_sort_unstable();
+        let all: Vec<Fact<'s>> = order.par_iter().map(|(.., place)| *read[*place as usize]).collect();
         Ok(Self {
             duplicates: (read.len() - fresh.len()) as u64,
-            all: order.par_iter().map(|(.., place)| *read[*place as usize]).collect(),
+            repeated: repeated(told, &all),
+            all,
             ids: fresh.into_iter().map(|(id, _)| id).collect(),
         })
     }
@@ -149,6 +157,25 @@ impl<'s> Facts<'s> {
         let deliveries: Vec<DeliveryKey> = self.by_delivery().map(|facts| facts[0].delivery).collect();
         deliveries.into_par_iter().map(|delivery| ledger.delivery(delivery)).collect()
     }
+}
+
+/// How many events of each source are told and not among the distinct ones.
+fn repeated(told: &Told<'_>, distinct: &[Fact<'_>]) -> Vec<(TextId, u64)> {
+    let mut repeated: FxHashMap<TextId, u64> = FxHashMap::default();
+    for facts in &told.0 {
+        if let Some(first) = facts.first().filter(|first| first.source != TextId::default()) {
+            *repeated.entry(first.source).or_default() += facts.len() as u64;
+        }
+    }
+    if repeated.is_empty() {
+        return Vec::new();
+    }
+    for fact in distinct {
+        if let Some(count) = repeated.get_mut(&fact.source) {
+            *count -= 1;
+        }
+    }
+    repeated.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
 /// The identities that are new, each with the place of the first fact that has it. The ledger is asked in the order of its keys: neighbours
@@ -178,23 +205,25 @@ fn facts<'s>(
         let name = &record.head.account;
         let rank = u32::try_from(names.partition_point(|other| *other < name)).unwrap_or(u32::MAX);
         let account = Account { name, text: texts.intern(name.as_str()), rank };
-        numbered.push((record, account, Numbers::of(record, texts)?));
+        let origin =
+            Origin { account, accepted_at: record.head.accepted_at, source: texts.intern(&record.head.source) };
+        numbered.push((record, origin, Numbers::of(record, texts)?));
     }
-    numbered.par_iter().map(|(record, account, numbers)| read(record, *account, numbers, identifier)).collect()
+    numbered.par_iter().map(|(record, origin, numbers)| read(record, *origin, numbers, identifier)).collect()
 }
 
 fn read<'s>(
     record: &'s Record<'s>,
-    account: Account<'s>,
+    origin: Origin<'s>,
     numbers: &Numbers,
     identifier: &Identifier,
 ) -> Result<Vec<Fact<'s>>, RecordError> {
+    let account = origin.account.name;
     let mut facts = Vec::with_capacity(record.head.events as usize);
     record.each_event(|event| {
-        let id = identifier.event(account.name, &event.named());
-        let delivery = identifier.delivery(account.name, event.message_id, event.recipient);
-        let identities = Identities { account, accepted_at: record.head.accepted_at, id, delivery };
-        facts.push(fact(event, numbers, identities)?);
+        let id = identifier.event(account, &event.named());
+        let delivery = identifier.delivery(account, event.message_id, event.recipient);
+        facts.push(fact(event, numbers, origin, (id, delivery))?);
         Ok(())
     })?;
     Ok(facts)
@@ -227,20 +256,25 @@ impl Numbers {
     }
 }
 
-/// What an event does not say by itself.
+/// What a record says of all its events.
 #[derive(Clone, Copy)]
-struct Identities<'s> {
+struct Origin<'s> {
     account: Account<'s>,
     accepted_at: Millis,
-    id: EventId,
-    delivery: DeliveryKey,
+    source: TextId,
 }
 
-fn fact<'s>(event: Stored<'s>, numbers: &Numbers, identities: Identities<'s>) -> Result<Fact<'s>, RecordError> {
-    let Identities { account, accepted_at, id, delivery } = identities;
+fn fact<'s>(
+    event: Stored<'s>,
+    numbers: &Numbers,
+    origin: Origin<'s>,
+    (id, delivery): (EventId, DeliveryKey),
+) -> Result<Fact<'s>, RecordError> {
+    let Origin { account, accepted_at, source } = origin;
     Ok(Fact {
         account,
         accepted_at,
+        source,
         id,
         delivery,
         kind: event.kind,

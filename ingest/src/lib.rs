@@ -296,7 +296,7 @@ impl Ingest {
         format: BodyFormat,
         atomic: bool,
     ) -> Result<Receipt, IngestError> {
-        self.take(account, atomic, move |window| {
+        self.take(account, "", atomic, move |window| {
             let (record, receipt) = intake::parse(&body, format, window)?;
             Ok((record, Taken { receipt, ignored: BTreeMap::new() }))
         })
@@ -304,18 +304,20 @@ impl Ingest {
         .map(|taken| taken.receipt)
     }
 
-    /// Like [`Self::accept`], of what a provider posted to a webhook. Nothing of a body that is undecodable is kept.
+    /// Like [`Self::accept`], of what a provider posted to the webhook of a source. Nothing of a body that is undecodable is kept.
     ///
     /// # Errors
     /// When the body as a whole cannot be taken; [`IngestError::Malformed`] when it is not what the provider sends.
     pub async fn accept_from(
         &self,
         account: &AccountId,
+        source: &str,
         body: Bytes,
         provider: Provider,
         mapping: Arc<Mapping>,
     ) -> Result<Taken, IngestError> {
-        self.accept_packed(account, body, provider, mapping, Packing::Whole, false).await
+        let parse = move |window| intake::parse_from(&body, provider, &mapping, Packing::Whole, window);
+        self.take(account, source, false, parse).await
     }
 
     /// Like [`Self::accept_from`], of an archive's part: a body as the provider posts it, or one in each line.
@@ -332,13 +334,15 @@ impl Ingest {
         packing: Packing,
         atomic: bool,
     ) -> Result<Taken, IngestError> {
-        self.take(account, atomic, move |window| intake::parse_from(&body, provider, &mapping, packing, window)).await
+        let parse = move |window| intake::parse_from(&body, provider, &mapping, packing, window);
+        self.take(account, "", atomic, parse).await
     }
 
     /// Parses, and returns when what was accepted is on disk.
     async fn take(
         &self,
         account: &AccountId,
+        source: &str,
         atomic: bool,
         parse: impl FnOnce(Window) -> Result<(RecordBuilder, Taken), IngestError> + Send + 'static,
     ) -> Result<Taken, IngestError> {
@@ -356,11 +360,18 @@ impl Ingest {
             Position(*self.0.spool.durable().borrow())
         } else {
             let started = Instant::now();
-            let end = self.0.spool.append(record.finish(account, now), events, now).await?;
+            let end = self.0.spool.append(record.from_source(source).finish(account, now), events, now).await?;
             timing::record(Stage::Spool, started);
             Position(end)
         };
         Ok(taken)
+    }
+
+    /// How many events repeated a known one, by the source through whose webhook they came, since this was asked for the last time: told
+    /// once they are in the reports, so a crash between the two leaves some untold.
+    #[must_use]
+    pub fn take_duplicates(&self) -> BTreeMap<String, u64> {
+        self.0.progress.take_repeated()
     }
 
     /// Waits until everything up to the position is in the reports; false when that took longer than `timeout`.

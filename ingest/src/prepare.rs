@@ -44,6 +44,8 @@ pub(crate) struct Prepared {
     pub(crate) changes: Arc<Changes>,
     pub(crate) rules: Rules,
     pub(crate) summary: LastBatch,
+    /// How many of its events repeated another, by the source through which they came.
+    pub(crate) duplicates: Vec<(String, u64)>,
     /// Whether some of it may be in the tables: it was begun before a crash, or tried before.
     pub(crate) repeated: AtomicBool,
 }
@@ -110,8 +112,10 @@ impl Preparation {
         let inserts = timed(Stage::Encode, || inserts(&mut batch, stamp, &self.buffers));
         let age = self.ledger.age(ahead)?.after(records.accepted_at(), batch.latest(), rules.memory);
         let (changes, summary) = (Arc::new(batch.changes(age)?), summary(&batch, now));
+        let named = |(source, count): &(_, u64)| (batch.texts.text(*source).to_owned(), *count);
+        let duplicates = batch.facts.repeated.iter().map(named).collect();
         self.give_cells(batch.cube);
-        Ok(Prepared { range, number, inserts, changes, rules, summary, repeated: AtomicBool::new(false) })
+        Ok(Prepared { range, number, inserts, changes, rules, summary, duplicates, repeated: AtomicBool::new(false) })
     }
 
     fn take_cells(&self) -> CubeChange {

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FRAME: usize = 8;
 /// No payload is longer: a length beyond it is not a length but damage.
 pub(crate) const MAX_PAYLOAD: usize = 512 << 20;
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The version before, whose head names no source: what waited when Postlens was brought to this version.
+const WITHOUT_SOURCE: u8 = 2;
 
 /// What is said of a record's events as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,8 @@ pub(crate) struct Head {
     pub(crate) account: AccountId,
     pub(crate) accepted_at: Millis,
     pub(crate) events: u32,
+    /// The source by whose webhook they came; empty when they came another way.
+    pub(crate) source: Box<str>,
 }
 
 /// What the events of a record share.
@@ -102,6 +106,7 @@ pub(crate) struct RecordBuilder {
     set: Vec<(u32, u32)>,
     events: Vec<u8>,
     count: u32,
+    source: Box<str>,
 }
 
 impl Default for RecordBuilder {
@@ -119,7 +124,14 @@ impl RecordBuilder {
             set: Vec::new(),
             events: Vec::with_capacity(bytes / 2),
             count: 0,
+            source: Box::default(),
         }
+    }
+
+    /// Tells by which source the events came.
+    #[must_use]
+    pub(crate) fn from_source(self, source: &str) -> Self {
+        Self { source: source.into(), ..self }
     }
 
     pub(crate) fn push(&mut self, event: &Event<'_>) {
@@ -166,7 +178,7 @@ impl RecordBuilder {
 
     /// The framed record.
     pub(crate) fn finish(self, account: &AccountId, accepted_at: Millis) -> Vec<u8> {
-        let head = Head { account: account.clone(), accepted_at, events: self.count };
+        let head = Head { account: account.clone(), accepted_at, events: self.count, source: self.source };
         let mut frame = vec![0; FRAME];
         frame.reserve(self.events.len() + 40 * self.texts.len() + 1000);
         frame.push(VERSION);
@@ -199,10 +211,14 @@ pub(crate) fn payload(bytes: &[u8]) -> Option<&[u8]> {
 /// A record's head alone, and what follows it.
 pub(crate) fn open(payload: &[u8]) -> Result<(Head, &[u8]), RecordError> {
     let (version, rest) = payload.split_first().ok_or(RecordError::Empty)?;
-    if *version != VERSION {
-        return Err(RecordError::Version(*version));
+    match *version {
+        VERSION => Ok(postcard::take_from_bytes(rest)?),
+        WITHOUT_SOURCE => {
+            let ((account, accepted_at, events), rest) = postcard::take_from_bytes(rest)?;
+            Ok((Head { account, accepted_at, events, source: Box::default() }, rest))
+        }
+        other => Err(RecordError::Version(other)),
     }
-    Ok(postcard::take_from_bytes(rest)?)
 }
 
 impl<'a> Record<'a> {
@@ -253,5 +269,27 @@ mod tests {
             })
             .expect("the events can be read");
         assert_eq!(seen, [(1, 2, 0, 1, "a@b.c"), (1, 2, 2, 0, "a@b.c")]);
+    }
+
+    #[test]
+    fn a_record_of_the_version_before_is_read_and_of_no_source() {
+        let mut record = RecordBuilder::default();
+        record.push(&event(EventKind::Queued, "m", 7));
+        let account: AccountId = "a".parse().expect("a name");
+        let frame = record.from_source("s1").finish(&account, Millis(7));
+        let (head, events) = open(payload(&frame).expect("a whole frame")).expect("it is of this version");
+        assert_eq!(&*head.source, "s1");
+        let mut before = vec![WITHOUT_SOURCE];
+        before = postcard::to_extend(&(&head.account, head.accepted_at, head.events), before).expect(ENCODABLE);
+        before.extend_from_slice(events);
+        let record = Record::read(&before).expect("it is of the version before");
+        assert_eq!(record.head, Head { source: Box::default(), ..head });
+        let mut messages = Vec::new();
+        let read = record.each_event(|event| {
+            messages.push(event.message_id);
+            Ok(())
+        });
+        assert!(read.is_ok() && messages == ["m"]);
+        assert!(matches!(open(&[VERSION + 1]), Err(RecordError::Version(_))));
     }
 }

@@ -1,6 +1,7 @@
 //! How far the pipeline is, for those who wait and those who watch.
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -73,6 +74,8 @@ pub(crate) struct Progress {
     last: Mutex<Option<LastBatch>>,
     trouble: Mutex<Option<Trouble>>,
     rebuilding: Mutex<Option<watch::Receiver<Step>>>,
+    /// Events that repeated another, by source, since they were asked for.
+    repeated: Mutex<BTreeMap<String, u64>>,
 }
 
 /// What keeps the writer from going on.
@@ -92,6 +95,7 @@ impl Progress {
             last: Mutex::default(),
             trouble: Mutex::default(),
             rebuilding: Mutex::default(),
+            repeated: Mutex::default(),
         }
     }
 
@@ -126,6 +130,19 @@ impl Progress {
     pub(crate) fn advance(&self, position: u64, batch: LastBatch) {
         *lock(&self.last) = Some(batch);
         self.applied.send_replace(position);
+    }
+
+    /// So many events of a source repeated another.
+    pub(crate) fn repeated(&self, by_source: &[(String, u64)]) {
+        let mut repeated = lock(&self.repeated);
+        for (source, count) in by_source {
+            *repeated.entry(source.clone()).or_default() += count;
+        }
+    }
+
+    /// What was told so since it was asked for the last time.
+    pub(crate) fn take_repeated(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut *lock(&self.repeated))
     }
 
     /// The ledger was opened again and says how far it is.

@@ -334,6 +334,7 @@ impl Writer {
         };
         spawn_blocking(commit).await??;
         count(&batch.summary);
+        self.progress.repeated(&batch.duplicates);
         self.preparation.spool.applied(range.last);
         let now = self.clock.now();
         self.progress.advance(range.last, LastBatch { at: now, millis: now.0 - started.0, ..batch.summary });

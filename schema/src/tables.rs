@@ -26,8 +26,8 @@ pub(crate) const SETTINGS: &str =
 
 /// The migrations, oldest first, each of statements that can be repeated from its first one on. Their numbers are their places;
 /// never change one that was released, append another.
-pub(crate) fn migrations() -> [Vec<String>; 6] {
-    [vec![events()], vec![deliveries()], vec![cube()], rollup::migration(), compact_blocks(), marks()]
+pub(crate) fn migrations() -> [Vec<String>; 7] {
+    [vec![events()], vec![deliveries()], vec![cube()], rollup::migration(), compact_blocks(), marks(), sources()]
 }
 
 /// What the ledger decided and does not follow from the events: which of a delivery's attributes reports show as other, a bit each,
@@ -37,6 +37,11 @@ fn marks() -> Vec<String> {
         format!("ALTER TABLE {DELIVERIES} ADD COLUMN IF NOT EXISTS others UInt128"),
         format!("ALTER TABLE {EVENTS} ADD COLUMN IF NOT EXISTS late Bool"),
     ]
+}
+
+/// By which source's webhook an event came; empty when it came another way, or before this was kept.
+fn sources() -> Vec<String> {
+    vec![format!("ALTER TABLE {EVENTS} ADD COLUMN IF NOT EXISTS source LowCardinality(String)")]
 }
 
 /// Parts below so many bytes lie in one file, not in two for each column: a batch's block is written and synced once instead of

@@ -19,13 +19,14 @@ use crate::{
     connection::Peer,
     metadata::{Metadata, NewKey, Role},
     outgoing::{Outgoing, Permit},
-    sources::Sources,
+    sources::{Sources, verify::Verifier},
     state::Limits,
     telemetry::Telemetry,
     token::Token,
 };
 
 mod alerts;
+mod signed;
 mod sources;
 
 const EVENT: &str = r#"{"event":"queued","time":1700000000,"message_id":"<a@acme.org>","recipient":"pat@example.com"}"#;
@@ -46,6 +47,11 @@ impl Bench {
     }
 
     async fn telling(admission: Admission, metrics_key: Option<&Token>) -> Self {
+        let verifier = Verifier::with_public_roots(Outgoing::new(Permit::Public).unwrap());
+        Self::verifying(admission, metrics_key, verifier).await
+    }
+
+    async fn verifying(admission: Admission, metrics_key: Option<&Token>, verifier: Verifier) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(SystemClock);
         let metadata = Metadata::open(None, dir.path()).await.unwrap();
@@ -57,12 +63,7 @@ impl Bench {
                 &Secret::new([1; 32]),
                 Ways { outgoing: Outgoing::new(Permit::Public).unwrap(), mailer: None, charts: None, link: None },
             ),
-            sources: Sources::new(
-                metadata.clone(),
-                Arc::<SystemClock>::clone(&clock),
-                &Secret::new([1; 32]),
-                Outgoing::new(Permit::Public).unwrap(),
-            ),
+            sources: Sources::new(metadata.clone(), Arc::<SystemClock>::clone(&clock), &Secret::new([1; 32]), verifier),
             keys: Keys::new(metadata, Arc::<SystemClock>::clone(&clock)),
             ingest: open_ingest(dir.path(), clickhouse.clone()).await,
             clickhouse,

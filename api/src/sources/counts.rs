@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use ingest::Ingest;
 use schema::Millis;
 
 use super::Sources;
@@ -39,6 +40,8 @@ counters! {
     Bytes = "bytes",
     /// Events that are on disk.
     Accepted = "accepted",
+    /// Of these, those that repeated a known one.
+    Duplicate = "duplicate",
     /// Events that were not accepted, by reason.
     Rejected = "rejected",
     /// What is none of our events, by the provider's type.
@@ -120,11 +123,14 @@ impl Stats {
 }
 
 impl Sources {
-    /// Stores what was counted.
+    /// Stores what was counted, by the pipeline too.
     ///
     /// # Errors
     /// When the store does not answer: then it waits on.
-    pub(crate) async fn flush(&self) -> Result<(), MetadataError> {
+    pub(crate) async fn flush(&self, ingest: &Ingest) -> Result<(), MetadataError> {
+        for (source, count) in ingest.take_duplicates() {
+            self.0.counts.add(&source, Counter::Duplicate, "", count);
+        }
         let deltas = self.0.counts.take();
         if deltas.is_empty() {
             return Ok(());
@@ -140,8 +146,8 @@ impl Sources {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub(crate) async fn stats(&self, source: &str) -> Result<Stats, MetadataError> {
-        self.flush().await?;
+    pub(crate) async fn stats(&self, ingest: &Ingest, source: &str) -> Result<Stats, MetadataError> {
+        self.flush(ingest).await?;
         let mut stats = Stats::default();
         for (counter, label, value) in self.0.metadata.counts(source).await? {
             stats.0.entry(counter).or_default().insert(label, value);

@@ -136,7 +136,8 @@ impl Sources {
     /// Decodes a body of a source and puts its events on disk.
     pub(super) async fn decode(&self, ingest: &Ingest, source: &Source, body: Bytes) -> Result<Taken, IngestError> {
         let Some(payload) = payload(source.provider, body) else { return Ok(notice()) };
-        let taken = ingest.accept_from(&source.account, payload, source.provider, source.mapping.clone()).await?;
+        let taken =
+            ingest.accept_from(&source.account, &source.id, payload, source.provider, source.mapping.clone()).await?;
         let events =
             [(EventOutcome::Accepted, taken.receipt.accepted), (EventOutcome::Rejected, taken.receipt.rejected)];
         for (outcome, count) in events {

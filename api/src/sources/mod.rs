@@ -34,7 +34,6 @@ pub(crate) use token::HookToken;
 use self::{counts::Counts, recent::Recent, verification::Verification, verify::Verifier};
 use crate::{
     metadata::{Metadata, MetadataError, sources::SourceRow},
-    outgoing::Outgoing,
     seal::{Purpose, Sealer, Unreadable},
 };
 
@@ -75,15 +74,15 @@ struct Inner {
 }
 
 impl Sources {
-    /// Sources of this installation. Certificates are fetched through `outgoing`.
-    pub(crate) fn new(metadata: Metadata, clock: Arc<dyn Clock>, secret: &Secret, outgoing: Outgoing) -> Self {
+    /// Sources of this installation.
+    pub(crate) fn new(metadata: Metadata, clock: Arc<dyn Clock>, secret: &Secret, verifier: Verifier) -> Self {
         Self(Arc::new(Inner {
             metadata,
             clock,
             keys: Sealer::new(secret, Purpose::Sources),
             bodies: Sealer::new(secret, Purpose::Rejects),
             digests: secret.derive("Postlens 1 digests of rejected bodies"),
-            verifier: Verifier::with_public_roots(outgoing),
+            verifier,
             known: Mutex::default(),
             counts: Counts::default(),
             recent: Recent::default(),

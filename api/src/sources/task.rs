@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ingest::Ingest;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use super::Sources;
@@ -20,12 +21,12 @@ pub(crate) struct Flushing {
 
 impl Flushing {
     /// Starts it.
-    pub(crate) fn start(sources: Sources) -> Self {
+    pub(crate) fn start(sources: Sources, ingest: Ingest) -> Self {
         let (stop, stopped) = watch::channel(false);
-        Self { stop, task: tokio::spawn(run(sources, stopped)) }
+        Self { stop, task: tokio::spawn(run(sources, ingest, stopped)) }
     }
 
-    /// Ends it, after what was counted so far is stored.
+    /// Ends it, after what was counted so far is stored: the pipeline is closed before, so that it counts nothing more.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(true);
         if self.task.await.is_err() {
@@ -34,11 +35,11 @@ impl Flushing {
     }
 }
 
-async fn run(sources: Sources, mut stopped: watch::Receiver<bool>) {
+async fn run(sources: Sources, ingest: Ingest, mut stopped: watch::Receiver<bool>) {
     let mut round = 0_u32;
     loop {
         let stop = timeout(INTERVAL, stopped.wait_for(|stop| *stop)).await.is_ok();
-        let mut done = sources.flush().await;
+        let mut done = sources.flush(&ingest).await;
         if round.is_multiple_of(FORGET_EVERY) && !stop {
             done = done.and(sources.forget_old_rejects().await);
         }

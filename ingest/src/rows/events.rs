@@ -71,5 +71,6 @@ fn block(batch: &Batch<'_>, rows: &[Row<'_, '_>], number: u64, buffers: &Buffers
     block.text("url", facts().map(|fact| fact.url));
     block.text("reason", facts().map(|fact| fact.reason));
     block.fixed("late", "Bool", rows.iter().map(|row| [u8::from(row.late)]));
+    block.dictionary("source", facts().map(|fact| fact.source));
     block.finish()
 }

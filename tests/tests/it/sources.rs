@@ -104,8 +104,15 @@ fn what_every_provider_posts_is_counted() {
         assert_eq!(reply.status, 200, "{provider}: {}", reply.text());
         let measures = source.measures();
         assert!(measures[counted].as_i64() >= Some(1), "{provider}: {measures}");
-        assert_eq!(source.post(&body, &[]).status, 200, "{provider}");
+        let before = source.stats()["duplicates"].as_u64().unwrap();
+        let retry: Value = source.post(&body, &[]).json();
         assert_eq!(source.measures(), measures, "{provider}: a retry changes no number");
+        let stats = source.stats();
+        assert_eq!(
+            stats["duplicates"].as_u64().map(|all| all - before),
+            retry["accepted"].as_u64(),
+            "{provider}: {stats}"
+        );
     }
 }
 
@@ -240,6 +247,47 @@ fn a_webhook_is_answered_while_the_engine_hangs() {
     signal(service.engine(), "CONT");
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(source.measures()["delivered"], 1);
+}
+
+/// Deliveries in SendGrid's words, so many.
+fn deliveries(numbers: std::ops::Range<usize>) -> Vec<u8> {
+    let one = |number| {
+        json!({"email": format!("p{number}@patients.example"), "timestamp": 1_795_183_387, "event": "delivered",
+            "sg_event_id": format!("e{number}"), "sg_message_id": format!("m{number}.filter0001"), "tls": 0})
+    };
+    serde_json::to_vec(&numbers.map(one).collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn a_webhook_says_when_the_queue_is_full_and_what_comes_again_is_counted_once() {
+    const BODY: usize = 2_000;
+    // Nobody listens there.
+    let nowhere = ("POSTLENS_CLICKHOUSE_URL", "http://127.0.0.1:1");
+    let service = Service::starting_with(&[nowhere, ("POSTLENS_SPOOL_LIMIT", "1MiB")]);
+    let source = Source::create(service.account().1, &json!({"provider": "sendgrid", "name": "full"}));
+    let mut kept = 0;
+    let refused = (0..50)
+        .map(|body| body * BODY..(body + 1) * BODY)
+        .find_map(|numbers| {
+            let reply = source.post(&deliveries(numbers), &[]);
+            kept += if reply.status == 200 { BODY } else { 0 };
+            (reply.status != 200).then_some(reply)
+        })
+        .expect("one mebibyte does not hold all of it");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0));
+    assert!(kept > 0);
+
+    service.kill();
+    service.set("POSTLENS_CLICKHOUSE_URL", "");
+    service.restart();
+    assert_eq!(source.measures()["delivered"], kept, "nothing that was answered 200 is lost");
+    for body in 0..=kept / BODY {
+        let reply = source.post(&deliveries(body * BODY..(body + 1) * BODY), &[]);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    assert_eq!(source.measures()["delivered"], kept + BODY);
+    assert_eq!(source.stats()["duplicates"], kept);
 }
 
 #[test]

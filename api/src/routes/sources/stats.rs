@@ -18,11 +18,8 @@ use crate::{
 };
 
 /// What came by a source since it was made.
-///
-/// What repeats an event that is known is told apart only when it is put into the tables, by what it says and not by whence it came: here it
-/// counts as accepted, in `/metrics` as `duplicate`. What is told here of repetition is of bodies.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"received": {"bodies": 812, "bytes": 5_318_204}, "accepted": 40_381, "rejected": 2,
+#[schema(example = json!({"received": {"bodies": 812, "bytes": 5_318_204}, "accepted": 40_381, "duplicates": 12, "rejected": 2,
     "rejected_by_reason": {"missing_field": 2}, "ignored": 96, "ignored_by_type": {"group_resubscribe": 96}, "repeated_bodies": 3,
     "undecodable_bodies": 1, "refused_bodies": 4, "refused_by_reason": {"wrong": 4}, "rejects": 1,
     "since": "2026-11-20T14:03:07.123Z", "last_seen_at": "2026-11-25T09:12:44.012Z"}))]
@@ -31,6 +28,9 @@ pub(crate) struct StatsDocument {
     received: Received,
     /// Events that are on disk, repetitions of known ones among them.
     accepted: u64,
+    /// Of these, those that repeated an event that was known, whatever way that one came. It is told apart when it is put into the
+    /// tables, so it is counted here as soon as reports show what came with it.
+    duplicates: u64,
     /// Events that were not accepted.
     rejected: u64,
     /// How many for which reason.
@@ -82,13 +82,14 @@ pub(crate) async fn get(
     Name(id): Name,
 ) -> Result<Json<StatsDocument>, Problem> {
     let row = owned(&state, caller.account(), &id).await?;
-    let counted = state.sources.stats(&row.id).await?;
+    let counted = state.sources.stats(&state.ingest, &row.id).await?;
     let rejects = state.keys.metadata().rejects(&row.id).await?.len();
     // As the numbers were stored, so was when a body was seen.
     let row = owned(&state, caller.account(), &row.id).await?;
     Ok(Json(StatsDocument {
         received: Received { bodies: counted.total(Counter::Bodies), bytes: counted.total(Counter::Bytes) },
         accepted: counted.total(Counter::Accepted),
+        duplicates: counted.total(Counter::Duplicate),
         rejected: counted.total(Counter::Rejected),
         rejected_by_reason: counted.by_label(Counter::Rejected),
         ignored: counted.total(Counter::Ignored),

@@ -29,8 +29,8 @@ const HOUR: i64 = 60 * MINUTE;
 /// Two RSA keys of 2048 bits, and their public halves.
 pub(crate) const FIRST: &str = include_str!("../../../../../fixtures/providers/keys/rsa-1.pem");
 pub(crate) const SECOND: &str = include_str!("../../../../../fixtures/providers/keys/rsa-2.pem");
-const FIRST_PUBLIC: &str = include_str!("../../../../../fixtures/providers/keys/rsa-1.public.pem");
-const SECOND_PUBLIC: &str = include_str!("../../../../../fixtures/providers/keys/rsa-2.public.pem");
+pub(crate) const FIRST_PUBLIC: &str = include_str!("../../../../../fixtures/providers/keys/rsa-1.public.pem");
+pub(crate) const SECOND_PUBLIC: &str = include_str!("../../../../../fixtures/providers/keys/rsa-2.public.pem");
 
 /// One that fetches nothing: it trusts no root.
 fn verifier() -> Verifier {
