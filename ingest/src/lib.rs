@@ -360,7 +360,7 @@ impl Ingest {
             Position(*self.0.spool.durable().borrow())
         } else {
             let started = Instant::now();
-            let end = self.0.spool.append(record.from_source(source).finish(account, now), events, now).await?;
+            let end = self.0.spool.append(record.of_source(source).finish(account, now), events, now).await?;
             timing::record(Stage::Spool, started);
             Position(end)
         };

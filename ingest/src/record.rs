@@ -130,7 +130,7 @@ impl RecordBuilder {
 
     /// Tells by which source the events came.
     #[must_use]
-    pub(crate) fn from_source(self, source: &str) -> Self {
+    pub(crate) fn of_source(self, source: &str) -> Self {
         Self { source: source.into(), ..self }
     }
 
@@ -276,7 +276,7 @@ mod tests {
         let mut record = RecordBuilder::default();
         record.push(&event(EventKind::Queued, "m", 7));
         let account: AccountId = "a".parse().expect("a name");
-        let frame = record.from_source("s1").finish(&account, Millis(7));
+        let frame = record.of_source("s1").finish(&account, Millis(7));
         let (head, events) = open(payload(&frame).expect("a whole frame")).expect("it is of this version");
         assert_eq!(&*head.source, "s1");
         let mut before = vec![WITHOUT_SOURCE];
