@@ -2,6 +2,7 @@
 //!
 //! Absolute times say little about another machine; the ratios are what counts. `bench/README.md` keeps the latest figures.
 
+mod alerts;
 mod disk;
 mod lag;
 mod large;
@@ -23,7 +24,10 @@ fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
         None => {
             standard::measure(size("POSTLENS_BENCH_EVENTS", 2_000_000), &mut table);
+            alerts::measure(size("POSTLENS_BENCH_ALERT_EVENTS", 10_000_000), &mut table);
         }
+        // What alerts cost, alone.
+        Some("alerts") => alerts::measure(size("POSTLENS_BENCH_ALERT_EVENTS", 10_000_000), &mut table),
         Some("large") => {
             let sizes = Sizes {
                 small: size("POSTLENS_BENCH_SMALL_EVENTS", 1_000_000),
@@ -33,7 +37,7 @@ fn main() -> ExitCode {
             large::measure(&sizes, &mut table);
         }
         Some(_) => {
-            eprintln!("usage: postlens-bench [large]");
+            eprintln!("usage: postlens-bench [large|alerts]");
             return ExitCode::from(2);
         }
     }

@@ -2,24 +2,20 @@
 //! point to them, indexes on what is asked for. Filled by COPY, analysed, and warmed up.
 
 use std::{
-    fs,
     io::{BufWriter, Write as _},
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
-    path::Path,
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::Stdio,
+    time::Duration,
 };
 
 use fixtures::{Event, Options};
+use postlens_tests::harness::Postgres as Server;
 use serde::Serialize;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::{reports::Question, traffic};
 
-/// Settings for a machine that has some gigabytes for this; what is not synced only makes loading faster.
-const SETTINGS: &str = "-c listen_addresses= -c fsync=off -c shared_buffers=2GB -c effective_cache_size=6GB -c work_mem=256MB \
+/// Settings for a machine that has some gigabytes for this.
+const SETTINGS: &str = "-c shared_buffers=2GB -c effective_cache_size=6GB -c work_mem=256MB \
                         -c maintenance_work_mem=1GB -c max_wal_size=16GB -c random_page_cost=1.1 -c jit=off";
 
 /// Events as they come.
@@ -50,37 +46,13 @@ CREATE INDEX ON events (message, kind) INCLUDE (machine, method);
 CREATE INDEX ON events (time);
 ";
 
-/// A server of our own, reached by a socket in its directory. It ends when this is dropped, or when this process ends.
-pub(crate) struct Postgres {
-    server: Child,
-    directory: TempDir,
-}
+/// A server of our own. It ends when this is dropped, or when this process ends.
+pub(crate) struct Postgres(Server);
 
 impl Postgres {
-    /// Starts the server on an empty directory.
+    /// Starts the server.
     pub(crate) fn start() -> Self {
-        let directory = tempfile::tempdir().expect("there is room for the benchmark");
-        // The server runs as another user, for it refuses to run as root.
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("the directory is ours");
-        let place = directory.path().display();
-        let initdb = format!("'{}' -D '{place}/data' -A trust -U postgres --no-sync", program("initdb"));
-        let serve = format!("'{}' -D '{place}/data' -k '{place}' {SETTINGS}", program("postgres"));
-        // The shell waits until its standard input ends, which it does with this process, and stops the server.
-        let live = format!(
-            "{initdb} >/dev/null && {{ {serve} >'{place}/log' 2>&1 & cat >/dev/null; kill -INT $!; wait; rm -rf '{place}/data'; }}"
-        );
-        let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$@\"", "sh"]).args(ordinary_user()).args(["sh", "-c", &live]);
-        let server = command.current_dir("/").stdin(Stdio::piped()).spawn().expect("a shell starts");
-        let mut postgres = Self { server, directory };
-        let (socket, started) = (postgres.directory.path().join(".s.PGSQL.5432"), Instant::now());
-        while !socket.exists() {
-            let ended = postgres.server.try_wait().expect("a child can be asked");
-            assert!(ended.is_none(), "PostgreSQL ended: install Debian's package postgresql");
-            assert!(started.elapsed() < Duration::from_mins(2), "PostgreSQL did not start");
-            thread::sleep(Duration::from_millis(50));
-        }
-        postgres
+        Self(Server::start(SETTINGS))
     }
 
     /// Its version, for the table.
@@ -92,7 +64,7 @@ impl Postgres {
     pub(crate) fn load(&self, options: &Options) {
         self.ask(&["-c", RAW]);
         let copy = ["-c", "COPY raw FROM STDIN (FORMAT csv)"];
-        let mut client = self.client(&copy).stdin(Stdio::piped()).spawn().expect("psql is part of PostgreSQL");
+        let mut client = self.0.client(&copy).stdin(Stdio::piped()).spawn().expect("psql is part of PostgreSQL");
         let pipe = BufWriter::with_capacity(1 << 20, client.stdin.take().expect("it was asked for"));
         let mut rows = csv::Writer::from_writer(pipe);
         for event in fixtures::events(options) {
@@ -123,24 +95,9 @@ impl Postgres {
     }
 
     fn ask(&self, arguments: &[&str]) -> String {
-        let output = self.client(arguments).output().expect("psql is part of PostgreSQL");
+        let output = self.0.client(arguments).output().expect("psql is part of PostgreSQL");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn client(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program("psql"));
-        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres", "-h"]);
-        command.arg(self.directory.path()).args(arguments);
-        command
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        // Closing its standard input stops the server; the shell clears away what belongs to the other user.
-        drop(self.server.stdin.take());
-        let _ = self.server.wait();
     }
 }
 
@@ -197,17 +154,4 @@ fn count(key: &str) -> String {
         from.to_rfc3339(),
         to.to_rfc3339()
     )
-}
-
-/// What to put before a command so that it does not run as root, which PostgreSQL refuses.
-fn ordinary_user() -> &'static [&'static str] {
-    let root = fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
-    if root { &["runuser", "-u", "postgres", "--"] } else { &[] }
-}
-
-/// Debian keeps the server's programs out of the path.
-fn program(name: &str) -> String {
-    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let found = debian.map(|version| version.path().join("bin").join(name)).find(|path| Path::exists(path));
-    found.map_or_else(|| name.to_owned(), |path| path.display().to_string())
 }

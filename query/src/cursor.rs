@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use schema::Rate;
 use serde::{Deserialize, Serialize};
 
 use crate::{ReportSpec, SortKey, SpecError, report::Row};
@@ -46,7 +47,11 @@ impl Position {
     pub(crate) fn of(spec: &ReportSpec, row: &Row) -> Self {
         let value = match spec.sort.key {
             SortKey::Measure(measure) => Sorted::Measure(row.measures[measure]),
-            SortKey::Rate(rate) => Sorted::Rate(row.measures[rate.numerator()], row.measures[rate.denominator()]),
+            SortKey::Rate(rate) => {
+                let known = rate != Rate::SpamRate || !spec.is_silent(&row.key);
+                let among = if known { row.measures[rate.denominator()] } else { 0 };
+                Sorted::Rate(row.measures[rate.numerator()], among)
+            }
             SortKey::Dimension(_) => Sorted::Key,
         };
         Self { value, key: row.key.clone() }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use schema::{Basis, Dimension, Measures, Millis, OTHER, Rate, reports_complaints};
+use schema::{Basis, Dimension, Measures, Millis, OTHER, Rate};
 
-use crate::{ReportSpec, Tree, cursor::Position, zone::rfc3339};
+use crate::{ReportSpec, cursor::Position, zone::rfc3339};
 
 /// On the `event` basis numerator and denominator count different deliveries (METRICS.md, "Measures").
 pub const EVENT_BASIS_NOTE: &str =
@@ -151,7 +151,7 @@ impl Report {
     /// A rate of the group with this key (none: of all groups); `None` when its denominator is 0, or nobody knows it: complaints of
     /// mailbox providers that do not tell of them are unknown, and not zero.
     pub(crate) fn rate_of(&self, rate: Rate, key: &[String], measures: &Measures) -> Option<f64> {
-        if rate == Rate::SpamRate && self.is_silent(key) { None } else { rate.of(measures) }
+        if rate == Rate::SpamRate && self.spec.is_silent(key) { None } else { rate.of(measures) }
     }
 
     /// Whether the spam rate among mail to those who tell of complaints is shown.
@@ -174,14 +174,6 @@ impl Report {
         Rate::SpamRate.of(&measures)
     }
 
-    /// Whether all mail of a group went to mailbox providers that do not tell of complaints.
-    fn is_silent(&self, key: &[String]) -> bool {
-        let silent = |name: &String| reports_complaints(name) == Some(false);
-        let mut keys = self.spec.by.iter().zip(key);
-        let by_key = keys.any(|(by, value)| by.dimension() == Some(&Dimension::MailboxProvider) && silent(value));
-        by_key || self.spec.filters.iter().any(Tree::is_silent)
-    }
-
     /// Whether a spam rate is shown that nobody knows.
     fn hides_a_spam_rate(&self) -> bool {
         let keys: Vec<&[String]> = match &self.body {
@@ -190,7 +182,7 @@ impl Report {
             Body::Series { groups, .. } => groups.iter().map(|line| line.key.as_slice()).collect(),
         };
         self.spec.rates().contains(&Rate::SpamRate)
-            && (self.is_silent(&[]) || keys.iter().any(|key| self.is_silent(key)))
+            && (self.spec.is_silent(&[]) || keys.iter().any(|key| self.spec.is_silent(key)))
     }
 
     /// What shows the next page of a split when it is given as `cursor`; `None` on the last.

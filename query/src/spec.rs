@@ -1,7 +1,7 @@
 //! `ReportSpec`: a request that has been judged and is all enums and bound values.
 
 use chrono_tz::Tz;
-use schema::{Basis, Dimension, Measure, REPORTING, Rate};
+use schema::{Basis, Dimension, Measure, REPORTING, Rate, reports_complaints};
 
 use crate::{
     Filter, Grouping, Interval, SpecError, Test, Tree,
@@ -263,6 +263,14 @@ impl ReportSpec {
     /// The tests of its filters, in the order in which they stand.
     pub(crate) fn tests(&self) -> Vec<&Filter> {
         self.filters.iter().flat_map(Tree::tests).collect()
+    }
+
+    /// Whether all mail of the group with this key (none: of all groups) went to mailbox providers that do not tell of complaints.
+    pub(crate) fn is_silent(&self, key: &[String]) -> bool {
+        let silent = |name: &String| reports_complaints(name) == Some(false);
+        let mut keys = self.by.iter().zip(key);
+        let by_key = keys.any(|(by, value)| by.dimension() == Some(&Dimension::MailboxProvider) && silent(value));
+        by_key || self.filters.iter().any(Tree::is_silent)
     }
 
     /// The dimensions that it names, each once.

@@ -8,14 +8,14 @@ mod page;
 mod source;
 mod volumes;
 
-use schema::{AccountId, Measure, OTHER_SQL, Rate, WEIGHT};
+use schema::{AccountId, Dimension, Measure, OTHER_SQL, Rate, SILENT, WEIGHT};
 
 pub(crate) use self::{bind::Sql, others::others, volumes::volumes};
 use self::{
     bind::{Binder, Param},
     source::Source,
 };
-use crate::{Grouping, Interval, ReportSpec, Sort, SortKey, plan::Plan};
+use crate::{Grouping, Interval, ReportSpec, SortKey, plan::Plan};
 
 /// The sum of everything in the range: one row of measures, of which the spec needs at least one.
 pub(crate) fn total(account: &AccountId, spec: &ReportSpec) -> Sql {
@@ -45,7 +45,7 @@ pub(crate) fn groups(account: &AccountId, spec: &ReportSpec) -> Sql {
         .extend(needed.iter().map(|measure| format!("sum(sum_{name}) OVER () AS total_{name}", name = measure.name())));
     let limited = keys.iter().zip(&spec.by).filter(|(_, by)| by.is_limited());
     outer.extend(limited.map(|(key, _)| format!("max({key} = {OTHER_SQL}) OVER () AS other_{key}")));
-    let mut order = order(spec.sort, &keys);
+    let mut order = order(spec, &keys);
     if let Some(shown) = page::condition(&mut binder, spec, &keys) {
         outer.push(format!("{shown} AS shown"));
         outer.push("countIf(shown) OVER () AS showable".to_owned());
@@ -124,20 +124,28 @@ fn sums(measures: &[Measure]) -> Vec<String> {
     measures.iter().map(|measure| format!("sum({name}) AS sum_{name}", name = measure.name())).collect()
 }
 
-fn order(sort: Sort, keys: &[String]) -> String {
+fn order(spec: &ReportSpec, keys: &[String]) -> String {
+    let sort = spec.sort;
     let direction = if sort.descending { "DESC" } else { "ASC" };
     let first = match sort.key {
         SortKey::Measure(measure) => format!("sum_{} {direction}", measure.name()),
-        SortKey::Rate(rate) => format!("{} {direction} NULLS LAST", quotient(rate)),
+        SortKey::Rate(rate) => format!("{} {direction} NULLS LAST", quotient(spec, rate, keys)),
         SortKey::Dimension(place) => format!("{} {direction}", keys[place]),
     };
     let rest = keys.iter().map(|key| format!("{key} ASC"));
     std::iter::once(first).chain(rest).collect::<Vec<_>>().join(", ")
 }
 
-fn quotient(rate: Rate) -> String {
+/// A rate of a group, NULL where nobody knows it.
+fn quotient(spec: &ReportSpec, rate: Rate, keys: &[String]) -> String {
     let (numerator, denominator) = (rate.numerator().name(), rate.denominator().name());
-    format!("if(sum_{denominator} = 0, NULL, sum_{numerator} / sum_{denominator})")
+    let mut unknown = vec![format!("sum_{denominator} = 0")];
+    if rate == Rate::SpamRate {
+        let operators = spec.by.iter().zip(keys).filter(|(by, _)| by.dimension() == Some(&Dimension::MailboxProvider));
+        unknown.extend(operators.map(|(_, key)| format!("{key} IN ('{}')", SILENT.join("', '"))));
+        unknown.extend(spec.is_silent(&[]).then(|| "true".to_owned()));
+    }
+    format!("if({}, NULL, sum_{numerator} / sum_{denominator})", unknown.join(" OR "))
 }
 
 /// The columns of the keys and their names.

@@ -36,11 +36,11 @@ fn after(binder: &mut Binder, spec: &ReportSpec, keys: &[String], position: &Pos
             let (column, value) = (format!("sum_{}", measure.name()), binder.number("after_value", "Int64", value));
             format!("({column} {beyond} {value} OR ({column} = {value} AND {tie}))")
         }
-        (SortKey::Rate(rate), Sorted::Rate(_, 0)) => format!("(isNull({}) AND {tie})", quotient(rate)),
+        (SortKey::Rate(rate), Sorted::Rate(_, 0)) => format!("(isNull({}) AND {tie})", quotient(spec, rate, keys)),
         (SortKey::Rate(rate), Sorted::Rate(count, among)) => {
             let count = binder.number("after_count", "Int64", count);
             let among = binder.number("after_among", "Int64", among);
-            let (column, value) = (quotient(rate), format!("{count} / {among}"));
+            let (column, value) = (quotient(spec, rate, keys), format!("{count} / {among}"));
             // Groups without a rate come last.
             format!("ifNull({column} {beyond} {value} OR ({column} = {value} AND {tie}), 1)")
         }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use postlens_tests::harness::{Client, Receipt, Receiver, Reply, Service, Taken, until};
+use postlens_tests::harness::{Client, Engine, Postgres, Receipt, Receiver, Reply, Service, Taken, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -197,4 +197,52 @@ fn without_leave_nothing_private_is_reached() {
     assert!(receiver.taken().is_empty());
     let secret = channel["secret"].as_str().unwrap();
     assert!(!client.get("/v1/alerts/channels", &[]).text().contains(secret) && !service.log().contains(secret));
+}
+
+/// Passes of a service in which it evaluated.
+fn passes(service: &Service) -> u64 {
+    let metrics = service.client("").get("/metrics", &[]).text();
+    let of = |outcome| {
+        let line = format!("postlens_alert_passes_total{{outcome=\"{outcome}\"}} ");
+        metrics.lines().find_map(|text| text.strip_prefix(&line)?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    of("complete") + of("partial")
+}
+
+#[test]
+fn of_two_services_on_one_postgresql_one_evaluates_and_the_other_takes_over() {
+    let (postgres, engine, receiver) = (Postgres::start(""), Engine::start(), Receiver::answering(200));
+    let (metadata, clickhouse) = (postgres.url(), format!("http://{}", engine.address()));
+    let settings = [
+        ("POSTLENS_ALERTS_INTERVAL", "300ms"),
+        ("POSTLENS_ALERTS_ALLOW_PRIVATE", "true"),
+        ("POSTLENS_METADATA_URL", &*metadata),
+        ("POSTLENS_CLICKHOUSE_URL", &*clickhouse),
+    ];
+    let (one, other) = (Service::with(&settings), Service::with(&settings));
+    let (_, client) = one.account();
+    webhook(&client, &receiver);
+    mail(&client, "loud", 1_000, 40);
+    let told_of = |change: &str| {
+        let taken = receiver.taken();
+        let letters = taken.iter().filter(|taken| taken.status == 200 && taken.body["data"]["change"] == change);
+        letters
+            .map(|taken| (taken.body["data"]["rule"].clone(), taken.body["data"]["value"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let all = |change: &str| {
+        until(change, 2 * PATIENCE, || (told_of(change).len() >= 6).then_some(()));
+        let told = told_of(change);
+        let distinct: HashSet<_> = told.iter().map(|(rule, value)| format!("{rule} {value}")).collect();
+        assert_eq!((told.len(), distinct.len()), (6, 6), "{told:?}");
+    };
+    all("fired");
+    let (active, idle) = if passes(&one) > 0 { (&one, &other) } else { (&other, &one) };
+    assert_eq!(passes(idle), 0, "one at a time");
+
+    // A lease that nobody gives back runs out.
+    active.kill();
+    mail(&idle.client(client.key()), "late", 14_000, 0);
+    all("resolved");
+    assert!(passes(idle) > 0);
 }

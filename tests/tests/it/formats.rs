@@ -125,6 +125,40 @@ fn pages_of_a_split_by_parts_of_time_show_every_group_once_in_every_form() {
 }
 
 #[test]
+fn a_spam_rate_that_nobody_knows_comes_after_all_that_are_known_on_every_page() {
+    let (client, question) = reported();
+    for sort in ["spam_rate", "-spam_rate"] {
+        let ask = |limit: usize, cursor: Option<String>| -> Report {
+            let mut parameters = question.parameters();
+            parameters.retain(|(name, _)| !["by", "limit"].contains(name));
+            let fixed =
+                [("by", "mailbox_provider".to_owned()), ("sort", sort.to_owned()), ("limit", limit.to_string())];
+            parameters.extend(fixed);
+            parameters.extend(cursor.map(|cursor| ("cursor", cursor)));
+            client.get("/v1/reports/split", &parameters).json()
+        };
+        let whole = ask(100, None);
+        let rates: Vec<Option<f64>> = whole.rows.iter().map(|row| row.rates["spam_rate"]).collect();
+        let known: Vec<f64> = rates.iter().copied().take_while(Option::is_some).flatten().collect();
+        assert!(known.len() > 1 && rates[known.len()..].iter().all(Option::is_none), "{sort}: {rates:?}");
+        let silent = whole.rows.iter().position(|row| row.key["mailbox_provider"] == "gmail");
+        assert!(silent.is_some_and(|place| place >= known.len()), "{sort}: {rates:?}");
+        let descends = sort.starts_with('-');
+        assert!(known.is_sorted_by(|one, next| if descends { one >= next } else { one <= next }), "{known:?}");
+        let (mut rows, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = ask(2, cursor);
+            rows.extend(page.rows);
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(rows, whole.rows, "{sort}");
+    }
+}
+
+#[test]
 fn a_tree_of_filters_asks_every_report_for_what_its_parts_add_up_to() {
     let (client, question) = reported();
     let (one, other) = ("mailbox_provider:is:gmail", "campaign:is:(none)");
