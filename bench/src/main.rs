@@ -3,6 +3,7 @@
 //! Absolute times say little about another machine; the ratios are what counts. `bench/README.md` keeps the latest figures.
 
 mod alerts;
+mod decoders;
 mod disk;
 mod lag;
 mod large;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
         None => {
             standard::measure(size("POSTLENS_BENCH_EVENTS", 2_000_000), &mut table);
+            decoders::measure(&mut table);
             alerts::measure(size("POSTLENS_BENCH_ALERT_EVENTS", 10_000_000), &mut table);
         }
         // What alerts cost, alone.
@@ -36,8 +38,10 @@ fn main() -> ExitCode {
             };
             large::measure(&sizes, &mut table);
         }
+        // What providers' formats cost, alone.
+        Some("decoders") => decoders::measure(&mut table),
         Some(_) => {
-            eprintln!("usage: postlens-bench [large|alerts]");
+            eprintln!("usage: postlens-bench [large|alerts|decoders]");
             return ExitCode::from(2);
         }
     }

@@ -45,6 +45,9 @@ pub(crate) fn parse_from(
     Ok((intake.record, intake.taken))
 }
 
+/// The name by which notices for people are counted.
+const NOTICE: &str = "notice";
+
 /// What is known of a body so far.
 struct Intake {
     window: Window,
@@ -60,8 +63,12 @@ impl Intake {
 
     /// One body of a provider's. When it is undecodable, the caller drops what was taken before.
     fn whole(&mut self, body: &[u8], provider: Provider, mapping: &Mapping) -> Result<(), IngestError> {
+        let Some(body) = provider.payload(body) else {
+            self.ignore(NOTICE);
+            return Ok(());
+        };
         let mut items = 0;
-        let decoded = provider.decode(body, mapping, &mut |item| {
+        let decoded = provider.decode(&body, mapping, &mut |item| {
             if items < MAX_EVENTS {
                 self.take(items as u64, item);
             }
@@ -93,8 +100,12 @@ impl Intake {
 
     /// Takes a piece if it can be decoded; no more than `most` items of it. Answers how many it has.
     fn piece(&mut self, index: u64, piece: &[u8], provider: Provider, mapping: &Mapping, most: usize) -> usize {
+        let Some(piece) = provider.payload(piece) else {
+            self.ignore(NOTICE);
+            return 1;
+        };
         let (mut told, mut items) = (Vec::new(), 0);
-        let decoded = provider.decode(piece, mapping, &mut |item| {
+        let decoded = provider.decode(&piece, mapping, &mut |item| {
             items += 1;
             if items <= most {
                 told.push(item);
@@ -209,6 +220,21 @@ mod tests {
         let whole = format!("{half}{}", block.repeat(MAX_EVENTS / 2 + 1));
         for (body, packing) in [(whole, Packing::Whole), (format!("From a\n{half}\nFrom b\n{half}"), Packing::Mbox)] {
             assert!(from(&body, packing).unwrap_err().contains("more than"));
+        }
+    }
+
+    #[test]
+    fn what_sns_wraps_is_taken_from_archives_too() {
+        let told = r#"{\"eventType\":\"Send\",\"mail\":{\"timestamp\":\"1970-01-01T00:00:00Z\",\"messageId\":\"m\",\"destination\":[\"a@b.example\"]}}"#;
+        let wrapped = format!(r#"{{"Type":"Notification","Message":"{told}"}}"#);
+        let lines =
+            format!("{wrapped}\n{}\n{}\n", r#"{"Type":"Notification","Message":"hello"}"#, told.replace('\\', ""));
+        let window = Window::new(Millis(0), 1, None);
+        for (body, packing, accepted, ignored) in [(&wrapped, Packing::Whole, 1, 0), (&lines, Packing::Lines, 2, 1)] {
+            let taken = parse_from(body.as_bytes(), Provider::Ses, &Mapping::default(), packing, window);
+            let (_, Taken { receipt, ignored: names }) = taken.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((receipt.accepted, receipt.rejected), (accepted, 0), "{:?}", receipt.errors);
+            assert_eq!(names.values().sum::<u64>(), ignored);
         }
     }
 

@@ -1,12 +1,11 @@
 //! The way of a webhook's body: verified over its bytes, decoded, on disk, counted. It waits for the disk and for nothing else.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use ingest::{Ingest, IngestError, Position, Provider, Receipt, Taken};
+use ingest::{Ingest, IngestError, Taken};
 use schema::metrics::{EVENTS_TOTAL, Outcome as EventOutcome};
-use serde::Deserialize;
 
 use super::{
     Counter, Source, SourceError, Sources,
@@ -135,9 +134,8 @@ impl Sources {
 
     /// Decodes a body of a source and puts its events on disk.
     pub(super) async fn decode(&self, ingest: &Ingest, source: &Source, body: Bytes) -> Result<Taken, IngestError> {
-        let Some(payload) = payload(source.provider, body) else { return Ok(notice()) };
         let taken =
-            ingest.accept_from(&source.account, &source.id, payload, source.provider, source.mapping.clone()).await?;
+            ingest.accept_from(&source.account, &source.id, body, source.provider, source.mapping.clone()).await?;
         let events =
             [(EventOutcome::Accepted, taken.receipt.accepted), (EventOutcome::Rejected, taken.receipt.rejected)];
         for (outcome, count) in events {
@@ -145,35 +143,6 @@ impl Sources {
         }
         Ok(taken)
     }
-}
-
-/// What a provider's decoder reads: what it posted, or what SNS wraps. `None`: a notice of SES's in words, such as the one that it may
-/// publish to a topic.
-fn payload(provider: Provider, body: Bytes) -> Option<Bytes> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Envelope<'b> {
-        #[serde(borrow)]
-        r#type: Cow<'b, str>,
-        #[serde(borrow)]
-        message: Cow<'b, str>,
-    }
-    if provider != Provider::Ses {
-        return Some(body);
-    }
-    match serde_json::from_slice::<Envelope<'_>>(&body) {
-        Ok(Envelope { r#type, message }) if r#type == "Notification" => {
-            let is_json = message.trim_start().starts_with(['{', '[']);
-            is_json.then(|| Bytes::from(message.into_owned()))
-        }
-        _ => Some(body),
-    }
-}
-
-/// What became of a notice.
-fn notice() -> Taken {
-    let receipt = Receipt { accepted: 0, rejected: 0, errors: Vec::new(), position: Position(0) };
-    Taken { receipt, ignored: [("notice".to_owned(), 1)].into() }
 }
 
 /// Why a body was refused, as a label.
@@ -184,28 +153,5 @@ const fn label(refusal: Refusal) -> &'static str {
         Refusal::Stale => "stale",
         Refusal::Replayed => "replayed",
         Refusal::Unavailable => "unavailable",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_sns_wraps_is_unwrapped_for_ses_alone() {
-        let wrapped = Bytes::from_static(br#"{"Type":"Notification","Message":"{\"eventType\":\"Send\"}"}"#);
-        assert_eq!(payload(Provider::Ses, wrapped.clone()).unwrap(), r#"{"eventType":"Send"}"#);
-        assert_eq!(payload(Provider::Postal, wrapped.clone()).unwrap(), wrapped);
-        let plain = Bytes::from_static(br#"{"eventType":"Send"}"#);
-        assert_eq!(payload(Provider::Ses, plain.clone()).unwrap(), plain);
-    }
-
-    #[test]
-    fn a_notice_in_words_is_nothing_to_decode_and_a_wish_for_confirmation_is_left_to_people() {
-        let notice = Bytes::from_static(br#"{"Type":"Notification","Message":"Successfully validated SNS topic"}"#);
-        assert_eq!(payload(Provider::Ses, notice), None);
-        let wish =
-            Bytes::from_static(br#"{"Type":"SubscriptionConfirmation","Message":"You have chosen to subscribe"}"#);
-        assert_eq!(payload(Provider::Ses, wish.clone()), Some(wish));
     }
 }

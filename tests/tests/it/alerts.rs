@@ -230,19 +230,20 @@ fn of_two_services_on_one_postgresql_one_evaluates_and_the_other_takes_over() {
             .map(|taken| (taken.body["data"]["rule"].clone(), taken.body["data"]["value"].clone()))
             .collect::<Vec<_>>()
     };
-    let all = |change: &str| {
-        until(change, 2 * PATIENCE, || (told_of(change).len() >= 6).then_some(()));
+    let all = |change: &str, count: usize| {
+        until(change, 2 * PATIENCE, || (told_of(change).len() >= count).then_some(()));
         let told = told_of(change);
         let distinct: HashSet<_> = told.iter().map(|(rule, value)| format!("{rule} {value}")).collect();
-        assert_eq!((told.len(), distinct.len()), (6, 6), "{told:?}");
+        assert_eq!((told.len(), distinct.len()), (count, count), "{told:?}");
     };
-    all("fired");
+    all("fired", 6);
     let (active, idle) = if passes(&one) > 0 { (&one, &other) } else { (&other, &one) };
     assert_eq!(passes(idle), 0, "one at a time");
 
     // A lease that nobody gives back runs out.
     active.kill();
     mail(&idle.client(client.key()), "late", 14_000, 0);
-    all("resolved");
+    // The warnings' line is lower.
+    all("resolved", 3);
     assert!(passes(idle) > 0);
 }

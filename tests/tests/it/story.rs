@@ -191,8 +191,21 @@ impl Event {
     }
 
     fn kumomta(self) -> Option<Value> {
-        let name =
-            self.name(&[(Queued, "Reception"), (Delivered, "Delivery"), (Failed, "Bounce"), (Complained, "Feedback")])?;
+        if self.kind == Complained {
+            // The record is of the report's mail; the message complained about is in the report.
+            let received = format!(
+                "Received: from app (192.0.2.7)\n  by mta (KumoMTA 192.0.2.1) \n  with ESMTP id {} for <{}>;\n  now\n",
+                self.message(),
+                self.recipient()
+            );
+            return Some(
+                json!({"type": "Feedback", "id": format!("report of {}", self.message()), "queue": "fbl@acme.example",
+                "sender": "complaints@mailbox.example", "recipient": "fbl@acme.example", "timestamp": self.time,
+                "feedback_report": {"feedback_type": "abuse", "original_rcpto_to": [format!("<{}>", self.recipient())],
+                    "original_message": received}}),
+            );
+        }
+        let name = self.name(&[(Queued, "Reception"), (Delivered, "Delivery"), (Failed, "Bounce")])?;
         Some(
             json!({"type": name, "id": self.message(), "recipient": [self.recipient()], "queue": "autumn:acme@patients.example",
             "timestamp": self.time, "tls_cipher": "TLS_AES_256_GCM_SHA384", "bounce_classification": "InvalidRecipient"}),

@@ -7,7 +7,7 @@
 //! | not-spam, virus, auth-failure, other, unknown ones | ignored: none of them says that a person complained |
 //!
 //! The recipient is `Original-Rcpt-To`, one event for each of several; else the one that the reported message names. The time is
-//! `Arrival-Date`, which stays the same when a report is sent again; else the date of the report.
+//! the date of the report, for that is when the recipient complained; else `Arrival-Date`, when the message had arrived.
 
 use schema::{EventKind, Millis};
 
@@ -40,7 +40,8 @@ pub(super) fn decode<'a>(
     Ok(())
 }
 
-fn kind(feedback: &str) -> Option<EventKind> {
+/// What a person behind a report of this type did, in lower case; `None` when there is none.
+pub(super) fn kind(feedback: &str) -> Option<EventKind> {
     match feedback {
         "abuse" | "fraud" => Some(EventKind::Complained),
         "opt-out" | "opt-out-list" => Some(EventKind::Unsubscribed),
@@ -84,7 +85,7 @@ fn events<'a>(
 
 /// `Received-Date` is what drafts of the standard called it.
 fn time(fields: &Fields<'_>, report: &Report) -> Option<Millis> {
-    fields.date("Arrival-Date").or_else(|| fields.date("Received-Date")).or(report.date)
+    report.date.or_else(|| fields.date("Arrival-Date")).or_else(|| fields.date("Received-Date"))
 }
 
 /// Some write several addresses into one field.

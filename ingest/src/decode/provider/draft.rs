@@ -99,12 +99,18 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// The item of a draft, or of what keeps it from being one.
+pub(super) fn drafted<'a>(draft: Result<Draft<'a>, Mismatch>, mapping: &'a Mapping) -> Item<'a> {
+    draft.map_or_else(Item::Wrong, |draft| Item::Event(draft.finish(mapping)))
+}
+
 /// An item that is nothing of ours, by the provider's name of its type.
 pub(super) fn ignored(name: Cow<'_, str>) -> Item<'_> {
     Item::Ignored(cut(name, MAX_TYPE))
 }
 
-fn missing(key: &str) -> Mismatch {
+/// What the provider's item lacks.
+pub(super) fn missing(key: &str) -> Mismatch {
     Mismatch { code: "missing_field", field: Some(key.to_owned()), detail: "the provider's event has none".into() }
 }
 

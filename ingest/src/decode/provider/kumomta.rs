@@ -1,21 +1,24 @@
-//! KumoMTA: a log record, or an array of them, named by `type`. Archives have one a line.
+//! KumoMTA: a log record, an array of them, or one in each line, named by `type`.
 //!
 //! A record of several recipients is an event of each. Records have no id of their own (`id` is the message's), so the content is the identity.
 
+mod feedback;
+
 use std::borrow::Cow;
 
-use schema::{EventKind, FailureClass, SecureMethod};
+use schema::{EventKind, FailureClass, Millis, SecureMethod};
 use serde::Deserialize;
 
 use super::{
     super::Mismatch,
     Item, Mapping, Undecodable,
     classify::by_status,
-    draft::{Draft, ignored},
+    draft::{Draft, drafted, ignored},
     mapping::Labels,
-    objects::{Found, each_object},
-    scalar::{Pairs, Scalar, Texts},
+    objects::{Found, each_object_or_line},
+    scalar::{Pairs, Scalar, Texts, or_null},
 };
+use crate::accept::MAX_EVENTS;
 
 /// Reads a body.
 pub(super) fn decode<'a>(
@@ -23,9 +26,13 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json| {
+    each_object_or_line(body, take, |json, take| {
         let record: Record<'a> = serde_json::from_str(json)?;
-        Ok(if record.name.as_str().is_empty() { Found::Foreign } else { Found::Items(items(&record, mapping)) })
+        if record.name.as_str().is_empty() {
+            return Ok(Found::Foreign);
+        }
+        items(&record, mapping, take);
+        Ok(Found::Taken)
     })
 }
 
@@ -46,7 +53,7 @@ struct Record<'a> {
     timestamp: Scalar<'a>,
     #[serde(borrow)]
     event_time: Scalar<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     response: Response<'a>,
     #[serde(borrow)]
     bounce_classification: Scalar<'a>,
@@ -59,7 +66,7 @@ struct Record<'a> {
     #[serde(borrow)]
     tls_cipher: Scalar<'a>,
     #[serde(borrow)]
-    feedback_report: Option<Feedback<'a>>,
+    feedback_report: Option<feedback::Report<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -67,51 +74,60 @@ struct Record<'a> {
 struct Response<'a> {
     #[serde(borrow)]
     code: Scalar<'a>,
-    enhanced_code: Option<Enhanced>,
+    #[serde(borrow)]
+    enhanced_code: Option<Enhanced<'a>>,
     #[serde(borrow)]
     content: Scalar<'a>,
 }
 
 /// An enhanced status code in its parts.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(default)]
-struct Enhanced {
-    class: u16,
-    subject: u16,
-    detail: u16,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Feedback<'a> {
+struct Enhanced<'a> {
     #[serde(borrow)]
-    feedback_type: Scalar<'a>,
+    class: Scalar<'a>,
     #[serde(borrow)]
-    original_rcpt_to: Texts<'a>,
+    subject: Scalar<'a>,
+    #[serde(borrow)]
+    detail: Scalar<'a>,
 }
 
-/// One item for each recipient.
-fn items<'a>(record: &Record<'a>, mapping: &'a Mapping) -> Vec<Item<'a>> {
-    let Some(kind) = kind(record) else { return vec![ignored(record.name.clone().text())] };
-    let told = record.feedback_report.as_ref().map(|report| &report.original_rcpt_to.0);
-    // The report itself was sent to whoever gathers reports.
-    let recipients = told.filter(|told| !told.is_empty()).unwrap_or(&record.recipient.0);
-    let item = |recipient: Cow<'a, str>| {
-        draft(kind, record, recipient).map_or_else(Item::Wrong, |draft| Item::Event(draft.finish(mapping)))
-    };
-    if recipients.is_empty() { vec![item(Cow::default())] } else { recipients.iter().cloned().map(item).collect() }
+impl Enhanced<'_> {
+    fn text(&self) -> Option<String> {
+        Some(format!("{}.{}.{}", self.class.reply()?, self.subject.reply()?, self.detail.reply()?))
+    }
 }
 
-fn kind(record: &Record<'_>) -> Option<EventKind> {
-    let is_not_spam = record.feedback_report.as_ref().is_some_and(|report| report.feedback_type.as_str() == "not-spam");
-    Some(match record.name.as_str() {
+/// Takes one item for each recipient.
+fn items<'a>(record: &Record<'a>, mapping: &'a Mapping, take: &mut dyn FnMut(Item<'a>)) {
+    if record.name.as_str() == "Feedback" {
+        return feedback::items(record, mapping, take);
+    }
+    let Some(kind) = kind(record.name.as_str()) else { return take(ignored(record.name.clone().text())) };
+    if record.recipient.0.is_empty() {
+        return take(drafted(draft(kind, record, Cow::default()), mapping));
+    }
+    // Of too many the first ones suffice to know that.
+    for recipient in record.recipient.0.iter().take(MAX_EVENTS + 1) {
+        take(drafted(draft(kind, record, recipient.clone()), mapping));
+    }
+}
+
+fn kind(name: &str) -> Option<EventKind> {
+    Some(match name {
         "Reception" => EventKind::Queued,
         "Delivery" => EventKind::Delivered,
         "Bounce" | "Expiration" | "AdminBounce" | "OOB" | "Rejection" => EventKind::Failed,
         "TransientFailure" | "Delayed" => EventKind::Deferred,
-        "Feedback" if !is_not_spam => EventKind::Complained,
         _ => return None,
     })
+}
+
+impl Record<'_> {
+    /// When it was written.
+    fn time(&self) -> Option<Millis> {
+        self.event_time.time().or_else(|| self.timestamp.time())
+    }
 }
 
 fn draft<'a>(kind: EventKind, record: &Record<'a>, recipient: Cow<'a, str>) -> Result<Draft<'a>, Mismatch> {
@@ -132,18 +148,14 @@ fn draft<'a>(kind: EventKind, record: &Record<'a>, recipient: Cow<'a, str>) -> R
         class: (kind == EventKind::Failed).then(|| class(record)),
         method: is_encrypted.then_some(SecureMethod::Tls),
         reason: record.response.content.clone().text(),
-        ..Draft::needed(
-            kind,
-            ("timestamp", record.event_time.time().or_else(|| record.timestamp.time())),
-            ("id", record.id.clone().text()),
-            ("recipient", recipient),
-        )?
+        ..Draft::needed(kind, ("timestamp", record.time()), ("id", record.id.clone().text()), ("recipient", recipient))?
     })
 }
 
-/// The campaign out of `campaign:tenant@domain`. A queue without a colon has none.
+/// The campaign out of `campaign:tenant@domain`. What stands before the domain, which may be an address with colons, may be the tenant alone.
 fn campaign(queue: Cow<'_, str>) -> Cow<'_, str> {
-    let Some(end) = queue.find(':') else { return Cow::default() };
+    let before_domain = queue.split_once('@').map_or("", |(before, _)| before);
+    let Some(end) = before_domain.find(':') else { return Cow::default() };
     match queue {
         Cow::Borrowed(queue) => Cow::Borrowed(&queue[..end]),
         Cow::Owned(queue) => Cow::Owned(queue[..end].to_owned()),
@@ -159,7 +171,7 @@ fn class(record: &Record<'_>) -> FailureClass {
         _ => {}
     }
     let Response { code, enhanced_code, content } = &record.response;
-    let enhanced = enhanced_code.map(|Enhanced { class, subject, detail }| format!("{class}.{subject}.{detail}"));
+    let enhanced = enhanced_code.as_ref().and_then(Enhanced::text);
     let said = by_status(enhanced.as_deref(), code.reply(), content.as_str());
     match record.bounce_classification.as_str() {
         "InvalidRecipient" | "InvalidSender" | "BadDomain" | "InactiveMailbox" | "BadConfiguration" => {

@@ -10,7 +10,7 @@ use super::{
     super::Mismatch,
     Item, Mapping, Undecodable,
     classify::by_status,
-    draft::{Draft, ignored},
+    draft::{Draft, drafted, ignored},
     mapping::Labels,
     objects::{Found, each_object},
     scalar::{Pairs, Scalar, Texts},
@@ -22,7 +22,7 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json| {
+    each_object(body, take, |json, _| {
         let Body { event } = serde_json::from_str(json)?;
         Ok(match event {
             Some(event) if !event.name.as_str().is_empty() => Found::Item(item(event, mapping)),
@@ -133,7 +133,7 @@ fn item<'a>(event: Event<'a>, mapping: &'a Mapping) -> Item<'a> {
         return ignored("test mode".into());
     }
     match kind(&event) {
-        Some(kind) => draft(kind, event).map_or_else(Item::Wrong, |draft| Item::Event(draft.finish(mapping))),
+        Some(kind) => drafted(draft(kind, event), mapping),
         None => ignored(event.name.text()),
     }
 }

@@ -31,6 +31,11 @@ use super::{Mismatch, Wire};
 pub use self::mapping::{CampaignFrom, Mapping};
 
 impl Provider {
+    /// What is to be decoded of a body; `None` when it is a notice for people.
+    pub(crate) fn payload(self, body: &[u8]) -> Option<Cow<'_, [u8]>> {
+        if self == Self::Ses { ses::payload(body) } else { Some(Cow::Borrowed(body)) }
+    }
+
     /// Whether a body is a mail message, and not JSON.
     #[must_use]
     pub const fn is_mail(self) -> bool {

@@ -15,8 +15,8 @@ use crate::accept::MAX_EVENTS;
 pub(super) enum Found<'a> {
     /// An item.
     Item(Item<'a>),
-    /// One item for each recipient.
-    Items(Vec<Item<'a>>),
+    /// Several items, which were taken one by one.
+    Taken,
     /// The provider's, but it tells nothing.
     Nothing,
     /// No object of this provider.
@@ -24,43 +24,85 @@ pub(super) enum Found<'a> {
 }
 
 /// Reads each object of a body. An object that is foreign or misshapen is wrong by itself; when all are, the body is not the provider's.
+/// `read` takes the items of an object that has several, one at a time.
 pub(super) fn each_object<'a>(
     body: &'a [u8],
     take: &mut dyn FnMut(Item<'a>),
-    mut read: impl FnMut(&'a str) -> serde_json::Result<Found<'a>>,
+    mut read: impl FnMut(&'a str, &mut dyn FnMut(Item<'a>)) -> serde_json::Result<Found<'a>>,
 ) -> Result<(), Undecodable> {
     let text = text(body)?;
     match text.trim_start().as_bytes().first() {
-        Some(b'{') => match read(text).map_err(|error| Undecodable::json(&error))? {
+        Some(b'{') => match read(text, take).map_err(|error| Undecodable::json(&error))? {
             Found::Item(item) => take(item),
-            Found::Items(items) => items.into_iter().for_each(take),
-            Found::Nothing => {}
+            Found::Taken | Found::Nothing => {}
             Found::Foreign => return Err(foreign()),
         },
         Some(b'[') => {
-            let (mut known, mut unknown) = (false, false);
-            let read_one = |json: &'a str| {
-                // Otherwise serde would take an array for an object without keys.
-                let found = if json.starts_with('{') { read(json).ok() } else { None };
-                known |= matches!(found, Some(Found::Item(_) | Found::Items(_) | Found::Nothing));
-                match found {
-                    Some(Found::Item(item)) => take(item),
-                    Some(Found::Items(items)) => items.into_iter().for_each(&mut *take),
-                    Some(Found::Nothing) => {}
-                    Some(Found::Foreign) | None => {
-                        unknown = true;
-                        take(Item::Wrong(misshapen()));
-                    }
-                }
-            };
+            let mut several = Several::default();
+            let read_one = |json: &'a str| several.read(json, take, &mut read);
             each_element(serde_json::Deserializer::from_str(text), MAX_EVENTS, read_one).map_err(undecodable)?;
-            if unknown && !known {
-                return Err(foreign());
-            }
+            several.judge()?;
         }
         _ => return Err(Undecodable("the body is neither a JSON object nor an array of them".into())),
     }
     Ok(())
+}
+
+/// Like [`each_object`], also of a body with an object in each line.
+pub(super) fn each_object_or_line<'a>(
+    body: &'a [u8],
+    take: &mut dyn FnMut(Item<'a>),
+    mut read: impl FnMut(&'a str, &mut dyn FnMut(Item<'a>)) -> serde_json::Result<Found<'a>>,
+) -> Result<(), Undecodable> {
+    let text = text(body)?.trim();
+    // The first line of an object that is laid out over lines does not end with its brace.
+    let has_lines =
+        text.split_once('\n').is_some_and(|(first, _)| first.starts_with('{') && first.trim_end().ends_with('}'));
+    if !has_lines {
+        return each_object(body, take, read);
+    }
+    let mut several = Several::default();
+    for (count, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
+        if count == MAX_EVENTS {
+            return Err(undecodable(BodyError::TooMany(MAX_EVENTS)));
+        }
+        several.read(line, take, &mut read);
+    }
+    several.judge()
+}
+
+/// What was seen of several objects.
+#[derive(Default)]
+struct Several {
+    known: bool,
+    unknown: bool,
+}
+
+impl Several {
+    fn read<'a>(
+        &mut self,
+        json: &'a str,
+        take: &mut dyn FnMut(Item<'a>),
+        read: &mut impl FnMut(&'a str, &mut dyn FnMut(Item<'a>)) -> serde_json::Result<Found<'a>>,
+    ) {
+        // Otherwise serde would take an array for an object without keys.
+        match if json.starts_with('{') { read(json, take).ok() } else { None } {
+            Some(Found::Item(item)) => {
+                self.known = true;
+                take(item);
+            }
+            Some(Found::Taken | Found::Nothing) => self.known = true,
+            Some(Found::Foreign) | None => {
+                self.unknown = true;
+                take(Item::Wrong(misshapen()));
+            }
+        }
+    }
+
+    /// When all are foreign, the body is not the provider's.
+    fn judge(self) -> Result<(), Undecodable> {
+        if self.unknown && !self.known { Err(foreign()) } else { Ok(()) }
+    }
 }
 
 /// The body as text, checked as a whole, quickly; otherwise each text in it would be checked by itself.
@@ -98,7 +140,7 @@ mod tests {
                 Item::Event(_) => 'e',
             });
         };
-        let found = |json: &str| {
+        let found = |json: &str, _: &mut dyn FnMut(_)| {
             let value: serde_json::Value = serde_json::from_str(json)?;
             Ok(match () {
                 () if value.get("i").is_some() => Found::Item(Item::Ignored("i".into())),
@@ -116,6 +158,27 @@ mod tests {
         assert_eq!(read(b" {\"i\":1} \n").as_deref(), Ok("i"));
         assert_eq!(read(b"{\"n\":1}").as_deref(), Ok(""));
         assert_eq!(read(b"[]").as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn objects_in_lines_are_read_where_they_may_come_so() {
+        let read = |body: &str| {
+            let mut seen = String::new();
+            let mut take = |item| seen.push(if matches!(item, Item::Ignored(_)) { 'i' } else { 'w' });
+            let found = |json: &str, _: &mut dyn FnMut(_)| {
+                let value: serde_json::Value = serde_json::from_str(json)?;
+                Ok(if value.get("i").is_some() { Found::Item(Item::Ignored("i".into())) } else { Found::Foreign })
+            };
+            each_object_or_line(body.as_bytes(), &mut take, found).map_err(|error| error.to_string())?;
+            Ok::<_, String>(seen)
+        };
+        assert_eq!(read("{\"i\":1}\r\n\n{\"i\":2}\nx\n{\"i\":3}\n").as_deref(), Ok("iiwi"));
+        for whole in ["{\"i\":1}\n", "{\n  \"i\": {\"j\": 1}\n}", "[{\"i\":1}\n]"] {
+            assert_eq!(read(whole).as_deref(), Ok("i"), "{whole}");
+        }
+        assert!(read("{}\n{}").is_err_and(|error| error.contains("no event of this provider")));
+        let many = "{\"i\":1}\n".repeat(MAX_EVENTS + 1);
+        assert!(read(&many).is_err_and(|error| error.contains("more than")));
     }
 
     #[test]

@@ -9,11 +9,15 @@ use super::{
     super::Mismatch,
     Item, Mapping, Undecodable,
     classify::{by_status, enhanced_status, reply_code},
-    draft::{Draft, ignored},
+    draft::{Draft, drafted, ignored},
     mapping::Labels,
     objects::{Found, each_object},
-    scalar::Scalar,
+    scalar::{Scalar, or_null},
 };
+
+const BOUNCED: &str = "MessageBounced";
+/// How the details begin when a message was only ever put off, and is not tried any more.
+const GIVEN_UP: &str = "Maximum number of delivery attempts";
 
 /// Reads a body.
 pub(super) fn decode<'a>(
@@ -21,7 +25,7 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json| {
+    each_object(body, take, |json, _| {
         let event: Event<'a> = serde_json::from_str(json)?;
         Ok(if event.name.as_str().is_empty() { Found::Foreign } else { Found::Item(item(event, mapping)) })
     })
@@ -36,16 +40,16 @@ struct Event<'a> {
     timestamp: Scalar<'a>,
     #[serde(borrow)]
     uuid: Scalar<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     payload: Payload<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Payload<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     message: Message<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     original_message: Message<'a>,
     #[serde(borrow)]
     timestamp: Scalar<'a>,
@@ -72,11 +76,19 @@ struct Message<'a> {
     subject: Scalar<'a>,
     #[serde(borrow)]
     tag: Scalar<'a>,
+    #[serde(borrow)]
+    direction: Scalar<'a>,
 }
 
 fn item<'a>(event: Event<'a>, mapping: &'a Mapping) -> Item<'a> {
+    let payload = &event.payload;
+    // What others sent to a route of Postal's is nobody's campaign. A bounce comes in, too, and is about what went out.
+    let about = if event.name.as_str() == BOUNCED { &payload.original_message } else { &payload.message };
+    if about.direction.as_str() == "incoming" {
+        return ignored(format!("{} of an incoming message", event.name.text()).into());
+    }
     match kind(event.name.as_str()) {
-        Some(kind) => draft(kind, event).map_or_else(Item::Wrong, |draft| Item::Event(draft.finish(mapping))),
+        Some(kind) => drafted(draft(kind, event), mapping),
         None => ignored(event.name.text()),
     }
 }
@@ -85,7 +97,7 @@ fn kind(name: &str) -> Option<EventKind> {
     Some(match name {
         "MessageSent" => EventKind::Delivered,
         "MessageDelayed" | "MessageHeld" => EventKind::Deferred,
-        "MessageDeliveryFailed" | "MessageBounced" => EventKind::Failed,
+        "MessageDeliveryFailed" | BOUNCED => EventKind::Failed,
         "MessageLinkClicked" => EventKind::Clicked,
         "MessageLoaded" => EventKind::Opened,
         _ => return None,
@@ -95,7 +107,8 @@ fn kind(name: &str) -> Option<EventKind> {
 fn draft(kind: EventKind, event: Event<'_>) -> Result<Draft<'_>, Mismatch> {
     let Payload { message, original_message, timestamp, sent_with_ssl, details, output, url } = event.payload;
     // A bounce is a message itself; the one that it is about is the original one.
-    let message = if event.name.as_str() == "MessageBounced" { original_message } else { message };
+    let is_given_up = details.as_str().starts_with(GIVEN_UP);
+    let message = if event.name.as_str() == BOUNCED { original_message } else { message };
     let (words, time) = (output.or(details), timestamp.time().or_else(|| event.timestamp.time()));
     let tag = message.tag.text();
     Ok(Draft {
@@ -103,7 +116,8 @@ fn draft(kind: EventKind, event: Event<'_>) -> Result<Draft<'_>, Mismatch> {
         sender: message.from.text(),
         subject: message.subject.text(),
         labels: Labels { tags: if tag.is_empty() { Vec::new() } else { vec![tag] }, ..Labels::default() },
-        class: (kind == EventKind::Failed).then(|| class(words.as_str())),
+        class: (kind == EventKind::Failed)
+            .then(|| if is_given_up { FailureClass::Soft } else { class(words.as_str()) }),
         method: sent_with_ssl.flag().then_some(SecureMethod::Tls),
         url: url.text(),
         reason: words.text(),

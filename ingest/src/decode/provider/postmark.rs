@@ -15,7 +15,7 @@ use super::{
     super::Mismatch,
     Item, Mapping, Undecodable,
     classify::by_status,
-    draft::{Draft, ignored},
+    draft::{Draft, drafted, ignored},
     mapping::Labels,
     objects::{Found, each_object},
     scalar::{Pairs, Scalar},
@@ -30,7 +30,7 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json| {
+    each_object(body, take, |json, _| {
         let record: Record<'a> = serde_json::from_str(json)?;
         Ok(if record.name.as_str().is_empty() { Found::Foreign } else { Found::Item(item(record, mapping)) })
     })
@@ -79,7 +79,7 @@ struct Record<'a> {
 
 fn item<'a>(record: Record<'a>, mapping: &'a Mapping) -> Item<'a> {
     match kind(&record) {
-        Some(kind) => draft(kind, record).map_or_else(Item::Wrong, |draft| Item::Event(draft.finish(mapping))),
+        Some(kind) => drafted(draft(kind, record), mapping),
         None => ignored(match (record.name.text(), record.r#type.text()) {
             (name, detail) if detail.is_empty() => name,
             (name, detail) => Cow::Owned(format!("{name} {detail}")),

@@ -69,7 +69,8 @@ impl Report {
 }
 
 impl Original {
-    fn read(message: &[u8]) -> Self {
+    /// Out of the message, or its headers.
+    pub(super) fn read(message: &[u8]) -> Self {
         let (head, _) = Fields::read(message);
         Self {
             message_id: head.message_id("Message-ID"),

@@ -106,6 +106,13 @@ fn written(text: &str) -> Option<Millis> {
     time.ok().map(Millis)
 }
 
+/// Something that has a default, or `null` in its place.
+pub(super) fn or_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// Texts: an array of them, or one by itself. Empty ones are left out.
 #[derive(Debug, Default)]
 pub(super) struct Texts<'a>(pub(super) Vec<Cow<'a, str>>);

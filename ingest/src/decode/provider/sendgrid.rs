@@ -18,7 +18,7 @@ use super::{
     super::{Mismatch, wire::Text},
     Item, Mapping, Undecodable,
     classify::by_status,
-    draft::{Draft, ignored},
+    draft::{Draft, drafted, ignored},
     mapping::Labels,
     objects::{Found, each_object},
     scalar::{Pairs, Scalar, Texts},
@@ -30,7 +30,7 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json| {
+    each_object(body, take, |json, _| {
         let event: Event<'a> = serde_json::from_str(json)?;
         Ok(if event.name.as_str().is_empty() { Found::Foreign } else { Found::Item(item(event, mapping)) })
     })
@@ -60,7 +60,7 @@ struct Event<'a> {
 
 fn item<'a>(event: Event<'a>, mapping: &'a Mapping) -> Item<'a> {
     match kind(event.name.as_str()) {
-        Some(kind) => draft(kind, event).map_or_else(Item::Wrong, |draft| Item::Event(draft.finish(mapping))),
+        Some(kind) => drafted(draft(kind, event), mapping),
         None => ignored(event.name.text()),
     }
 }

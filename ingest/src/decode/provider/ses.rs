@@ -4,27 +4,34 @@
 //! open or a click of a message to several recipients could be anybody's, and is ignored. SES gives its events no ids, so their content is
 //! their identity.
 
+mod envelope;
+
 use std::{borrow::Cow, collections::BTreeMap};
 
 use schema::{EventKind, FailureClass, SecureMethod};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
+pub(super) use self::envelope::payload;
 use super::{
     super::Mismatch,
     Item, Mapping, Undecodable,
     classify::{by_status, enhanced_status, reply_code},
-    draft::{Draft, ignored},
+    draft::{Draft, drafted, ignored},
     mapping::Labels,
     objects::{Found, each_object},
-    scalar::{Scalar, Texts},
+    scalar::{Scalar, Texts, or_null},
 };
+use crate::accept::MAX_EVENTS;
 
 /// The tag with the version of TLS.
 const TLS: &str = "ses:outgoing-tls-version";
 /// Tags of SES itself begin so.
 const OWN: &str = "ses:";
 /// The recipient was on a suppression list, so nothing was sent.
-const SUPPRESSED: [&str; 2] = ["Suppressed", "OnAccountSuppressionList"];
+const SUPPRESSED: [&str; 3] = ["Suppressed", "OnAccountSuppressionList", "UnsubscribedRecipient"];
+/// What was sent was refused for what it says.
+const REFUSED: [&str; 2] = ["ContentRejected", "AttachmentRejected"];
 
 /// Reads a body.
 pub(super) fn decode<'a>(
@@ -32,10 +39,14 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json| {
+    each_object(body, take, |json, take| {
         let notification: Notification<'a> = serde_json::from_str(json)?;
         let name = notification.event_type.clone().or(notification.older_type.clone());
-        Ok(if name.as_str().is_empty() { Found::Foreign } else { Found::Items(items(&notification, &name, mapping)) })
+        if name.as_str().is_empty() {
+            return Ok(Found::Foreign);
+        }
+        items(&notification, &name, mapping, take);
+        Ok(Found::Taken)
     })
 }
 
@@ -46,25 +57,25 @@ struct Notification<'a> {
     event_type: Scalar<'a>,
     #[serde(borrow, rename = "notificationType")]
     older_type: Scalar<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     mail: Mail<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     bounce: Told<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     complaint: Told<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     delivery: Told<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     delivery_delay: Told<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     open: Told<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     click: Told<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     reject: Told<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     failure: Told<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     subscription: Told<'a>,
 }
 
@@ -79,9 +90,12 @@ struct Mail<'a> {
     source: Scalar<'a>,
     #[serde(borrow)]
     destination: Texts<'a>,
+    /// All headers, of which the common ones are chosen; read only where these lack something.
     #[serde(borrow)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "or_null")]
     common_headers: Headers<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     tags: BTreeMap<Cow<'a, str>, Texts<'a>>,
 }
 
@@ -94,6 +108,35 @@ struct Headers<'a> {
     subject: Scalar<'a>,
 }
 
+/// A header by itself.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Header<'a> {
+    #[serde(borrow)]
+    name: Scalar<'a>,
+    #[serde(borrow)]
+    value: Scalar<'a>,
+}
+
+/// What a recipient wants of a contact list.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Preferences<'a> {
+    #[serde(borrow)]
+    unsubscribe_all: Scalar<'a>,
+    #[serde(borrow, deserialize_with = "or_null")]
+    topic_subscription_status: Vec<Topic<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Topic<'a> {
+    #[serde(borrow)]
+    topic_name: Scalar<'a>,
+    #[serde(borrow)]
+    subscription_status: Scalar<'a>,
+}
+
 /// What is told of one kind of event; each has some of these.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -102,11 +145,11 @@ struct Told<'a> {
     timestamp: Scalar<'a>,
     #[serde(borrow)]
     recipients: Texts<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     bounced_recipients: Vec<Recipient<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     complained_recipients: Vec<Recipient<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_null")]
     delayed_recipients: Vec<Recipient<'a>>,
     #[serde(borrow)]
     bounce_type: Scalar<'a>,
@@ -126,6 +169,10 @@ struct Told<'a> {
     error_message: Scalar<'a>,
     #[serde(borrow)]
     link: Scalar<'a>,
+    #[serde(borrow)]
+    old_topic_preferences: Option<Preferences<'a>>,
+    #[serde(borrow)]
+    new_topic_preferences: Option<Preferences<'a>>,
 }
 
 /// A recipient by name, and what its server said.
@@ -140,18 +187,31 @@ struct Recipient<'a> {
     diagnostic_code: Scalar<'a>,
 }
 
-/// One item for each recipient.
-fn items<'a>(notification: &Notification<'a>, name: &Scalar<'a>, mapping: &'a Mapping) -> Vec<Item<'a>> {
-    let Some((kind, told)) = kind(notification, name.as_str()) else { return vec![ignored(name.clone().text())] };
+impl<'a> Mail<'a> {
+    /// The text of a header that is not among the common ones.
+    fn header(&self, name: &str) -> Cow<'a, str> {
+        let headers: Vec<Header<'a>> =
+            self.headers.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let mut found = headers.into_iter().filter(|header| header.name.as_str().eq_ignore_ascii_case(name));
+        found.next().map(|header| header.value.text()).unwrap_or_default()
+    }
+}
+
+/// Takes one item for each recipient.
+fn items<'a>(notification: &Notification<'a>, name: &Scalar<'a>, mapping: &'a Mapping, take: &mut dyn FnMut(Item<'a>)) {
+    let Some((kind, told)) = kind(notification, name.as_str()) else { return take(ignored(name.clone().text())) };
     let recipients = recipients(notification, told);
     let is_anybodys = matches!(kind, EventKind::Opened | EventKind::Clicked) && recipients.len() > 1;
     if is_anybodys {
-        return vec![ignored(Cow::Owned(format!("{} of several recipients", name.as_str())))];
+        return take(ignored(Cow::Owned(format!("{} of several recipients", name.as_str()))));
     }
     if recipients.is_empty() {
-        return vec![item(kind, notification, told, &Recipient::default(), mapping)];
+        return take(drafted(draft(kind, notification, told, &Recipient::default()), mapping));
     }
-    recipients.iter().map(|recipient| item(kind, notification, told, recipient, mapping)).collect()
+    // Of too many the first ones suffice to know that.
+    for recipient in recipients.iter().take(MAX_EVENTS + 1) {
+        take(drafted(draft(kind, notification, told, recipient), mapping));
+    }
 }
 
 fn kind<'n, 'a>(notification: &'n Notification<'a>, name: &str) -> Option<(EventKind, &'n Told<'a>)> {
@@ -162,16 +222,29 @@ fn kind<'n, 'a>(notification: &'n Notification<'a>, name: &str) -> Option<(Event
         "Delivery" => (EventKind::Delivered, &notification.delivery),
         "Bounce" => (EventKind::Failed, &notification.bounce),
         "Complaint" if SUPPRESSED.contains(&complaint.complaint_sub_type.as_str()) => (EventKind::Failed, complaint),
-        "Complaint" if complaint.complaint_feedback_type.as_str() == "not-spam" => return None,
+        "Complaint" if complaint.complaint_feedback_type.as_str().eq_ignore_ascii_case("not-spam") => return None,
         "Complaint" => (EventKind::Complained, complaint),
         "Reject" => (EventKind::Failed, &notification.reject),
         "Open" => (EventKind::Opened, &notification.open),
         "Click" => (EventKind::Clicked, &notification.click),
         "DeliveryDelay" => (EventKind::Deferred, &notification.delivery_delay),
+        "Subscription" if is_opt_in(&notification.subscription) => return None,
         "Subscription" => (EventKind::Unsubscribed, &notification.subscription),
         "Rendering Failure" => (EventKind::Failed, &notification.failure),
         _ => return None,
     })
+}
+
+/// Whether preferences were changed, and nothing was left by it.
+fn is_opt_in(told: &Told<'_>) -> bool {
+    let Some(new) = &told.new_topic_preferences else { return false };
+    let is_out = |topic: &&Topic<'_>| topic.subscription_status.as_str().eq_ignore_ascii_case("OptOut");
+    let was_out = |name: &Scalar<'_>| {
+        let old = told.old_topic_preferences.iter().flat_map(|old| &old.topic_subscription_status);
+        old.filter(is_out).any(|topic| topic.topic_name == *name)
+    };
+    let mut left = new.topic_subscription_status.iter().filter(is_out).filter(|topic| !was_out(&topic.topic_name));
+    !new.unsubscribe_all.flag() && left.next().is_none()
 }
 
 /// The recipients that are spoken of, else all of the message.
@@ -186,17 +259,6 @@ fn recipients<'a>(notification: &Notification<'a>, told: &Told<'a>) -> Vec<Recip
     all.0.iter().map(recipient).collect()
 }
 
-fn item<'a>(
-    kind: EventKind,
-    notification: &Notification<'a>,
-    told: &Told<'a>,
-    recipient: &Recipient<'a>,
-    mapping: &'a Mapping,
-) -> Item<'a> {
-    let draft = draft(kind, notification, told, recipient);
-    draft.map_or_else(Item::Wrong, |draft| Item::Event(draft.finish(mapping)))
-}
-
 fn draft<'a>(
     kind: EventKind,
     notification: &Notification<'a>,
@@ -205,13 +267,16 @@ fn draft<'a>(
 ) -> Result<Draft<'a>, Mismatch> {
     let mail = &notification.mail;
     let first = |texts: &Texts<'a>| texts.0.first().cloned().unwrap_or_default();
-    let sender = first(&mail.common_headers.from);
+    let header = |name: &str| mail.header(name);
+    let sender =
+        Some(first(&mail.common_headers.from)).filter(|from| !from.is_empty()).unwrap_or_else(|| header("From"));
+    let subject = mail.common_headers.subject.clone().text();
     let words = [&recipient.diagnostic_code, &told.smtp_response, &told.reason, &told.error_message, &told.delay_type];
     let reason = words.into_iter().fold(Scalar::Absent, |reason, more| reason.or(more.clone()));
     let own = |key: &str| key.starts_with(OWN);
     Ok(Draft {
         sender: if sender.is_empty() { mail.source.clone().text() } else { sender },
-        subject: mail.common_headers.subject.clone().text(),
+        subject: if subject.is_empty() { header("Subject") } else { subject },
         labels: Labels {
             metadata: mail
                 .tags
@@ -249,7 +314,7 @@ fn class(notification: &Notification<'_>, told: &Told<'_>, recipient: &Recipient
     let status = Some(recipient.status.as_str()).filter(|status| !status.is_empty()).or(enhanced_status(words));
     let said = by_status(status, reply_code(words), words);
     match told.bounce_type.as_str() {
-        _ if said == FailureClass::Block => said,
+        _ if said == FailureClass::Block || REFUSED.contains(&told.bounce_sub_type.as_str()) => FailureClass::Block,
         "Permanent" => FailureClass::Hard,
         "Transient" => FailureClass::Soft,
         _ => FailureClass::Other,

@@ -15,7 +15,7 @@ use super::{
     super::{Mismatch, wire::Text},
     Item, Mapping, Undecodable,
     classify::{by_status, is_suppression},
-    draft::{Draft, ignored},
+    draft::{Draft, drafted, ignored},
     mapping::Labels,
     objects::{Found, each_object},
     scalar::{Pairs, Scalar, Texts},
@@ -27,7 +27,7 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json| {
+    each_object(body, take, |json, _| {
         let Element { msys } = serde_json::from_str(json)?;
         Ok(match msys {
             None => Found::Foreign,
@@ -104,7 +104,7 @@ struct UserAgent<'a> {
 
 fn item<'a>(group: Cow<'a, str>, event: Event<'a>, mapping: &'a Mapping) -> Item<'a> {
     match kind(event.name.as_str()) {
-        Some(kind) => draft(kind, event).map_or_else(Item::Wrong, |draft| Item::Event(draft.finish(mapping))),
+        Some(kind) => drafted(draft(kind, event), mapping),
         None => ignored(event.name.or(Scalar::Text(group)).text()),
     }
 }

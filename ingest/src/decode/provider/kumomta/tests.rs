@@ -45,6 +45,81 @@ fn what_tells_of_no_delivery_is_ignored() {
 }
 
 #[test]
+fn a_complaint_is_of_the_message_in_the_report_and_not_of_the_reports_mail() {
+    let feedback = |report: &str| {
+        record(&format!(r#""type":"Feedback","sender":"fbl@c.example","queue":"x:y@z","feedback_report":{report}"#))
+    };
+    let received = r"Received: from a (b)\n  by c (KumoMTA 192.0.2.1) \n  with ESMTP id k1 for <pat@c.example>;\n  now\nMessage-ID: <m1>\n";
+    for (report, id, recipient) in [
+        (format!(r#"{{"feedback_type":"ABUSE","original_message":"{received}"}}"#), "k1", "pat@c.example"),
+        (
+            format!(
+                r#"{{"feedback_type":"abuse","original_rcpto_to":["<o@c.example>"],"original_message":"{received}"}}"#
+            ),
+            "k1",
+            "o@c.example",
+        ),
+        (
+            format!(
+                r#"{{"feedback_type":"abuse","supplemental_trace":{{"recipient":["t@c.example"]}},"original_message":"{received}"}}"#
+            ),
+            "k1",
+            "t@c.example",
+        ),
+        (
+            r#"{"feedback_type":"abuse","original_rcpt_to":"o@c.example","original_message":"Message-ID: <m1>"}"#
+                .to_owned(),
+            "m1",
+            "o@c.example",
+        ),
+    ] {
+        let body = feedback(&report);
+        let event = event(KumoMta, &body);
+        assert_eq!((&*event.event, &*event.message_id, &*event.recipient), ("complained", id, recipient), "{report}");
+        assert_eq!((&*event.sender, &*event.campaign), ("", ""), "{report}");
+    }
+    for (report, field) in [
+        ("null".to_owned(), "feedback_report"),
+        (
+            r#"{"feedback_type":"abuse","original_rcpto_to":["o@c.example"]}"#.to_owned(),
+            "feedback_report.original_message",
+        ),
+        (
+            r#"{"feedback_type":"abuse","original_message":"Message-ID: <m1>"}"#.to_owned(),
+            "feedback_report.original_rcpto_to",
+        ),
+    ] {
+        let body = feedback(&report);
+        let Item::Wrong(mismatch) = item(KumoMta, &body) else { panic!("{report}") };
+        assert_eq!(mismatch.field.as_deref(), Some(field), "{report}");
+    }
+}
+
+#[test]
+fn what_stands_before_the_domain_of_a_queue_is_the_campaign_only_with_a_colon() {
+    for (queue, campaign) in [
+        ("autumn:acme@c.example", "autumn"),
+        ("autumn:acme@[IPv6:2001:db8::1]", "autumn"),
+        ("acme@[IPv6:2001:db8::1]", ""),
+        ("[IPv6:2001:db8::1]", ""),
+        ("c.example", ""),
+    ] {
+        let body = record(&format!(r#""type":"Delivery","queue":"{queue}""#));
+        assert_eq!(&*event(KumoMta, &body).campaign, campaign, "{queue}");
+    }
+}
+
+#[test]
+fn records_may_come_one_in_each_line_and_with_nothing_where_something_was_expected() {
+    let body = format!(
+        "{}\n{}\n",
+        record(r#""type":"Delivery","response":null"#),
+        record(r#""type":"Bounce","response":{"enhanced_code":{"class":null}}"#)
+    );
+    assert_eq!(items(KumoMta, body.as_bytes(), &DEFAULT).expect("records").len(), 2);
+}
+
+#[test]
 fn what_another_system_sends_is_not_decoded() {
     for body in ["{}", "[7]", r#"{"event":"a@b.example"}"#] {
         let error = items(KumoMta, body.as_bytes(), &DEFAULT).expect_err(body);

@@ -16,7 +16,7 @@ pub(in super::super) struct Fields<'a>(Vec<Header<'a>>);
 
 impl<'a> Fields<'a> {
     /// The fields up to the first empty line, and what follows it. What is no field is passed over.
-    pub(super) fn read(bytes: &'a [u8]) -> (Self, &'a [u8]) {
+    pub(in super::super) fn read(bytes: &'a [u8]) -> (Self, &'a [u8]) {
         let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
         let bytes = &bytes[start..];
         let mut stream = MessageStream::new(&bytes[..bytes.len().min(MAX_HEAD)]);

@@ -26,6 +26,8 @@ fn a_bounce_is_classed_by_its_type_unless_it_was_never_sent_or_refused_by_policy
         ("Permanent", "Suppressed", "", "suppressed"),
         ("Permanent", "General", "smtp; 550 5.7.1 no", "block"),
         ("Transient", "General", "smtp; 450 4.3.0 later", "soft"),
+        ("Transient", "ContentRejected", "", "block"),
+        ("Permanent", "UnsubscribedRecipient", "", "suppressed"),
         ("Undetermined", "Undetermined", "", "other"),
         ("something new", "", "", "other"),
     ] {
@@ -34,6 +36,53 @@ fn a_bounce_is_classed_by_its_type_unless_it_was_never_sent_or_refused_by_policy
         );
         assert_eq!(&*event(Ses, &body("Bounce", &rest)).class, class, "{kind} {sub}");
     }
+}
+
+#[test]
+fn who_opts_in_does_not_unsubscribe() {
+    let topics = |status: &str| {
+        format!(
+            r#"{{"unsubscribeAll":false,"topicSubscriptionStatus":[{{"topicName":"t","subscriptionStatus":"{status}"}}]}}"#
+        )
+    };
+    let (out, into) = (topics("OptOut"), topics("OptIn"));
+    let all = r#"{"unsubscribeAll":true,"topicSubscriptionStatus":null}"#;
+    for (old, new, unsubscribes) in [
+        ("null", all, true),
+        (&*into, &*out, true),
+        ("null", &*out, true),
+        (&*out, &*into, false),
+        (&*out, &*out, false),
+        (all, &*into, false),
+        ("null", "null", true),
+    ] {
+        let rest = format!(r#","subscription":{{"oldTopicPreferences":{old},"newTopicPreferences":{new}}}"#);
+        let body = body("Subscription", &rest);
+        let told = item(Ses, &body);
+        assert_eq!(matches!(told, Item::Event(_)), unsubscribes, "{old} {new}");
+        assert_eq!(matches!(told, Item::Ignored(_)), !unsubscribes, "{old} {new}");
+    }
+}
+
+#[test]
+fn what_the_common_headers_lack_is_looked_for_among_all() {
+    let mail = r#""headers":[{"name":"subject","value":"Your visit"},{"name":"From","value":"A <a@acme.example>"},7],"commonHeaders":null,"#;
+    let body = body("Send", r#","bounce":null,"open":null"#)
+        .replace("\"mail\":{", &format!("\"mail\":{{{mail}\"tags\":null,"));
+    let lacking = event(Ses, &body);
+    assert_eq!((&*lacking.subject, &*lacking.sender), ("", ""), "headers that are none are none");
+    let body = body.replace(",7]", "]");
+    let told = event(Ses, &body);
+    assert_eq!((&*told.subject, &*told.sender), ("Your visit", "a@acme.example"));
+}
+
+#[test]
+fn more_recipients_than_a_body_may_have_events_are_not_all_made_into_events() {
+    let many = vec!["\"a@b.example\""; MAX_EVENTS + 50].join(",");
+    let body = body("Delivery", &format!(r#","delivery":{{"recipients":[{many}]}}"#));
+    let mut count = 0;
+    assert!(Ses.decode(body.as_bytes(), &DEFAULT, &mut |_| count += 1).is_ok());
+    assert_eq!(count, MAX_EVENTS + 1);
 }
 
 #[test]
