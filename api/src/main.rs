@@ -16,6 +16,7 @@ mod metadata;
 mod negotiate;
 mod openapi;
 mod outgoing;
+mod postmaster;
 mod problem;
 mod request;
 mod routes;

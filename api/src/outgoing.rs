@@ -98,12 +98,27 @@ impl Outgoing {
         Ok(self.client.post(self.judge(url)?))
     }
 
+    /// A GET request to be completed.
+    ///
+    /// # Errors
+    /// When the URL may not be followed.
+    pub(crate) fn request(&self, url: &str) -> Result<RequestBuilder, OutgoingError> {
+        Ok(self.client.get(self.judge(url)?))
+    }
+
     /// The body of the answer to a GET request, if it has at most so many bytes and comes in that time.
     ///
     /// # Errors
     /// When the URL may not be followed, or there is no such answer.
     pub(crate) async fn get(&self, url: &str, patience: Duration, most: usize) -> Result<Vec<u8>, OutgoingError> {
-        let request = self.client.get(self.judge(url)?).timeout(patience);
+        self.answer(self.request(url)?.timeout(patience), most).await
+    }
+
+    /// The body of the answer to a request, if it has at most so many bytes.
+    ///
+    /// # Errors
+    /// When there is no such answer.
+    pub(crate) async fn answer(&self, request: RequestBuilder, most: usize) -> Result<Vec<u8>, OutgoingError> {
         let mut response = self.send(request).await?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| silent(&error))? {

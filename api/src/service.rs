@@ -20,6 +20,7 @@ use crate::{
     control::Control,
     metadata::{Metadata, NewKey, Role},
     outgoing::{Outgoing, Permit},
+    postmaster::{Postmaster, Pulling},
     secret, server,
     sources::{Flushing, Sources, verify::Verifier},
     state::{AppState, Limits},
@@ -73,6 +74,11 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let sources = Sources::new(metadata.clone(), Arc::clone(&clock), &secret, verifier);
     let flushing = Flushing::start(sources.clone(), ingest.clone());
 
+    let permit = permit(&config);
+    let connection = (Outgoing::new(permit)?, permit);
+    let postmaster = Postmaster::configured(&config.postmaster, connection, metadata.clone(), Arc::clone(&clock))?;
+    let pulling = postmaster.map(|postmaster| Pulling::start(postmaster, config.postmaster.interval.0));
+
     let state = AppState {
         keys: Keys::new(metadata.clone(), Arc::clone(&clock)),
         alerts: alerts.clone(),
@@ -101,6 +107,9 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     drop(control);
     // In the opposite order: what was accepted is applied while the engine still runs.
     tasks.stop().await;
+    if let Some(pulling) = pulling {
+        pulling.stop().await;
+    }
     ingest.close().await;
     flushing.stop().await;
     if let Some(supervisor) = supervisor {
@@ -167,10 +176,14 @@ async fn open_ingest(
     Ok(Ingest::open(options, Identifier::new(secret), clickhouse, clock).await?)
 }
 
+/// Where requests to the outside may go that an operator or a user configured.
+fn permit(config: &Config) -> Permit {
+    if config.alerts.allow_private { Permit::Anywhere } else { Permit::Public }
+}
+
 /// How alerts reach people.
 fn ways(config: &Config, charts: Charts) -> Result<Ways, Failure> {
-    let permit = if config.alerts.allow_private { Permit::Anywhere } else { Permit::Public };
-    let (outgoing, mailer) = (Outgoing::new(permit)?, Mailer::configured(&config.alerts)?);
+    let (outgoing, mailer) = (Outgoing::new(permit(config))?, Mailer::configured(&config.alerts)?);
     Ok(Ways { outgoing, mailer, charts: Some(charts), link: config.alerts.link.clone() })
 }
 

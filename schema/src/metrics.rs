@@ -93,6 +93,10 @@ metrics! {
         "Seconds that an evaluation of all rules of all accounts took.";
     ALERT_PASSES_TOTAL = "postlens_alert_passes_total", Kind::Counter, ["outcome"],
         "Evaluations of all rules: complete; partial, when some could not be evaluated; elsewhere, when another service does it; or failed.";
+    POSTMASTER_PULLS_TOTAL = "postlens_postmaster_pulls_total", Kind::Counter, ["outcome"],
+        "Pulls of spam rates from Google Postmaster Tools: complete; partial, when some domains were refused; or failed.";
+    POSTMASTER_LAST_TIMESTAMP_SECONDS = "postlens_postmaster_last_timestamp_seconds", Kind::Gauge, [],
+        "When spam rates were pulled last with success, in seconds since 1970; 0 when they were not since the start.";
     BUILD_INFO = "postlens_build_info", Kind::Gauge, ["version"], "Always 1; the label tells the version.";
 }
 
@@ -181,6 +185,18 @@ labels! {
         /// Another service evaluates.
         Elsewhere = "elsewhere";
         /// The metadata store does not answer.
+        Failed = "failed";
+    }
+}
+
+labels! {
+    /// The label `outcome` of [`POSTMASTER_PULLS_TOTAL`].
+    Pull {
+        /// Every domain was told of.
+        Complete = "complete";
+        /// Some domains were refused.
+        Partial = "partial";
+        /// Nothing was told, or it could not be stored.
         Failed = "failed";
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) metadata: Metadata,
     /// Alerts.
     pub(crate) alerts: Alerts,
+    /// Google Postmaster Tools.
+    pub(crate) postmaster: Postmaster,
     /// What the service tells about itself.
     pub(crate) metrics: Metrics,
     /// Logs.
@@ -79,6 +81,7 @@ impl Default for Config {
             scrubber: Scrubber::default(),
             metadata: Metadata::default(),
             alerts: Alerts::default(),
+            postmaster: Postmaster::default(),
             metrics: Metrics::default(),
             log: Log::default(),
         }
@@ -262,6 +265,37 @@ pub(crate) struct Alerts {
 impl Default for Alerts {
     fn default() -> Self {
         Self { interval: Span(Duration::from_secs(20)), link: None, allow_private: false, smtp: None, from: None }
+    }
+}
+
+/// The connector of Google Postmaster Tools.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Postmaster {
+    /// The key file of a service account, as Google's console makes it; nothing is pulled when absent.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Whose observations the rates become.
+    pub(crate) account: String,
+    /// The domains, separated by commas; all that the service account may see when empty.
+    pub(crate) domains: String,
+    /// How often they are asked for.
+    pub(crate) interval: Span,
+    /// How many days back.
+    pub(crate) days: NonZeroU16,
+    /// Where the API is.
+    pub(crate) api: String,
+}
+
+impl Default for Postmaster {
+    fn default() -> Self {
+        Self {
+            key_file: None,
+            account: "default".to_owned(),
+            domains: String::new(),
+            interval: Span(Duration::from_hours(6)),
+            days: NonZeroU16::MIN.saturating_add(13),
+            api: "https://gmailpostmastertools.googleapis.com".to_owned(),
+        }
     }
 }
 

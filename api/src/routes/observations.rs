@@ -39,7 +39,7 @@ pub(crate) struct Observation {
 }
 
 fn postmaster_tools() -> String {
-    "postmaster_tools".to_owned()
+    crate::postmaster::SOURCE.to_owned()
 }
 
 /// Observations.
@@ -120,11 +120,8 @@ pub(crate) async fn put(
 fn judged(number: usize, observation: Observation) -> Result<ObservationRow, Problem> {
     let Observation { domain, day, rate, source } = observation;
     let wrong = |member: &str, detail: &str| Problem::parameter(member, format!("observation {number}: {detail}"));
-    let address = format!("x@{}", domain.trim());
-    let domain = schema::recipient(&address).map(|address| schema::domain_of(&address).to_owned());
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let domain = domain.ok().filter(|domain| domain.contains('.') && domain.bytes().all(plain));
-    let domain = domain.ok_or_else(|| wrong("domain", "`domain` is a domain, like news.acme.org"))?;
+    let domain =
+        ObservationRow::domain(&domain).ok_or_else(|| wrong("domain", "`domain` is a domain, like news.acme.org"))?;
     let date = NaiveDate::parse_from_str(&day, "%Y-%m-%d").ok().filter(|_| day.len() == 10);
     let date = date.ok_or_else(|| wrong("day", "`day` is a date, like 2026-11-19"))?;
     if !(0.0..=1.0).contains(&rate) {

@@ -14,8 +14,8 @@ use schema::{
     metrics::{
         ALERT_PASSES_TOTAL, ALL, BATCH_EVENTS, BUILD_INFO, EVENTS_TOTAL, HOOKS_TOTAL, Hook, INGEST_REBUILDING,
         INGEST_STALLED, Kind, LATE_EVENTS_TOTAL, LEDGER_BYTES, LEDGER_MEMORY_BYTES, Metric, Outcome,
-        PROCESS_CPU_SECONDS_TOTAL, PROCESS_RESIDENT_BYTES, Pass, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_LIMIT_BYTES,
-        SPOOL_OLDEST_SECONDS, STAGE_SECONDS, Stage,
+        POSTMASTER_LAST_TIMESTAMP_SECONDS, POSTMASTER_PULLS_TOTAL, PROCESS_CPU_SECONDS_TOTAL, PROCESS_RESIDENT_BYTES,
+        Pass, Pull, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_LIMIT_BYTES, SPOOL_OLDEST_SECONDS, STAGE_SECONDS, Stage,
     },
 };
 use tokio::sync::watch;
@@ -127,6 +127,10 @@ fn begin() {
     for pass in Pass::ALL {
         metrics::counter!(ALERT_PASSES_TOTAL, "outcome" => pass.label()).increment(0);
     }
+    for pull in Pull::ALL {
+        metrics::counter!(POSTMASTER_PULLS_TOTAL, "outcome" => pull.label()).increment(0);
+    }
+    metrics::gauge!(POSTMASTER_LAST_TIMESTAMP_SECONDS).set(0);
     metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
 }
 

@@ -2,11 +2,14 @@
 
 use std::{
     collections::HashSet,
-    io::{BufRead as _, BufReader},
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
     time::Duration,
 };
 
-use postlens_tests::harness::{Client, Engine, Postgres, Receipt, Receiver, Reply, Service, Taken, until};
+use postlens_tests::harness::{Client, Engine, Postgres, Receipt, Receiver, Reply, Service, Taken, repository, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -197,6 +200,67 @@ fn without_leave_nothing_private_is_reached() {
     assert!(receiver.taken().is_empty());
     let secret = channel["secret"].as_str().unwrap();
     assert!(!client.get("/v1/alerts/channels", &[]).text().contains(secret) && !service.log().contains(secret));
+}
+
+/// Answers as Google does: a token, the one domain, and its rate of yesterday.
+fn google(mut stream: TcpStream) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut line, mut length) = (String::new(), 0);
+    reader.read_line(&mut line).unwrap();
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header).unwrap() <= 2 {
+            break;
+        }
+        if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).unwrap();
+    let yesterday = chrono::Utc::now().date_naive().pred_opt().unwrap().to_string();
+    let date: Vec<u32> = yesterday.split('-').map(|part| part.parse().unwrap()).collect();
+    let answer = match &*path {
+        "/token" => json!({"access_token": "t", "expires_in": 3600}),
+        path if path.starts_with("/v2/domains?") => json!({"domains": [{"name": "domains/news.acme.org"}]}),
+        _ => json!({"domainStats": [{"metric": "spam_rate", "value": {"doubleValue": 0.0042},
+            "date": {"year": date[0], "month": date[1], "day": date[2]}}]}),
+    }
+    .to_string();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+    write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len()).unwrap();
+}
+
+#[test]
+fn a_rate_that_google_tells_fires() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || listener.incoming().flatten().for_each(google));
+    let directory = tempfile::tempdir().unwrap();
+    let pem = fs::read_to_string(repository().join("fixtures/providers/keys/rsa-1.pem")).unwrap();
+    let key =
+        json!({"client_email": "reader@project.example", "private_key": pem, "token_uri": format!("{url}/token")});
+    let file = directory.path().join("key.json");
+    fs::write(&file, key.to_string()).unwrap();
+    let receiver = Receiver::answering(200);
+    let service = Service::with(&[
+        ("POSTLENS_ALERTS_INTERVAL", "300ms"),
+        ("POSTLENS_ALERTS_ALLOW_PRIVATE", "true"),
+        ("POSTLENS_POSTMASTER_KEY_FILE", &file.to_string_lossy()),
+        ("POSTLENS_POSTMASTER_API", &url),
+    ]);
+    let client = service.bootstrap();
+    webhook(&client, &receiver);
+    let rule =
+        json!({"name": "Gmail", "watch": "observed_spam_rate", "when": {"above": 0.003}, "severity": "critical"});
+    assert_eq!(send(&client, Method::PUT, "/v1/alerts/rules/gmail", &rule).status, 200);
+    let fired = told(&receiver, "gmail", "fired").body["data"].clone();
+    assert_eq!((&fired["value"], &fired["numbers"]["value"]), (&json!("news.acme.org"), &json!(0.0042)));
+    let observations = get(&client, "/v1/observations/spam-rate");
+    assert_eq!(observations["observations"][0]["source"], "postmaster_tools", "{observations}");
+    let metrics = client.get("/metrics", &[]).text();
+    assert!(metrics.contains("postlens_postmaster_pulls_total{outcome=\"complete\"} 1"), "{metrics}");
+    assert!(!service.log().contains("PRIVATE KEY"));
 }
 
 /// Passes of a service in which it evaluated.

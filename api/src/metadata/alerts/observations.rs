@@ -18,6 +18,16 @@ pub(crate) struct ObservationRow {
     pub(crate) rate: f64,
 }
 
+impl ObservationRow {
+    /// The domain in the form that it is stored in; `None` when it is none.
+    pub(crate) fn domain(text: &str) -> Option<String> {
+        let address = format!("x@{}", text.trim());
+        let domain = schema::domain_of(&schema::recipient(&address).ok()?).to_owned();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        Some(domain).filter(|domain| domain.contains('.') && domain.bytes().all(plain))
+    }
+}
+
 impl Metadata {
     /// Stores observations, in place of those of the same domain, day and source: all or none.
     ///
