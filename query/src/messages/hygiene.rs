@@ -189,7 +189,10 @@ pub struct Hygiene {
     sheet: Sheet,
     /// What has come of a row whose end has not.
     begun: Vec<u8>,
+    /// Whether the header was written.
     headed: bool,
+    /// Whether the database has nothing more.
+    ended: bool,
     patience: Duration,
 }
 
@@ -222,7 +225,7 @@ pub fn hygiene(
     }
     let cursor = query.fetch_bytes("JSONCompactEachRow").map_err(judge)?;
     let patience = limits.time + GRACE;
-    Ok(Hygiene { cursor, kind: spec.kind, sheet, begun: Vec::new(), headed: false, patience })
+    Ok(Hygiene { cursor, kind: spec.kind, sheet, begun: Vec::new(), headed: false, ended: false, patience })
 }
 
 impl Hygiene {
@@ -232,25 +235,22 @@ impl Hygiene {
     /// Whether to try again later, to ask for less, or to look for a defect. What was answered before is then not the whole list.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, QueryError> {
         let mut lines = Vec::new();
-        if !self.headed && self.sheet == Sheet::Csv {
+        if !std::mem::replace(&mut self.headed, true) && self.sheet == Sheet::Csv {
             lines.extend_from_slice(b"recipient,reason,first_at,last_at,count\r\n");
         }
-        loop {
+        while !self.ended {
             let came = tokio::time::timeout(self.patience, self.cursor.next()).await;
             let came = came.map_err(|elapsed| QueryError::Unavailable(Box::new(elapsed)))?.map_err(judge)?;
-            let Some(bytes) = came else {
-                if !self.begun.is_empty() {
-                    return Err(malformed("a row without an end"));
-                }
-                self.headed = true;
-                return Ok(Some(lines).filter(|lines| !lines.is_empty()));
-            };
-            self.write(&bytes, &mut lines)?;
-            if !lines.is_empty() && (self.headed || lines.last() == Some(&b'\n')) {
-                self.headed = true;
-                return Ok(Some(lines));
+            match came {
+                Some(bytes) => self.write(&bytes, &mut lines)?,
+                None if self.begun.is_empty() => self.ended = true,
+                None => return Err(malformed("a row without an end")),
+            }
+            if !lines.is_empty() {
+                break;
             }
         }
+        Ok(Some(lines).filter(|lines| !lines.is_empty()))
     }
 
     fn write(&mut self, bytes: &[u8], lines: &mut Vec<u8>) -> Result<(), QueryError> {
