@@ -18,6 +18,7 @@ use crate::{QueryError, answer::Cells, run::malformed};
     "opened_at": "2026-11-20T15:10:00.000Z", "machine_opened_at": null, "clicked": false, "clicked_at": null, "complained": false,
     "complained_at": null, "unsubscribed": false, "unsubscribed_at": null
 }))]
+#[expect(clippy::struct_excessive_bools, reason = "it is a document, whose members are what happened, each by itself")]
 pub struct Message {
     /// The id under which `/v1/messages/{id}` tells its events.
     pub id: String,

@@ -198,6 +198,7 @@ pub(super) async fn tell_deferred(
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is how a parameter that is given stands in a request")]
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
     }
