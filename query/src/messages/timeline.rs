@@ -183,8 +183,7 @@ fn inferred(message: &Message, events: &[TimelineEvent]) -> Vec<Inference> {
         infer("sent_at", place, "no queued event: the earliest event stands for it");
     }
     if let (true, Some((place, _))) = (message.outcome == "delivered", first(&engaged)) {
-        let last =
-            |kind| counted().filter(move |(_, event)| event.kind == kind).next_back().map(|(_, event)| &event.time);
+        let last = |kind| counted().rfind(move |(_, event)| event.kind == kind).map(|(_, event)| &event.time);
         let (delivered, failed) = (last("delivered"), last("failed"));
         if delivered.is_none() {
             infer("delivered", place, "mail that was engaged with had arrived");
