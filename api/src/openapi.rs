@@ -35,6 +35,7 @@ use crate::{
         (name = "events", description = "Events in."),
         (name = "sources", description = "Webhooks of providers."),
         (name = "reports", description = "Reports out."),
+        (name = "messages", description = "Single messages and recipients, for keys of the role `admin`."),
         (name = "alerts", description = "What is watched, what fires, and who is told."),
         (name = "keys", description = "API keys of the account."),
         (name = "service", description = "The service itself.")
@@ -96,6 +97,11 @@ problems! {
     /// Listing values of a dimension.
     DimensionProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN NOT_FOUND UNPROCESSABLE_ENTITY TOO_MANY_REQUESTS
         INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Searching for messages.
+    MessagesProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN UNPROCESSABLE_ENTITY TOO_MANY_REQUESTS INTERNAL_SERVER_ERROR
+        SERVICE_UNAVAILABLE;
+    /// Looking at one message.
+    MessageProblems = UNAUTHORIZED FORBIDDEN NOT_FOUND TOO_MANY_REQUESTS INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
     /// Metrics.
     MetricsProblems = UNAUTHORIZED INTERNAL_SERVER_ERROR;
     /// Readiness.

@@ -16,7 +16,8 @@ use crate::{
     problem::{Kind, Problem},
     request,
     routes::{
-        alerts, dimensions, events, health, hooks, keys, metrics, observations, reports, sources, specification, status,
+        alerts, dimensions, events, health, hooks, keys, messages, metrics, observations, recipients, reports, sources,
+        specification, status,
     },
     state::AppState,
 };
@@ -31,6 +32,9 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::get_series, reports::post_series))
         .routes(routes!(dimensions::list))
         .routes(routes!(dimensions::values))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::get))
+        .routes(routes!(recipients::hygiene))
         .routes(routes!(alerts::current::list))
         .routes(routes!(alerts::current::acknowledge))
         .routes(routes!(alerts::current::mute))

@@ -155,12 +155,12 @@ fn cells(report: &Report, first: Vec<String>, part: Part<'_>, measures: &Measure
     first.into_iter().chain(counts).chain(rates).collect()
 }
 
-fn record(writer: &mut Writer<Vec<u8>>, cells: Vec<String>) {
+pub(crate) fn record(writer: &mut Writer<Vec<u8>>, cells: Vec<String>) {
     writer.write_record(cells).and_then(|()| Ok(writer.flush()?)).expect("writing to a Vec does not fail");
 }
 
 /// A text that no spreadsheet takes for a formula.
-fn safe(text: &str) -> Cow<'_, str> {
+pub(crate) fn safe(text: &str) -> Cow<'_, str> {
     let blank = |letter: char| {
         letter.is_whitespace()
             || letter.is_control()

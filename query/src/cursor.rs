@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use schema::Rate;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{ReportSpec, SortKey, SpecError, report::Row};
 
@@ -59,10 +59,7 @@ impl Position {
 
     /// The cursor of that place among the answers to `spec`.
     pub(crate) fn write(&self, spec: &ReportSpec) -> String {
-        let payload = serde_json::to_vec(self).expect("texts and numbers can be written");
-        let mut bytes = hash(spec, &payload)[..HASH].to_vec();
-        bytes.extend(payload);
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+        seal(&question(spec), self)
     }
 
     /// The place that a cursor of `spec` names.
@@ -71,13 +68,7 @@ impl Position {
             let expected = "a `next` of the same report, unchanged; without `cursor` the first page is shown";
             SpecError::value("cursor", cursor, expected)
         };
-        let bytes = Some(cursor).filter(|text| text.len() <= LONGEST);
-        let bytes = bytes.and_then(|text| BASE64_URL_SAFE_NO_PAD.decode(text).ok()).ok_or_else(refused)?;
-        let (given, payload) = bytes.split_at_checked(HASH).ok_or_else(refused)?;
-        if *given != hash(spec, payload)[..HASH] {
-            return Err(refused());
-        }
-        let position: Self = serde_json::from_slice(payload).map_err(|_| refused())?;
+        let position: Self = open(&question(spec), cursor).ok_or_else(refused)?;
         position.fits(spec).then_some(position).ok_or_else(refused)
     }
 
@@ -94,13 +85,33 @@ impl Position {
     }
 }
 
-/// Of what the position is a place in, and of the position. What is shown of a row, and how many rows, may differ from page to page.
-fn hash(spec: &ReportSpec, payload: &[u8]) -> [u8; 32] {
+/// A place among the answers to a question, as a cursor.
+pub(crate) fn seal(question: &str, position: &impl Serialize) -> String {
+    let payload = serde_json::to_vec(position).expect("texts and numbers can be written");
+    let mut bytes = hash(question, &payload)[..HASH].to_vec();
+    bytes.extend(payload);
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The place that a cursor of the question names; `None` when it is none, belongs to another question, or was changed.
+pub(crate) fn open<T: DeserializeOwned>(question: &str, cursor: &str) -> Option<T> {
+    let text = Some(cursor).filter(|text| text.len() <= LONGEST)?;
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (given, payload) = bytes.split_at_checked(HASH)?;
+    (*given == hash(question, payload)[..HASH]).then(|| serde_json::from_slice(payload).ok())?
+}
+
+/// What the position is a place in. What is shown of a row, and how many rows, may differ from page to page.
+fn question(spec: &ReportSpec) -> String {
     let mut question = String::from(CONTEXT);
     let ReportSpec { range, tz, basis, by, filters, sort, min_volume, .. } = spec;
     let tz = tz.name();
     write!(question, "{range:?} {tz} {basis:?} {by:?} {filters:?} {sort:?} {min_volume}")
         .expect("writing to a String does not fail");
+    question
+}
+
+fn hash(question: &str, payload: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(blake3::hash(question.as_bytes()).as_bytes()).update(payload);
     *hasher.finalize().as_bytes()

@@ -27,6 +27,7 @@ mod filter;
 mod grouping;
 mod interval;
 mod json;
+mod messages;
 mod picker;
 mod plan;
 mod presentation;
@@ -48,6 +49,10 @@ pub use expression::{Expression, Node};
 pub use filter::{Filter, Test};
 pub use grouping::{Grouping, InvalidGrouping, TimePart};
 pub use interval::Interval;
+pub use messages::{
+    Carried, Found, Hygiene, HygieneRequest, HygieneSpec, Inference, Kind as HygieneKind, Message, MessageId,
+    MessageSpec, MessagesRequest, Sheet, Timeline, TimelineEvent, hygiene, messages, timeline,
+};
 pub use picker::{Dimensions, DimensionsRequest, Hidden, Named, Value, Values, ValuesRequest, dimensions};
 pub use presentation::{Format, Presentation};
 pub use report::{Body, EVENT_BASIS_NOTE, Line, Remainder, Report, Row};

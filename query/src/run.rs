@@ -45,7 +45,7 @@ pub enum QueryError {
 }
 
 /// How much longer than its limit we wait for a query before we think that nobody is there.
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// Makes a report of an account. `as_of` is the time that it says it was made.
 ///
@@ -239,22 +239,30 @@ impl Store<'_> {
     }
 
     async fn ask(&self, sql: &Sql) -> Result<Answer, QueryError> {
-        let mut query = self.clickhouse.client().query_raw(&sql.text);
-        for (name, value) in &sql.params {
-            query = query.param(name, value);
-        }
-        for (name, value) in settings(self.limits) {
-            query = query.with_setting(name, value);
-        }
-        let mut cursor = query.fetch_bytes("JSONCompact").map_err(judge)?;
-        let answer = tokio::time::timeout(self.limits.time + GRACE, cursor.collect()).await;
-        let bytes = answer.map_err(|elapsed| QueryError::Unavailable(Box::new(elapsed)))?.map_err(judge)?;
-        Answer::parse(&bytes).map_err(|error| QueryError::Failed(Box::new(error)))
+        ask(self.clickhouse, self.limits, sql).await
     }
 }
 
+/// Asks one thing, and reads all of the answer.
+pub(crate) async fn ask(clickhouse: &ClickHouse, limits: &Limits, sql: &Sql) -> Result<Answer, QueryError> {
+    let mut query = prepared(clickhouse, sql);
+    for (name, value) in settings(limits) {
+        query = query.with_setting(name, value);
+    }
+    let mut cursor = query.fetch_bytes("JSONCompact").map_err(judge)?;
+    let answer = tokio::time::timeout(limits.time + GRACE, cursor.collect()).await;
+    let bytes = answer.map_err(|elapsed| QueryError::Unavailable(Box::new(elapsed)))?.map_err(judge)?;
+    Answer::parse(&bytes).map_err(|error| QueryError::Failed(Box::new(error)))
+}
+
+/// A statement with its values bound.
+pub(crate) fn prepared(clickhouse: &ClickHouse, sql: &Sql) -> clickhouse::query::Query {
+    let query = clickhouse.client().query_raw(&sql.text);
+    sql.params.iter().fold(query, |query, (name, value)| query.param(name, value))
+}
+
 /// The settings of every query: its limits, and the form of the answer.
-fn settings(limits: &Limits) -> [(&'static str, String); 7] {
+pub(crate) fn settings(limits: &Limits) -> [(&'static str, String); 7] {
     [
         ("max_execution_time", limits.time.as_secs().max(1).to_string()),
         ("max_memory_usage", limits.memory.to_string()),
@@ -284,7 +292,7 @@ fn measures(needed: &[Measure], values: impl Iterator<Item = i64>) -> Measures {
     measures
 }
 
-fn malformed(what: &str) -> QueryError {
+pub(crate) fn malformed(what: &str) -> QueryError {
     QueryError::Failed(format!("malformed answer: {what}").into())
 }
 
@@ -297,7 +305,7 @@ impl From<crate::answer::Malformed> for QueryError {
 /// Which of the three an error of the client is. ClickHouse's codes: 159 `TIMEOUT_EXCEEDED`, 160 `TOO_SLOW`, 158 `TOO_MANY_ROWS`,
 /// 307 `TOO_MANY_BYTES`, 396 `TOO_MANY_ROWS_OR_BYTES`, 241 `MEMORY_LIMIT_EXCEEDED`; 202 `TOO_MANY_SIMULTANEOUS_QUERIES`,
 /// 209/210 network, 236 `ABORTED`, 394 `QUERY_WAS_CANCELLED`, 745 `SERVER_OVERLOADED`.
-fn judge(error: clickhouse::error::Error) -> QueryError {
+pub(crate) fn judge(error: clickhouse::error::Error) -> QueryError {
     use clickhouse::error::Error;
     match &error {
         Error::Network(_) | Error::TimedOut => QueryError::Unavailable(Box::new(error)),

@@ -48,7 +48,8 @@ pub(crate) fn time_zone(name: Option<&str>) -> Result<Tz, SpecError> {
     name.parse().map_err(|_| SpecError::value("tz", name, expected))
 }
 
-fn instant(parameter: &'static str, text: &str, tz: Tz) -> Result<u32, SpecError> {
+/// Reads a time on a quarter of an hour, in seconds since 1970.
+pub(crate) fn instant(parameter: &'static str, text: &str, tz: Tz) -> Result<u32, SpecError> {
     if text.is_empty() {
         return Err(SpecError::Missing { parameter, expected: EXPECTED.to_owned() });
     }

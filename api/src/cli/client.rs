@@ -224,9 +224,9 @@ impl Refusal {
             StatusCode::UNAUTHORIZED => {
                 Some("check --key or POSTLENS_KEY; `postlens keys list` shows which keys are valid")
             }
-            StatusCode::FORBIDDEN => {
-                Some("events need a key of role ingest or admin, reports one of role read or admin")
-            }
+            StatusCode::FORBIDDEN => Some(
+                "events need a key of role ingest or admin, reports one of role read or admin, messages one of role admin",
+            ),
             StatusCode::NOT_FOUND if foreign => Some("is --url the address of a Postlens service?"),
             status if status.is_redirection() => Some("is --url the address of a Postlens service?"),
             _ => None,

@@ -7,6 +7,7 @@ mod engine;
 mod format;
 mod import;
 mod keys;
+mod messages;
 mod openapi;
 mod rebuild;
 mod recount;
@@ -31,6 +32,7 @@ Examples:
   postlens import events.ndjson.gz                        Send events to a running service
   postlens sources create --provider ses --name news      Make a webhook for a provider to post to
   postlens report split --by recipient_domain             Ask it for a report
+  postlens messages search --recipient pat@example.com    What became of the messages to somebody
   postlens alerts list                                    … and what fires
   postlens verify                                         Count all events anew and compare with the reports' tables
   POSTLENS_BOOTSTRAP_KEY=$(openssl rand -hex 32) postlens serve";
@@ -49,6 +51,7 @@ enum Command {
     Import(import::Import),
     #[command(subcommand)]
     Report(Box<report::Report>),
+    Messages(Box<messages::Messages>),
     Alerts(Box<alerts::Alerts>),
     Sources(sources::Sources),
     Engine(engine::Engine),
@@ -92,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Verify(command) => return command.run(),
         Command::Rebuild(command) => command.run(),
         Command::Report(command) => command.run(),
+        Command::Messages(command) => command.run(),
         Command::Alerts(command) => command.run(),
         Command::Sources(command) => command.run(),
         Command::Engine(command) => command.run(),

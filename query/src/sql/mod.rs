@@ -2,7 +2,9 @@
 //! name comes from an enum, and the account is always the first condition (**source**).
 
 mod bind;
+mod hygiene;
 mod local;
+mod messages;
 mod others;
 mod page;
 mod source;
@@ -10,7 +12,13 @@ mod volumes;
 
 use schema::{AccountId, Dimension, Measure, OTHER_SQL, Rate, SILENT, WEIGHT};
 
-pub(crate) use self::{bind::Sql, others::others, volumes::volumes};
+pub(crate) use self::{
+    bind::Sql,
+    hygiene::{stopped, unengaged},
+    messages::{deferred, events, message, messages},
+    others::others,
+    volumes::volumes,
+};
 use self::{
     bind::{Binder, Param},
     source::Source,
