@@ -1,16 +1,16 @@
 //! The report as CSV (RFC 4180): a header, one row a group (and interval), what was cut, and the total last on request.
 //!
 //! Texts that a spreadsheet would take for a formula get an apostrophe in front. Our own numbers stay as they are: none begins
-//! with a sign. A rate is a fraction; where it does not exist the cell is empty.
+//! with a sign. A rate is a fraction; where it does not exist the cell is empty. With `intervals`, what is known of a rate's
+//! certainty stands beside it.
 
 use std::borrow::{Borrow, Cow};
 
 use csv::{Terminator, Writer, WriterBuilder};
-use schema::{Measure, Measures, Rate};
+use schema::{Measure, Measures};
 
 use crate::{
-    Kind,
-    alert::FBL_SPAM_RATE,
+    Difference, Kind, Side,
     report::{Body, Line, Part, Report, shown},
 };
 
@@ -91,9 +91,21 @@ fn header(report: &Report) -> Vec<String> {
     let time = matches!(spec.kind, Kind::Series(_)).then(|| "time".to_owned());
     let keys = spec.by.iter().map(|dimension| safe(&dimension.to_string()).into_owned());
     let measures = spec.measures().iter().copied().map(|measure| Measure::name(measure).to_owned());
-    let rates = spec.rates().iter().copied().map(|rate| Rate::name(rate).to_owned());
-    let fbl = report.shows_fbl().then(|| FBL_SPAM_RATE.to_owned());
-    time.into_iter().chain(keys).chain(measures).chain(rates).chain(fbl).collect()
+    let rates = report.shown_rates().flat_map(|rate| {
+        let name = rate.name();
+        let more = doubts(report).iter().map(move |suffix| format!("{name}_{suffix}"));
+        std::iter::once(name.to_owned()).chain(more)
+    });
+    time.into_iter().chain(keys).chain(measures).chain(rates).collect()
+}
+
+/// What stands beside every rate.
+fn doubts(report: &Report) -> &'static [&'static str] {
+    match (report.spec.intervals, report.spec.kind) {
+        (false, _) => &[],
+        (true, Kind::Split) => &["low", "high", "differs", "p", "q"],
+        (true, Kind::Summary | Kind::Series(_)) => &["low", "high"],
+    }
 }
 
 fn row(report: &Report, group: usize, time: usize) -> Option<Vec<String>> {
@@ -102,7 +114,8 @@ fn row(report: &Report, group: usize, time: usize) -> Option<Vec<String>> {
         Body::Summary => None,
         Body::Split { rows, .. } => {
             let row = rows.get(group)?;
-            Some(cells(report, key(&row.key), Part::Group(&row.key), &row.measures))
+            let differences = report.differences.get(group).map_or(&[][..], Vec::as_slice);
+            Some(cells(report, key(&row.key), Part::Group(&row.key), &row.measures, differences))
         }
         Body::Series { times, groups, .. } => {
             let line = groups.get(group)?;
@@ -118,7 +131,7 @@ fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
     };
     match &report.body {
         Body::Split { remainder: Some(cut), .. } if time == 0 => {
-            Some(cells(report, label(cut.groups), Part::Remainder, &cut.measures))
+            Some(cells(report, label(cut.groups), Part::Remainder, &cut.measures, &[]))
         }
         Body::Series { times, remainder: Some((groups, line)), .. } if time < times.len() => {
             Some(point(report, times, line, time, label(*groups)))
@@ -129,12 +142,12 @@ fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
 
 fn total(report: &Report) -> Vec<String> {
     let time = usize::from(matches!(report.spec.kind, Kind::Series(_)));
-    cells(report, labels(time + report.spec.by.len(), "(total)"), Part::Total, &report.total)
+    cells(report, labels(time + report.spec.by.len(), "(total)"), Part::Total, &report.total, &[])
 }
 
 fn point(report: &Report, times: &[i64], line: &Line, place: usize, key: Vec<String>) -> Vec<String> {
     let time = std::iter::once(report.time(times[place]));
-    cells(report, time.chain(key).collect(), Part::Group(&line.key), &line.points[place])
+    cells(report, time.chain(key).collect(), Part::Group(&line.key), &line.points[place], &[])
 }
 
 /// The first of the key's cells says what the row is; the others are empty.
@@ -142,16 +155,31 @@ fn labels(cells: usize, label: &str) -> Vec<String> {
     (0..cells).map(|place| if place == 0 { label.to_owned() } else { String::new() }).collect()
 }
 
-/// The cells of a row: what it begins with, and the numbers of this part.
-fn cells(report: &Report, first: Vec<String>, part: Part<'_>, measures: &Measures) -> Vec<String> {
+/// The cells of a row: what it begins with, the numbers of this part, and how its rates differ from the rest.
+fn cells(
+    report: &Report,
+    first: Vec<String>,
+    part: Part<'_>,
+    measures: &Measures,
+    differences: &[Option<Difference>],
+) -> Vec<String> {
     let spec = &report.spec;
     let counts = spec.measures().iter().map(|measure| measures[*measure].to_string());
-    let known = spec
-        .rates()
-        .iter()
-        .map(|rate| report.rate_of(*rate, part.key(), measures))
-        .chain(report.shows_fbl().then(|| report.fbl_spam_rate(part)));
-    let rates = known.map(|rate| rate.map_or_else(String::new, |rate| rate.to_string()));
+    let text = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
+    let rates = report.shown_rates().enumerate().flat_map(|(place, rate)| {
+        let mut cells = vec![text(report.shown_rate(rate, part, measures))];
+        if spec.intervals {
+            let bounds = report.bounds(rate, part, measures);
+            cells.extend([text(bounds.map(|bounds| bounds.low)), text(bounds.map(|bounds| bounds.high))]);
+        }
+        if spec.intervals && spec.kind == Kind::Split {
+            let difference = differences.get(place).copied().flatten();
+            let side = difference.and_then(|difference| difference.differs);
+            cells.push(side.map_or("", Side::name).to_owned());
+            cells.extend([text(difference.map(|found| found.p)), text(difference.map(|found| found.q))]);
+        }
+        cells
+    });
     first.into_iter().chain(counts).chain(rates).collect()
 }
 

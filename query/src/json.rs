@@ -8,15 +8,16 @@
 //!
 //! A summary has no `by`, `rows` and `remainder`. A series has `interval`, its rows have a `time` (group by group, each in the
 //! order of time), and its remainder has `rows` of its own, so that rows add up to the total. On the `event` basis, and where values
-//! were beyond a limit, there are `notes`. `next` is the cursor of the next page.
+//! were beyond a limit, there are `notes`. `next` is the cursor of the next page. With `intervals`, the bounds of `rates` stand
+//! under their names in `intervals`, and in a split's rows their differences from the rest in `differences`.
 
 use chrono::SecondsFormat;
-use schema::{Measure, Measures, Rate};
+use schema::{Measure, Measures};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    Kind,
-    alert::FBL_SPAM_RATE,
+    Difference, Kind,
+    doubt::ShownRate,
     report::{Body, Line, Part, Report, shown},
 };
 
@@ -43,7 +44,10 @@ impl Serialize for Report {
         match &self.body {
             Body::Summary => {}
             Body::Split { rows, remainder, .. } => {
-                let rows = rows.iter().map(|row| self.entry(None, Some(&row.key), &row.measures));
+                let rows = rows.iter().enumerate().map(|(place, row)| Entry {
+                    differences: self.differences.get(place).map(Vec::as_slice),
+                    ..self.entry(None, Some(&row.key), &row.measures)
+                });
                 map.serialize_entry("rows", &Sequence(rows))?;
                 let remainder = remainder
                     .as_ref()
@@ -70,7 +74,7 @@ impl Serialize for Report {
 
 impl Report {
     fn entry<'a>(&'a self, time: Option<i64>, key: Option<&'a [String]>, measures: &'a Measures) -> Entry<'a> {
-        Entry { report: self, time, key, groups: None, measures, rows: None }
+        Entry { report: self, time, key, groups: None, measures, differences: None, rows: None }
     }
 
     fn points<'a>(
@@ -101,6 +105,7 @@ struct Entry<'a> {
     key: Option<&'a [String]>,
     groups: Option<u64>,
     measures: &'a Measures,
+    differences: Option<&'a [Option<Difference>]>,
     rows: Option<(&'a [i64], &'a Line)>,
 }
 
@@ -125,10 +130,16 @@ impl Serialize for Entry<'_> {
             (None, Some(_)) => Part::Remainder,
             (None, None) => Part::Total,
         };
-        let rate_of = |rate: Rate| (Rate::name(rate), self.report.rate_of(rate, part.key(), self.measures));
-        let fbl = self.report.shows_fbl().then(|| (FBL_SPAM_RATE, self.report.fbl_spam_rate(part)));
-        let rates = spec.rates().iter().copied().map(rate_of).chain(fbl);
+        let shown = self.report.shown_rates();
+        let rates = shown.clone().map(|rate| (rate.name(), self.report.shown_rate(rate, part, self.measures)));
         map.serialize_entry("rates", &Object(rates))?;
+        if spec.intervals {
+            let bounds = shown.clone().map(|rate| (rate.name(), self.report.bounds(rate, part, self.measures)));
+            map.serialize_entry("intervals", &Object(bounds))?;
+        }
+        if let Some(differences) = self.differences {
+            map.serialize_entry("differences", &Object(shown.map(ShownRate::name).zip(differences)))?;
+        }
         if let Some((times, line)) = self.rows {
             map.serialize_entry("rows", &Sequence(self.report.points(times, line, false)))?;
         }

@@ -11,7 +11,7 @@
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
 //!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
 //!
-//! [`alert`] evaluates rules over reports: pure functions, too.
+//! **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
 //!
 //! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
 //! crate knows nothing of HTTP.
@@ -21,6 +21,7 @@ mod answer;
 pub mod chart;
 pub mod csv;
 mod cursor;
+mod doubt;
 mod error;
 mod expression;
 mod filter;
@@ -36,6 +37,7 @@ mod request;
 mod run;
 mod spec;
 mod sql;
+mod statistics;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -44,6 +46,7 @@ mod tree;
 mod when;
 mod zone;
 
+pub use doubt::{Bounds, Difference, Side};
 pub use error::SpecError;
 pub use expression::{Expression, Node};
 pub use filter::{Filter, Test};

@@ -4,6 +4,7 @@ use crate::{
     SpecError,
     chart::{ChartOptions, Theme},
     csv::CsvOptions,
+    spec::truth,
 };
 
 /// The form of an answer.
@@ -43,11 +44,7 @@ impl Presentation {
             Some("png") => Some(Format::Png),
             Some(other) => return Err(SpecError::value("format", other, "use json, csv or png")),
         };
-        let total = match total {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(other) => return Err(SpecError::value("total", other, "use true or false")),
-        };
+        let total = truth("total", total)?;
         let theme = match theme {
             None | Some("light") => Theme::Light,
             Some("dark") => Theme::Dark,

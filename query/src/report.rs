@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use schema::{Basis, Dimension, Measures, Millis, OTHER, Rate};
 
-use crate::{ReportSpec, cursor::Position, zone::rfc3339};
+use crate::{Difference, ReportSpec, cursor::Position, doubt::NO_PROPORTION_NOTE, zone::rfc3339};
 
 /// On the `event` basis numerator and denominator count different deliveries (METRICS.md, "Measures").
 pub const EVENT_BASIS_NOTE: &str =
@@ -22,8 +22,10 @@ pub struct Report {
     pub(crate) body: Body,
     /// The dimensions of which it may hide values under `(other)`.
     pub(crate) others: Vec<Dimension>,
-    /// What was counted of mail to those who tell of complaints, if that is shown.
+    /// What was counted of mail to those who tell of complaints, if that is shown or compared.
     pub(crate) reporting: Option<Reporting>,
+    /// Whether the rates shown of each row of a split differ from the rest; empty when that is not asked for.
+    pub(crate) differences: Vec<Vec<Option<Difference>>>,
 }
 
 /// What was counted of mail to mailbox providers that tell of complaints.
@@ -156,22 +158,30 @@ impl Report {
 
     /// Whether the spam rate among mail to those who tell of complaints is shown.
     pub(crate) const fn shows_fbl(&self) -> bool {
-        self.reporting.is_some()
+        self.spec.fbl
     }
 
     /// The spam rate of a part among mail to those who tell of complaints; `None` when there was no such mail, or it is not shown.
     pub(crate) fn fbl_spam_rate(&self, part: Part<'_>) -> Option<f64> {
+        self.told(part).and_then(|measures| Rate::SpamRate.of(&measures))
+    }
+
+    /// What was counted of a part among mail to those who tell of complaints, if that is known.
+    pub(crate) fn told(&self, part: Part<'_>) -> Option<Measures> {
         let reporting = self.reporting.as_ref()?;
         let of = |key: &[String]| reporting.groups.get(key).copied().unwrap_or_default();
-        let measures = match (part, &self.body) {
+        Some(match (part, &self.body) {
             (Part::Group(key), _) => of(key),
             (Part::Remainder, Body::Split { rows, .. }) => rows.iter().fold(reporting.total, |mut rest, row| {
                 rest -= &of(&row.key);
                 rest
             }),
             (Part::Remainder | Part::Total, _) => reporting.total,
-        };
-        Rate::SpamRate.of(&measures)
+        })
+    }
+
+    fn shows_rates(&self) -> bool {
+        self.spec.fbl || !self.spec.rates().is_empty()
     }
 
     /// Whether a spam rate is shown that nobody knows.
@@ -207,7 +217,8 @@ impl Report {
     pub fn notes(&self) -> Vec<String> {
         let event = (self.spec.basis == Basis::Event).then_some(EVENT_BASIS_NOTE);
         let silent = self.hides_a_spam_rate().then_some(SILENT_NOTE);
-        let fixed = event.into_iter().chain(silent).map(str::to_owned);
+        let unsure = event.filter(|_| self.spec.intervals && self.shows_rates()).map(|_| NO_PROPORTION_NOTE);
+        let fixed = event.into_iter().chain(unsure).chain(silent).map(str::to_owned);
         fixed.chain(self.others.iter().map(others_note)).collect()
     }
 

@@ -57,6 +57,12 @@ macro_rules! requests {
             #[param(required = false, value_type = Vec<String>, example = json!(["mailbox_provider:is:gmail"]))]
             #[schema(required = false, value_type = crate::expression::Filters)]
             pub filter: Vec<Expression>,
+            /// Whether every rate comes with its 95 % interval (E. B. Wilson), and in a split with whether it differs from the rest of the
+            /// report beyond chance. Default: false.
+            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+            #[param(value_type = Option<bool>, example = false)]
+            #[schema(value_type = Option<bool>, example = false)]
+            pub intervals: Option<String>,
             $($own)*
             /// `json`, `csv` or `png`. Default: what the Accept header prefers.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,6 +102,7 @@ macro_rules! requests {
                     measures: self.measures.as_deref(),
                     rates: self.rates.as_deref(),
                     filter: &self.filter,
+                    intervals: self.intervals.as_deref(),
                 }
             }
 
@@ -182,6 +189,7 @@ pub(crate) struct Common<'a> {
     pub(crate) measures: Option<&'a [String]>,
     pub(crate) rates: Option<&'a [String]>,
     pub(crate) filter: &'a [Expression],
+    pub(crate) intervals: Option<&'a str>,
 }
 
 /// Reads a request from the decoded pairs of a query string. Only `filter` may be repeated.

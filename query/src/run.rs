@@ -65,7 +65,8 @@ pub async fn run(
     // In the order in which the report names them.
     let named = spec.dimensions().into_iter().filter(|name| others.contains(name) || hidden.contains(name));
     let others = named.cloned().collect();
-    Ok(Report { spec: spec.clone(), as_of, total, body, others, reporting })
+    let report = Report { spec: spec.clone(), as_of, total, body, others, reporting, differences: Vec::new() };
+    Ok(report.compared())
 }
 
 /// The dimensions that deliveries of a range of whole days have values of, with how many have one, and of custom fields one more than
@@ -128,9 +129,9 @@ impl Store<'_> {
         answer.rows().map(name).collect()
     }
 
-    /// What was counted of mail to those who tell of complaints, of all and of the groups shown, if that is asked for.
+    /// What was counted of mail to those who tell of complaints, of all and of the groups shown, if that is needed.
     async fn reporting(&self, spec: &ReportSpec, body: &Body) -> Result<Option<Reporting>, QueryError> {
-        if !spec.fbl {
+        if !spec.asks_who_reports() {
             return Ok(None);
         }
         let shown: Vec<_> = match body {

@@ -79,6 +79,8 @@ pub struct ReportSpec {
     pub(crate) after: Option<Position>,
     /// Whether the spam rate among mail to providers that tell of complaints is shown, too.
     pub(crate) fbl: bool,
+    /// Whether it says how sure its rates are.
+    pub(crate) intervals: bool,
 }
 
 impl ReportSpec {
@@ -144,6 +146,7 @@ impl ReportSpec {
             rates: shown("rates", rates.as_deref(), Rate::ALL, Rate::name)?,
             filters: Tree::read(common.filter)?,
             fbl,
+            intervals: truth("intervals", common.intervals)?,
             ..Self::plain(kind, range, tz, basis(common.basis)?, measures)
         })
     }
@@ -164,6 +167,7 @@ impl ReportSpec {
             min_volume: 0,
             after: None,
             fbl: false,
+            intervals: false,
         }
     }
 
@@ -224,6 +228,22 @@ impl ReportSpec {
         &self.rates.all
     }
 
+    /// Whether it says how sure its rates are.
+    #[must_use]
+    pub const fn intervals(&self) -> bool {
+        self.intervals
+    }
+
+    /// Whether the rates of its rows are compared with the rest: on the `event` basis they are no proportions.
+    pub(crate) fn compares(&self) -> bool {
+        self.intervals && self.kind == Kind::Split && self.basis == Basis::Sent
+    }
+
+    /// Whether complaints must be known apart of mail to those who tell of them: to show their rate, or to compare by it.
+    pub(crate) fn asks_who_reports(&self) -> bool {
+        self.fbl || self.compares() && self.rates.all.contains(&Rate::SpamRate)
+    }
+
     /// The same of mail to those who tell of complaints: what its spam rate is made of.
     pub(crate) fn reporting(&self) -> Self {
         let names = REPORTING.iter().map(|name| (*name).to_owned()).collect();
@@ -231,7 +251,7 @@ impl ReportSpec {
         spec.filters.push(Filter { dimension: Dimension::MailboxProvider, test: Test::In(names) }.into());
         spec.measures = Shown { all: vec![Measure::Delivered, Measure::Complained], named: None };
         spec.rates = Shown { all: Vec::new(), named: None };
-        (spec.fbl, spec.min_volume, spec.after) = (false, 0, None);
+        (spec.fbl, spec.intervals, spec.min_volume, spec.after) = (false, false, 0, None);
         spec.sort.key = SortKey::Measure(Measure::Delivered);
         spec
     }
@@ -301,6 +321,15 @@ fn basis(name: Option<&str>) -> Result<Basis, SpecError> {
     let Some(name) = name else { return Ok(Basis::default()) };
     let found = Basis::ALL.into_iter().find(|basis| basis.name() == name);
     found.ok_or_else(|| SpecError::value("basis", name, "use sent or event"))
+}
+
+/// A switch that is off unless it is set.
+pub(crate) fn truth(parameter: &'static str, text: Option<&str>) -> Result<bool, SpecError> {
+    match text {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(SpecError::value(parameter, other, "use true or false")),
+    }
 }
 
 fn shown<T: Copy + PartialEq>(

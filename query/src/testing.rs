@@ -85,11 +85,21 @@ pub(crate) fn split_report(more: &[(&str, &str)], keys: &[&[&str]], cut: Option<
         body: Body::Split { rows, more: remainder.is_some(), remainder },
         others: Vec::new(),
         reporting: None,
+        differences: Vec::new(),
     }
+    .compared()
 }
 
 pub(crate) fn summary_report(more: &[(&str, &str)], total: Measures) -> Report {
-    Report { spec: summary_spec(more), as_of: AS_OF, total, body: Body::Summary, others: Vec::new(), reporting: None }
+    Report {
+        spec: summary_spec(more),
+        as_of: AS_OF,
+        total,
+        body: Body::Summary,
+        others: Vec::new(),
+        reporting: None,
+        differences: Vec::new(),
+    }
 }
 
 pub(crate) fn series_report(more: &[(&str, &str)], keys: &[&[&str]], cut: Option<u64>, quiet: bool) -> Report {
@@ -114,5 +124,7 @@ pub(crate) fn series_report(more: &[(&str, &str)], keys: &[&[&str]], cut: Option
         body: Body::Series { times, groups, remainder },
         others: Vec::new(),
         reporting: None,
+        differences: Vec::new(),
     }
+    .compared()
 }

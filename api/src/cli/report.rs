@@ -28,6 +28,7 @@ Examples:
   postlens report split --by campaign,mailbox_provider --from 2026-11-01 --to 2026-11-15 --tz America/New_York
   postlens report split --by subject --filter campaign:is:autumn --sort -spam_rate --limit 20 -o subjects.csv
   postlens report split --by field:payer --rates open_rate,ctr --format png > payers.png
+  postlens report split --by subject --measures delivered --rates ctr --sort -ctr --intervals
   postlens report split --by weekday,hour_of_day --tz America/New_York --sort weekday --limit 168
   postlens report series --interval day --by mailbox_provider -o days.png
   postlens report summary --format json
@@ -125,6 +126,9 @@ struct Common {
     /// Only these messages: a tree of `all`, `any` and `not` as JSON (docs/reports.md), beside --filter
     #[arg(long = "where", value_name = "JSON")]
     tree: Option<String>,
+    /// Show how sure each rate is, and in a split which rates differ from the rest beyond chance
+    #[arg(long)]
+    intervals: bool,
     /// End a CSV document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
@@ -228,6 +232,7 @@ impl Common {
             ("basis", self.basis.clone()),
             ("measures", usual(&self.measures, MEASURES)),
             ("rates", usual(&self.rates, RATES)),
+            ("intervals", self.intervals.then(|| "true".to_owned())),
             ("total", self.total.then(|| "true".to_owned())),
             ("width", self.width.map(|pixels| pixels.to_string())),
             ("height", self.height.map(|pixels| pixels.to_string())),

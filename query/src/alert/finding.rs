@@ -4,7 +4,8 @@ use schema::{Measure, Measures, Rate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Condition, Confidence, HYSTERESIS, Rule, Watch, newcombe, rule::ACTIVITY, wilson};
+use super::{Condition, Confidence, HYSTERESIS, Rule, Watch, rule::ACTIVITY};
+use crate::statistics::{newcombe, wilson};
 
 /// What the numbers say, from the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

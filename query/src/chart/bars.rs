@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Kind, Report, SortKey,
-    report::{Remainder, Row},
+    report::{Part, Remainder, Row},
 };
 
 /// The outcomes that every queued message has exactly one of, as the parts of a bar.
@@ -57,7 +57,7 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     columns.extend(
         leading_rates(report, panels)
             .into_iter()
-            .map(|rate| rates(rate, drawn.iter().map(|row| report.rate_of(rate, &row.key, &row.measures)))),
+            .map(|rate| rates(rate, drawn.iter().zip(0..).map(|(row, place)| rate_bar_of(report, rate, row, place)))),
     );
     let labels = drawn.iter().map(|row| words::key(&row.key)).collect();
     chart.blocks.push(Block::Bars(Bars { labels, panels: columns }));
@@ -94,7 +94,7 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
         chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Messages", bars, 1.0)] }));
     }
     if second > 0 {
-        let bars: Vec<_> = rates[..second].iter().map(|rate| marked(*rate, report.rate(*rate))).collect();
+        let bars: Vec<_> = rates[..second].iter().map(|rate| marked(report, *rate)).collect();
         let labels = rates[..second].iter().map(|rate| words::rate(*rate)).collect();
         chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Rates", bars, 1.0)] }));
     }
@@ -172,8 +172,8 @@ fn counts(title: &str, measure: Measure, stacked: bool, rows: &[Measures]) -> Pa
     panel(title, rows.iter().map(bar).collect(), 2.2)
 }
 
-fn rates(rate: Rate, values: impl Iterator<Item = Option<f64>>) -> Panel {
-    let mut panel = panel(&words::rate(rate), values.map(|value| rate_bar(rate, value)).collect(), 1.0);
+fn rates(rate: Rate, bars: impl Iterator<Item = Bar>) -> Panel {
+    let mut panel = panel(&words::rate(rate), bars.collect(), 1.0);
     panel.threshold = threshold(rate);
     if let Some(threshold) = &panel.threshold {
         panel.max = panel.max.max(threshold.value * 1.4);
@@ -188,9 +188,25 @@ fn rate_bar(rate: Rate, value: Option<f64>) -> Bar {
     Bar { parts: vec![(ink, value)], text: percent(value), mark: None }
 }
 
+/// The rate of a row of a split. What differs from the rest says so; the others are grey, unless they pass a line.
+fn rate_bar_of(report: &Report, rate: Rate, row: &Row, place: usize) -> Bar {
+    let part = Part::Group(&row.key);
+    let mut bar = rate_bar(rate, report.rate_of(rate, &row.key, &row.measures));
+    let Some(bounds) = report.bounds_shown(rate, part, &row.measures) else { return bar };
+    bar.text = words::with_bounds(&bar.text, bounds);
+    match report.side(rate, place) {
+        Some(side) => bar.text = format!("{} {}", bar.text, side.name()),
+        None => bar.parts.iter_mut().filter(|(ink, _)| *ink == Ink::Rate).for_each(|(ink, _)| *ink = Ink::Neutral),
+    }
+    bar
+}
+
 /// A bar among bars of other rates: the line belongs to it alone and is named behind it.
-fn marked(rate: Rate, value: Option<f64>) -> Bar {
-    let mut bar = rate_bar(rate, value);
+fn marked(report: &Report, rate: Rate) -> Bar {
+    let mut bar = rate_bar(rate, report.rate(rate));
+    if let Some(bounds) = report.bounds_shown(rate, Part::Total, report.total()) {
+        bar.text = words::with_bounds(&bar.text, bounds);
+    }
     if let Some(threshold) = threshold(rate) {
         bar.text = format!("{}  (the line is at {})", bar.text, threshold.label);
         bar.mark = Some(threshold.value);

@@ -3,8 +3,8 @@
 use chrono::DateTime;
 use schema::{Basis, Dimension, Measure, Rate};
 
-use super::model::Time;
-use crate::{Filter, Grouping, Interval, Report, Test, Tree, report::shown};
+use super::{model::Time, numbers::percent};
+use crate::{Bounds, Filter, Grouping, Interval, Report, Test, Tree, report::shown};
 
 /// The line that mailbox providers draw (METRICS.md, "Rates").
 pub(crate) const SPAM_LINE: f64 = 0.003;
@@ -37,6 +37,12 @@ fn dimension(dimension: &Dimension) -> String {
         Dimension::Field(field) => field.as_str().to_owned(),
         fixed => fixed.column().replace('_', " "),
     }
+}
+
+/// A rate and its interval, `4.0 % (2.9–5.4)`: what is behind a bar is short, for the bar has the room that is left.
+pub(crate) fn with_bounds(rate: &str, bounds: Bounds) -> String {
+    let [low, high] = [bounds.low, bounds.high].map(percent);
+    format!("{rate} ({}–{})", low.trim_end_matches(" %"), high.trim_end_matches(" %"))
 }
 
 /// A key as one text.

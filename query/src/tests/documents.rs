@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use schema::{Measures, OTHER};
+use schema::{Measure, Measures, OTHER};
 
 use crate::{
     Report, csv,
     csv::CsvOptions,
+    report::{Body, Remainder, Reporting},
     testing::{series_report, split_report, summary_report, traffic},
 };
 
@@ -134,4 +135,89 @@ fn where_nobody_tells_of_complaints_the_spam_rate_is_unknown_and_not_zero() {
         let report = summary_report(&[("filter", filter)], traffic(10_000, 5));
         assert_eq!(report.rate(schema::Rate::SpamRate).is_none(), unknown, "{filter}");
     }
+}
+
+fn doubtful(more: &[(&str, &str)]) -> Report {
+    let mut all =
+        vec![("measures", "delivered,clicked"), ("rates", "ctr,ctor"), ("intervals", "true"), ("by", "subject")];
+    all.extend(more);
+    let mut report = split_report(&all, &[&["usual"], &["one of three"], &["twice as good"], &["empty"]], None);
+    let Body::Split { rows, remainder, .. } = &mut report.body else { panic!("a split") };
+    for (row, [delivered, opened, clicked]) in
+        rows.iter_mut().zip([[10_000, 4_000, 100], [3, 1, 1], [2_000, 800, 40], [0, 0, 0]])
+    {
+        row.measures = counted(delivered, opened, clicked);
+    }
+    *remainder = Some(Remainder { groups: 7, measures: counted(5_000, 2_000, 50) });
+    report.total = counted(17_003, 6_801, 191);
+    report.compared()
+}
+
+fn counted(delivered: i64, opened: i64, clicked: i64) -> Measures {
+    let mut measures = Measures::default();
+    measures[Measure::Delivered] = delivered;
+    measures[Measure::Opened] = opened;
+    measures[Measure::Clicked] = clicked;
+    measures
+}
+
+#[test]
+fn a_split_says_how_sure_its_rates_are_and_which_differ_beyond_chance() {
+    let report = doubtful(&[]);
+    insta::assert_snapshot!(json(&report));
+    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+    let document = serde_json::to_value(&report).unwrap();
+    let sides: Vec<_> = (0..4).map(|row| document["rows"][row]["differences"]["ctr"]["differs"].as_str()).collect();
+    assert_eq!(sides[1..], [None, Some("above"), None]);
+}
+
+#[test]
+fn on_the_event_basis_nothing_is_said_of_how_sure_rates_are_but_that() {
+    let report = doubtful(&[("basis", "event")]);
+    let document = serde_json::to_value(&report).unwrap();
+    assert_eq!(document["rows"][0]["intervals"], serde_json::json!({"ctr": null, "ctor": null}));
+    assert!(document["rows"][0].get("differences").is_none());
+    assert!(document["notes"][1].as_str().unwrap().contains("no interval"));
+    assert!(sheet(&report, false).contains("usual,10000,100,0.01,,,,,,0.025,,,,,\r\n"));
+}
+
+#[test]
+fn complaints_are_compared_where_they_are_told() {
+    let more = [("by", "mailbox_provider"), ("measures", ""), ("rates", "spam_rate"), ("intervals", "true")];
+    let mut report = split_report(&more, &[&["gmail"], &["yahoo"], &["microsoft"]], None);
+    let told = |delivered: i64, complained: i64| {
+        let mut measures = counted(delivered, 0, 0);
+        measures[Measure::Complained] = complained;
+        measures
+    };
+    let rows = [told(10_000_000, 0), told(100_000, 100), told(100_000, 100)];
+    let Body::Split { rows: found, .. } = &mut report.body else { panic!("a split") };
+    for (row, measures) in found.iter_mut().zip(rows) {
+        row.measures = measures;
+    }
+    report.total = told(10_200_000, 200);
+    let groups = [("yahoo", rows[1]), ("microsoft", rows[2])].map(|(name, measures)| (vec![name.to_owned()], measures));
+    report.reporting = Some(Reporting { groups: groups.into(), total: told(200_000, 200) });
+    let document = serde_json::to_value(report.compared()).unwrap();
+    assert!(document["rows"][0]["differences"]["spam_rate"].is_null(), "nobody knows");
+    for row in 1..3 {
+        let found = &document["rows"][row]["differences"]["spam_rate"];
+        assert!(
+            found["differs"].is_null() && found["p"].as_f64().unwrap() > 0.9,
+            "the silence of others is no difference: {found}"
+        );
+        assert!(document["rows"][row]["rates"].get("fbl_spam_rate").is_none());
+    }
+}
+
+#[test]
+fn a_summary_and_a_series_have_intervals_and_compare_nothing() {
+    let summary = summary_report(&with(&[("intervals", "true")]), traffic(1_000, 2));
+    let header = "queued,delivered,complained,delivery_rate,delivery_rate_low,delivery_rate_high,spam_rate,spam_rate_low,spam_rate_high\r\n";
+    assert!(sheet(&summary, false).starts_with(header));
+    assert!(serde_json::to_value(&summary).unwrap()["total"]["intervals"]["delivery_rate"]["low"].is_number());
+    let days = series_report(&with(&[("intervals", "true")]), &[&[]], None, false);
+    let document = serde_json::to_value(&days).unwrap();
+    assert!(document["rows"][1]["intervals"]["delivery_rate"]["high"].is_number());
+    assert!(document["rows"][1].get("differences").is_none());
 }

@@ -136,6 +136,15 @@ fn a_series_with_too_many_points_names_a_coarser_interval() {
 }
 
 #[test]
+fn intervals_are_asked_for_by_true_or_false_and_a_page_may_have_them_or_not() {
+    let error = series(&[("interval", "day"), ("intervals", "95")]).unwrap_err();
+    assert_eq!(error.parameter(), "intervals");
+    assert!(split_spec(&[("intervals", "true")]).intervals() && !split_spec(&[("intervals", "false")]).intervals());
+    let spec = split_spec(&[("intervals", "true")]);
+    assert!(spec.compares() && !split_spec(&[("intervals", "true"), ("basis", "event")]).compares());
+}
+
+#[test]
 fn the_openapi_schema_says_what_is_required_and_what_may_be_repeated() {
     use utoipa::{IntoParams, PartialSchema};
     let schema = serde_json::to_value(SplitRequest::schema()).unwrap();

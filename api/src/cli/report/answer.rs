@@ -52,6 +52,26 @@ pub(super) struct Remainder {
 pub(super) struct Numbers {
     pub(super) measures: Pairs<i64>,
     pub(super) rates: Pairs<Option<f64>>,
+    /// How sure the rates are, by their names.
+    #[serde(default)]
+    pub(super) intervals: Pairs<Option<Bounds>>,
+    /// How they compare with the rest, by their names.
+    #[serde(default)]
+    pub(super) differences: Pairs<Option<Difference>>,
+}
+
+/// The interval of a rate.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Bounds {
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// How a rate compares with the rest.
+#[derive(Debug, Deserialize)]
+pub(super) struct Difference {
+    /// `above`, `below`, or neither beyond chance.
+    pub(super) differs: Option<String>,
 }
 
 /// A JSON object in its order.

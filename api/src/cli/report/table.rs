@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Row as Line, Table, TableStyle};
 
-use super::answer::{Answer, Numbers, Row};
+use super::answer::{Answer, Bounds, Numbers, Row};
 use crate::cli::format::{grouped, percentage};
 
 /// Longer values of a dimension are cut.
@@ -34,6 +34,9 @@ pub(super) fn render(answer: &Answer) -> String {
     }
     if past {
         writeln!(text, "\n{MARK} the spam rate passes 0.3 %").expect("a String takes all");
+    }
+    if answer.rows.iter().any(|row| !row.numbers.differences.0.is_empty()) {
+        text.push_str("\n↑ ↓ above or below the rest beyond chance; of those marked, one in twenty is not\n");
     }
     for note in &answer.notes {
         writeln!(text, "\n{}", printable(note)).expect("a String takes all");
@@ -87,7 +90,8 @@ fn summary(total: &Numbers) -> (Table, bool) {
     }
     for (name, rate) in &total.rates.0 {
         let mark = if past && name == SPAM { MARK } else { "" };
-        table.add_row(Line::from(vec![Cell::new(name), right(&percentage(*rate)), Cell::new(mark)]));
+        let text = format!("{}{}", percentage(*rate), doubt(total, name));
+        table.add_row(Line::from(vec![Cell::new(name), right(&text), Cell::new(mark)]));
     }
     (table, past)
 }
@@ -113,14 +117,29 @@ fn time_of(answer: &Answer, row: &Row) -> Option<String> {
 fn cells(numbers: &Numbers) -> impl Iterator<Item = Cell> {
     let measures = numbers.measures.0.iter().map(|(_, count)| right(&grouped(count)));
     let rates = numbers.rates.0.iter().map(|(name, rate)| {
+        let text = format!("{}{}", percentage(*rate), doubt(numbers, name));
         // Numbers stay aligned, marked or not.
         if name != SPAM {
-            return right(&percentage(*rate));
+            return right(&text);
         }
         let mark = if rate.is_some_and(|rate| rate > SPAM_LINE) { MARK } else { " " };
-        right(&format!("{} {mark}", percentage(*rate)))
+        right(&format!("{text} {mark}"))
     });
     measures.chain(rates)
+}
+
+/// What is behind a rate where its certainty was asked for: its interval, and on which side of the rest it is beyond chance.
+fn doubt(numbers: &Numbers, name: &str) -> String {
+    let Some(Some(Bounds { low, high })) = numbers.intervals.get(name).copied() else { return String::new() };
+    let bounds = format!("  {} to {}", percentage(Some(low)), percentage(Some(high)));
+    let Some(difference) = numbers.differences.get(name) else { return bounds };
+    let differs = difference.as_ref().and_then(|found| found.differs.as_deref());
+    let side = match differs {
+        Some("above") => "↑",
+        Some("below") => "↓",
+        _ => " ",
+    };
+    format!("{bounds} {side}")
 }
 
 fn passes(numbers: &Numbers) -> bool {
@@ -172,6 +191,23 @@ mod tests {
                          "rates":{"ctr":null,"spam_rate":0.003}}],
                 "remainder":{"groups":1037,"measures":{"queued":95,"clicked":1},"rates":{"ctr":0.5,"spam_rate":null}},"next":"c9mBq1iH",
                 "total":{"measures":{"queued":1234667,"clicked":11},"rates":{"ctr":0.25,"spam_rate":0.0001}}}"#,
+        );
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_split_shows_how_sure_its_rates_are_and_which_differ() {
+        let text = rendered(
+            r#"{"by":["subject"],"from":"2026-11-01T00:00:00Z","to":"2026-11-15T00:00:00Z","tz":"UTC","basis":"sent",
+                "as_of":"2026-11-23T06:00:00.000Z",
+                "rows":[{"key":{"subject":"three"},"measures":{"delivered":3},"rates":{"ctr":0.3333},
+                         "intervals":{"ctr":{"low":0.0615,"high":0.7923}},"differences":{"ctr":{"differs":null,"p":0.03,"q":0.04}}},
+                        {"key":{"subject":"many"},"measures":{"delivered":1000},"rates":{"ctr":0.04},
+                         "intervals":{"ctr":{"low":0.0295,"high":0.054}},"differences":{"ctr":{"differs":"above","p":0.00007,"q":0.0001}}},
+                        {"key":{"subject":"none"},"measures":{"delivered":0},"rates":{"ctr":null},
+                         "intervals":{"ctr":null},"differences":{"ctr":null}}],
+                "remainder":null,"next":null,
+                "total":{"measures":{"delivered":1003},"rates":{"ctr":0.0409},"intervals":{"ctr":{"low":0.0303,"high":0.055}}}}"#,
         );
         insta::assert_snapshot!(text);
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema as _, ToSchema,
+    openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type},
+};
 
 /// Measures and rates of a group of messages.
 #[derive(Serialize, ToSchema)]
@@ -12,6 +15,49 @@ pub(crate) struct Numbers {
     measures: BTreeMap<String, i64>,
     /// Fractions by name (0.003 is 0.3 %): `ctr`, `spam_rate`, …; null when the denominator is 0.
     rates: BTreeMap<String, Option<f64>>,
+    /// With `intervals`: the 95 % intervals of the rates by their names; null where the rate is, and on the `event` basis.
+    #[schema(schema_with = intervals, required = false)]
+    intervals: Option<BTreeMap<String, Option<Bounds>>>,
+}
+
+/// The 95 % interval of a rate (E. B. Wilson).
+#[derive(Serialize, ToSchema)]
+#[schema(as = RateInterval)]
+pub(crate) struct Bounds {
+    /// From here …
+    low: f64,
+    /// … to here.
+    high: f64,
+}
+
+/// How the rate of a row compares with that of all other messages of the report.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RateDifference)]
+pub(crate) struct Difference {
+    /// `above` or `below` when it is so beyond chance; null when chance explains it.
+    #[schema(required)]
+    differs: Option<String>,
+    /// How probable so great a difference is if there is none.
+    p: f64,
+    /// The same, adjusted for the number of rows (Y. Benjamini and Y. Hochberg).
+    q: f64,
+}
+
+fn intervals() -> Schema {
+    let text = "With `intervals`: the 95 % intervals of the rates by their names; null where the rate is, and on the `event` basis.";
+    by_name(Bounds::schema(), text)
+}
+
+fn differences() -> Schema {
+    let text = "With `intervals`, on the `sent` basis: how the rates compare with the rest of the report, by their names; null where they cannot be compared.";
+    by_name(Difference::schema(), text)
+}
+
+/// An object of these or nulls, which the derived schema of a map cannot be.
+fn by_name(each: RefOr<Schema>, description: &str) -> Schema {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    let each = OneOfBuilder::new().item(null).item(each).build();
+    ObjectBuilder::new().description(Some(description)).additional_properties(Some(Schema::OneOf(each))).build().into()
 }
 
 /// A group of messages.
@@ -22,6 +68,10 @@ pub(crate) struct SplitRow {
     key: BTreeMap<String, String>,
     #[serde(flatten)]
     numbers: Numbers,
+    /// With `intervals`, on the `sent` basis: how the rates compare with the rest of the report, by their names; null where they cannot be
+    /// compared.
+    #[schema(schema_with = differences, required = false)]
+    differences: Option<BTreeMap<String, Option<Difference>>>,
 }
 
 /// The groups that are not shown: beyond `limit`, on other pages, or of less than `min_volume`.
@@ -86,10 +136,12 @@ pub(crate) struct Frame {
 #[schema(example = json!({
     "by": ["recipient_domain"], "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent",
     "as_of": "2026-11-20T14:03:07.123Z",
-    "rows": [{"key": {"recipient_domain": "example.com"}, "measures": {"queued": 10, "delivered": 9, "clicked": 1}, "rates": {"ctr": 0.1111}}],
-    "remainder": {"groups": 1, "measures": {"queued": 2, "delivered": 2, "clicked": 0}, "rates": {"ctr": 0.0}},
+    "rows": [{"key": {"recipient_domain": "example.com"}, "measures": {"queued": 10, "delivered": 9, "clicked": 1}, "rates": {"ctr": 0.1111},
+              "intervals": {"ctr": {"low": 0.0199, "high": 0.4350}}, "differences": {"ctr": {"differs": null, "p": 1.0, "q": 1.0}}}],
+    "remainder": {"groups": 1, "measures": {"queued": 2, "delivered": 2, "clicked": 0}, "rates": {"ctr": 0.0},
+                  "intervals": {"ctr": {"low": 0.0, "high": 0.6576}}},
     "next": "c9mBq1iH0hPgDpfceyJ2Ijp7Im0iOjEwfSwia2V5IjpbImV4YW1wbGUuY29tIl19",
-    "total": {"measures": {"queued": 12, "delivered": 11, "clicked": 1}, "rates": {"ctr": 0.0909}}
+    "total": {"measures": {"queued": 12, "delivered": 11, "clicked": 1}, "rates": {"ctr": 0.0909}, "intervals": {"ctr": {"low": 0.0162, "high": 0.3774}}}
 }))]
 pub(crate) struct SplitReport {
     /// What it is split by.

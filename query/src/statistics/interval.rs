@@ -16,6 +16,9 @@ pub struct Confidence {
 }
 
 impl Confidence {
+    /// The level that statistics are usually given at.
+    pub(crate) const USUAL: Self = Self { level: 0.95, z: 1.959_963_984_540_054 };
+
     /// A level from 0.5 to 0.9999: so many of the intervals hold the true rate, and as many of the others lie above it as below.
     #[must_use]
     pub fn new(level: f64) -> Option<Self> {
@@ -50,7 +53,7 @@ fn within(level: f64) -> f64 {
 /// The interval of a rate of which `count` were counted among `among`. On the `event` basis more may be counted than there were
 /// to count among: that is as sure as all of them. Of nothing, everything is possible.
 #[must_use]
-pub fn wilson(count: i64, among: i64, confidence: Confidence) -> (f64, f64) {
+pub(crate) fn wilson(count: i64, among: i64, confidence: Confidence) -> (f64, f64) {
     if among <= 0 {
         return (0.0, 1.0);
     }
@@ -68,7 +71,7 @@ pub fn wilson(count: i64, among: i64, confidence: Confidence) -> (f64, f64) {
 
 /// The interval of the rate `now` minus the rate `earlier`, each a count among a number.
 #[must_use]
-pub fn newcombe(now: (i64, i64), earlier: (i64, i64), confidence: Confidence) -> (f64, f64) {
+pub(crate) fn newcombe(now: (i64, i64), earlier: (i64, i64), confidence: Confidence) -> (f64, f64) {
     let rate = |(count, among): (i64, i64)| count.clamp(0, among.max(0)) as f64 / among.max(1) as f64;
     let (p1, p2) = (rate(now), rate(earlier));
     let ((l1, u1), (l2, u2)) = (wilson(now.0, now.1, confidence), wilson(earlier.0, earlier.1, confidence));
@@ -78,6 +81,8 @@ pub fn newcombe(now: (i64, i64), earlier: (i64, i64), confidence: Confidence) ->
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn near(found: (f64, f64), wanted: (f64, f64)) {
@@ -89,6 +94,7 @@ mod tests {
         for (level, z) in [(0.9, 1.644_854), (0.95, 1.959_964), (0.99, 2.575_829), (0.999, 3.290_527)] {
             assert!((Confidence::new(level).unwrap().z - z).abs() < 1e-6);
         }
+        assert!((Confidence::USUAL.z - Confidence::new(0.95).unwrap().z).abs() < 1e-12);
     }
 
     #[test]
@@ -122,6 +128,22 @@ mod tests {
     fn a_level_that_is_none_is_refused() {
         for level in [0.0, 0.49, 1.0, f64::NAN, -1.0] {
             assert_eq!(Confidence::new(level), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_interval_holds_the_rate_grows_with_the_count_and_narrows_with_the_number(
+            (among, count) in (1_i64..1 << 40).prop_flat_map(|among| (Just(among), 0..=among)),
+        ) {
+            let sure = Confidence::USUAL;
+            let rate = count as f64 / among as f64;
+            let (low, high) = wilson(count, among, sure);
+            prop_assert!(0.0 <= low && low <= rate && rate <= high && high <= 1.0, "{low} {rate} {high}");
+            let (more_low, more_high) = wilson((count + 1).min(among), among, sure);
+            prop_assert!(low <= more_low && high <= more_high);
+            let (surer_low, surer_high) = wilson(count * 4, among * 4, sure);
+            prop_assert!(surer_high - surer_low <= high - low);
         }
     }
 }
