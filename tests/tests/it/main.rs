@@ -14,6 +14,7 @@ mod import_formats;
 
 mod large_run;
 mod limits;
+mod messages;
 mod metrics;
 mod privacy;
 mod properties;

@@ -83,12 +83,12 @@ prop_compose! {
     }
 }
 
-fn beginning() -> DateTime<Utc> {
+pub(crate) fn beginning() -> DateTime<Utc> {
     traffic::some_days_ago()
 }
 
 /// Events in an order, some repeated, and where their batches end.
-fn reports() -> impl Strategy<Value = (Vec<Event>, Vec<(usize, bool)>)> {
+pub(crate) fn reports() -> impl Strategy<Value = (Vec<Event>, Vec<(usize, bool)>)> {
     // Engagement decides an outcome by itself: without it, transport's ties do.
     let kinds = prop_oneof![Just(TRANSPORT.to_vec()), Just([TRANSPORT.as_slice(), &MORE].concat())];
     let events = kinds.prop_flat_map(|kinds| vec(event(kinds), 1..budget::RANDOM_EVENTS));
