@@ -178,6 +178,7 @@ fn side(row: Proportion, rest: Proportion) -> Side {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "equal by definition")]
 mod tests {
     use proptest::prelude::*;
 

@@ -142,6 +142,7 @@ impl Margins {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the bounds of a probability are exact")]
 mod tests {
     use proptest::prelude::*;
 

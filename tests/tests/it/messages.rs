@@ -151,7 +151,7 @@ proptest! {
             ("unsubscribed", Measure::Unsubscribed),
         ] {
             let kind = ("kind", kind.to_owned());
-            prop_assert_eq!(list(&client, &[kind.clone()]), oracle.listed(measure, 1));
+            prop_assert_eq!(list(&client, std::slice::from_ref(&kind)), oracle.listed(measure, 1));
             let since = ("since", day.date_naive().to_string());
             prop_assert_eq!(list(&client, &[kind, since]), oracle.listed(measure, day.timestamp_millis()));
         }
