@@ -90,14 +90,15 @@ impl Postmaster {
             return Err(SetupError::Url("`postmaster.api`"));
         }
         let domains = settings.domains.split(',').map(str::trim).filter(|domain| !domain.is_empty());
+        let domains: Vec<_> = domains.map(str::to_owned).collect();
         Ok(Some(Self {
             metadata,
             clock,
             outgoing,
-            access: Access::new(key),
+            access: Access::new(key, domains.is_empty()),
             api: settings.api.trim_end_matches('/').to_owned(),
             account: settings.account.parse().map_err(|_| SetupError::Account)?,
-            domains: domains.map(str::to_owned).collect(),
+            domains,
             days: settings.days.get(),
         }))
     }

@@ -16,6 +16,8 @@ const PAGES: usize = 100;
 const DOMAINS: usize = 1_000;
 /// Items of a page, of which Google gives no more.
 const PAGE: usize = 200;
+/// What the rate is called in question and answer.
+const METRIC: &str = "spam_rate";
 /// In errors.
 const LIST: &str = "the list of domains";
 const STATS: &str = "the statistics of a domain";
@@ -56,6 +58,8 @@ struct Stats {
 
 #[derive(Deserialize)]
 struct Stat {
+    #[serde(default)]
+    metric: String,
     date: Option<Date>,
     value: Option<Value>,
 }
@@ -133,7 +137,7 @@ impl Postmaster {
         let (mut rows, mut token) = (Vec::new(), String::new());
         for _ in 0..PAGES {
             let question = json!({
-                "metricDefinitions": [{"name": "spam_rate", "baseMetric": {"standardMetric": "SPAM_RATE"}}],
+                "metricDefinitions": [{"name": METRIC, "baseMetric": {"standardMetric": "SPAM_RATE"}}],
                 "timeQuery": {"dateRanges": {"dateRanges": [{"start": date(first), "end": date(today)}]}},
                 "aggregationGranularity": "DAILY",
                 "pageSize": PAGE,
@@ -167,7 +171,7 @@ impl Postmaster {
 
 /// An observation, if there is a rate of a day.
 fn row(domain: &str, stat: &Stat) -> Option<ObservationRow> {
-    let Date { year, month, day } = stat.date.as_ref()?;
+    let Date { year, month, day } = stat.date.as_ref().filter(|_| stat.metric == METRIC)?;
     let value = stat.value.as_ref()?;
     let rate = value.double_value.or(value.float_value).filter(|rate| (0.0..=1.0).contains(rate))?;
     Some(ObservationRow {

@@ -219,7 +219,7 @@ async fn what_google_tells_of_every_domain_and_day_is_stored_once_and_what_it_do
         domains: vec!["News.Acme.example", "acme.example"],
         stats: vec![
             json!([stat(18, &json!({"doubleValue": 0.0012})), stat(17, &json!({"floatValue": 0}))]),
-            json!([stat(16, &json!({})), stat(15, &json!({"doubleValue": 7})), stat(31, &json!({"doubleValue": 0.5})), {"metric": "x"}]),
+            json!([stat(16, &json!({})), stat(15, &json!({"doubleValue": 7})), stat(31, &json!({"doubleValue": 0.5})), {"metric": "another", "date": {"year": 2026, "month": 11, "day": 14}, "value": {"doubleValue": 0.5}}]),
         ],
         ..Known::default()
     };
@@ -244,7 +244,9 @@ async fn what_google_tells_of_every_domain_and_day_is_stored_once_and_what_it_do
         (&claims["iss"], &claims["iat"], &claims["exp"]),
         (&json!("reader@project.example"), &json!(1_795_183_387), &json!(1_795_186_987))
     );
-    assert!(claims["scope"].as_str().unwrap().ends_with("/auth/postmaster.traffic.readonly"));
+    let scopes: Vec<_> =
+        claims["scope"].as_str().unwrap().split(' ').map(|scope| scope.rsplit('/').next().unwrap()).collect();
+    assert_eq!(scopes, ["postmaster.traffic.readonly", "postmaster.domain"]);
     let question = &known.questions[0];
     let range = json!({"start": {"year": 2026, "month": 11, "day": 6}, "end": {"year": 2026, "month": 11, "day": 20}});
     assert_eq!(question["timeQuery"]["dateRanges"]["dateRanges"], json!([range]));

@@ -17,8 +17,9 @@ use tokio::sync::Mutex;
 use super::PostmasterError;
 use crate::outgoing::Outgoing;
 
-/// What is asked for: to read what Postmaster Tools show.
-const SCOPE: &str = "https://www.googleapis.com/auth/postmaster.traffic.readonly";
+/// What is asked for: to read what Postmaster Tools show of a domain, and, where they are not named, which domains there are.
+const READ: &str = "https://www.googleapis.com/auth/postmaster.traffic.readonly";
+const LIST: &str = "https://www.googleapis.com/auth/postmaster.domain";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// How long an assertion is valid, in seconds; Google takes no more than an hour.
 const VALID_FOR: i64 = 3_600;
@@ -62,11 +63,12 @@ impl ServiceAccount {
     }
 
     /// A claim to be this account, signed.
-    fn assertion(&self, now: Millis) -> Option<String> {
+    fn assertion(&self, lists: bool, now: Millis) -> Option<String> {
         let issued = now.0.div_euclid(1_000);
+        let scope = if lists { format!("{READ} {LIST}") } else { READ.to_owned() };
         let header = json!({"alg": "RS256", "typ": "JWT", "kid": self.key_id});
         let claims =
-            json!({"iss": self.email, "scope": SCOPE, "aud": self.token_uri, "iat": issued, "exp": issued + VALID_FOR});
+            json!({"iss": self.email, "scope": scope, "aud": self.token_uri, "iat": issued, "exp": issued + VALID_FOR});
         let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         let signed = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
         let mut signature = vec![0; self.key.public().modulus_len()];
@@ -84,12 +86,14 @@ impl fmt::Debug for ServiceAccount {
 /// The way to tokens, and the one that is valid.
 pub(super) struct Access {
     account: ServiceAccount,
+    /// Whether domains are listed.
+    lists: bool,
     token: Mutex<Option<(String, Millis)>>,
 }
 
 impl Access {
-    pub(super) fn new(account: ServiceAccount) -> Self {
-        Self { account, token: Mutex::default() }
+    pub(super) fn new(account: ServiceAccount, lists: bool) -> Self {
+        Self { account, lists, token: Mutex::default() }
     }
 
     /// A token that is valid now.
@@ -109,7 +113,7 @@ impl Access {
             return Ok(token.clone());
         }
         *known = None;
-        let assertion = self.account.assertion(now).ok_or(PostmasterError::Answer("the assertion"))?;
+        let assertion = self.account.assertion(self.lists, now).ok_or(PostmasterError::Answer("the assertion"))?;
         let google = |error| PostmasterError::Google(WHAT, error);
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", GRANT)
