@@ -47,7 +47,7 @@ pub(crate) fn measure(events: usize, table: &mut Table) {
     let idle = watch(&service, &client);
     for (number, (watch, above)) in WATCHES.into_iter().enumerate() {
         let rule = json!({"name": format!("Bench {number}"), "watch": watch, "when": {"above": above},
-            "window": ["24h", "7d", "30d"], "by": "recipient_domain", "minimum": 1});
+            "window": ["24h", "7d", "30d"], "by": "recipient_domain", "minimum": 1, "severity": "info"});
         let reply = Client::send(client.request(Method::POST, "/v1/alerts/rules").json(&rule));
         let reply = reply.expect("the service answers");
         assert_eq!(reply.status, 201, "{}", reply.text());
