@@ -36,6 +36,8 @@ REPORT = {
         ),
         max_size=3,
     ),
+    "kind": st.sampled_from(["hard_bounced", "complained", "unsubscribed", "unengaged"]),
+    "since": st.sampled_from(["2026-11-01", "1970-01-01"]),
     "width": st.sampled_from(["320", "800"]),
     "height": st.sampled_from(["240", "600"]),
     "theme": st.sampled_from(["light", "dark"]),
@@ -63,7 +65,7 @@ EVENT = st.fixed_dictionaries(
 
 
 def is_report(context):
-    return "/reports/" in context.operation.path
+    return "/reports/" in context.operation.path or context.operation.path.endswith(("/messages", "/hygiene"))
 
 
 def exchange(given, names, required):
@@ -79,6 +81,8 @@ def exchange(given, names, required):
 
 def required_of(context):
     path = context.operation.path
+    if path.endswith("/hygiene"):
+        return ["kind"]
     return ["from", "to"] + (["by"] if path.endswith("split") else []) + (["interval"] if path.endswith("series") else [])
 
 

@@ -67,6 +67,10 @@ pub struct TimelineEvent {
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
     pub event_id: String,
+    /// The `id` of the source by whose webhook it came.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    pub source: String,
     /// What it said of its message.
     pub attributes: Carried,
     /// Whether a machine did it, and no person.
@@ -166,6 +170,7 @@ fn event(row: Cells<'_>) -> Result<TimelineEvent, QueryError> {
         url: text(11)?,
         reason: text(12)?,
         late: row.number(13)? != 0,
+        source: text(17)?,
     })
 }
 

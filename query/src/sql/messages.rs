@@ -104,7 +104,7 @@ pub(crate) fn events(account: &AccountId, id: MessageId, limit: u32) -> Sql {
     binder.done(format!(
         "SELECT\n    toString(kind), toUnixTimestamp64Milli(time), toUnixTimestamp64Milli(accepted_at), source_id, toString(sender),
     toString(subject), toString(campaign), toJSONString(fields), machine, toString(class), toString(method), url, reason, late,
-    count() OVER (), min(toUnixTimestamp64Milli(time)) OVER (), max(toUnixTimestamp64Milli(time)) OVER ()
+    count() OVER (), min(toUnixTimestamp64Milli(time)) OVER (), max(toUnixTimestamp64Milli(time)) OVER (), toString(source)
 FROM {EVENTS}\nWHERE account = {account}\n  AND delivery = toUInt128({key})\nORDER BY time, event_id\nLIMIT {limit}"
     ))
 }

@@ -104,6 +104,10 @@ fn what_every_provider_posts_is_counted() {
         assert_eq!(reply.status, 200, "{provider}: {}", reply.text());
         let measures = source.measures();
         assert!(measures[counted].as_i64() >= Some(1), "{provider}: {measures}");
+        let found: Value = source.client.get(&format!("/v1/messages?{SPAN}&limit=1"), &[]).json();
+        let message = found["messages"][0]["id"].as_str().unwrap_or_else(|| panic!("{provider}: {found}"));
+        let timeline: Value = source.client.get(&format!("/v1/messages/{message}"), &[]).json();
+        assert_eq!(timeline["events"][0]["source"], json!(source.id), "{provider}: {timeline}");
         let before = source.stats()["duplicates"].as_u64().unwrap();
         let retry: Value = source.post(&body, &[]).json();
         assert_eq!(source.measures(), measures, "{provider}: a retry changes no number");

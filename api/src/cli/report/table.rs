@@ -36,7 +36,7 @@ pub(super) fn render(answer: &Answer) -> String {
         writeln!(text, "\n{MARK} the spam rate passes 0.3 %").expect("a String takes all");
     }
     if answer.rows.iter().any(|row| !row.numbers.differences.0.is_empty()) {
-        text.push_str("\n↑ ↓ above or below the rest beyond chance; of those marked, one in twenty is not\n");
+        text.push_str("\n↑ ↓ above or below the rest beyond chance; of those marked, at most one in twenty is not\n");
     }
     for note in &answer.notes {
         writeln!(text, "\n{}", printable(note)).expect("a String takes all");

@@ -146,11 +146,11 @@ struct Told<'a> {
     #[serde(borrow)]
     recipients: Texts<'a>,
     #[serde(borrow, deserialize_with = "or_null")]
-    bounced_recipients: Vec<Recipient<'a>>,
+    bounced_recipients: Vec<&'a RawValue>,
     #[serde(borrow, deserialize_with = "or_null")]
-    complained_recipients: Vec<Recipient<'a>>,
+    complained_recipients: Vec<&'a RawValue>,
     #[serde(borrow, deserialize_with = "or_null")]
-    delayed_recipients: Vec<Recipient<'a>>,
+    delayed_recipients: Vec<&'a RawValue>,
     #[serde(borrow)]
     bounce_type: Scalar<'a>,
     #[serde(borrow)]
@@ -251,7 +251,8 @@ fn is_opt_in(told: &Told<'_>) -> bool {
 fn recipients<'a>(notification: &Notification<'a>, told: &Told<'a>) -> Vec<Recipient<'a>> {
     let named = [&told.bounced_recipients, &told.complained_recipients, &told.delayed_recipients];
     if let Some(named) = named.into_iter().find(|named| !named.is_empty()) {
-        return named.clone();
+        // One that is none names nobody, and is wrong by itself.
+        return named.iter().map(|raw| serde_json::from_str(raw.get()).unwrap_or_default()).collect();
     }
     let all = if told.recipients.0.is_empty() { &notification.mail.destination } else { &told.recipients };
     let recipient =

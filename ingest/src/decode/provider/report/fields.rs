@@ -1,5 +1,7 @@
 //! The fields at the head of a message or of a part, and in the blocks of a report.
 
+use std::sync::LazyLock;
+
 use mail_parser::{Address, DateTime, Header, HeaderName, HeaderValue, MessageParser, parsers::MessageStream};
 use schema::Millis;
 
@@ -9,6 +11,10 @@ use super::super::draft::cut;
 const MAX_HEAD: usize = 256 << 10;
 /// So much of a field's text is looked at.
 const MAX_TEXT: usize = 4096;
+
+/// All fields are taken as they stand: each is read as what it is when it is asked for, and then no more than its beginning.
+static PARSER: LazyLock<MessageParser> =
+    LazyLock::new(|| MessageParser::new().default_header_raw().header_raw(HeaderName::Subject));
 
 /// A head, or a block of fields.
 #[derive(Debug)]
@@ -20,11 +26,9 @@ impl<'a> Fields<'a> {
         let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
         let bytes = &bytes[start..];
         let mut stream = MessageStream::new(&bytes[..bytes.len().min(MAX_HEAD)]);
-        // All are taken as they stand: each is read as what it is when it is asked for, and then no more than its beginning.
-        let parser = MessageParser::new().default_header_raw().header_raw(HeaderName::Subject);
         let mut headers = Vec::new();
         // Whether an empty line was found or the text ended makes no difference.
-        let _ = stream.parse_headers(&parser, &mut headers);
+        let _ = stream.parse_headers(&PARSER, &mut headers);
         (Self(headers), &bytes[stream.offset()..])
     }
 

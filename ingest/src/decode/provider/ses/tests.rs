@@ -77,6 +77,15 @@ fn what_the_common_headers_lack_is_looked_for_among_all() {
 }
 
 #[test]
+fn a_recipient_that_is_none_is_wrong_by_itself() {
+    let recipients = r#"[{"emailAddress":"a@b.example"},7,null,{"emailAddress":"c@b.example"}]"#;
+    let body = body("Bounce", &format!(r#","bounce":{{"bounceType":"Permanent","bouncedRecipients":{recipients}}}"#));
+    let items = items(Ses, body.as_bytes(), &DEFAULT).expect("a bounce");
+    let events = items.iter().filter(|item| matches!(item, Item::Event(_))).count();
+    assert_eq!((items.len(), events), (4, 2), "{items:?}");
+}
+
+#[test]
 fn more_recipients_than_a_body_may_have_events_are_not_all_made_into_events() {
     let many = vec!["\"a@b.example\""; MAX_EVENTS + 50].join(",");
     let body = body("Delivery", &format!(r#","delivery":{{"recipients":[{many}]}}"#));
