@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use fixtures::{Event, Kind};
+use fixtures::Kind;
 use postlens_tests::{
-    harness::{Body, Client, Encoding, SECRET, Service},
+    harness::{Client, SECRET, Service},
     oracle::{Listed, Oracle, Told},
 };
 use proptest::prelude::*;
@@ -81,23 +81,6 @@ fn list(client: &Client, parameters: &[(&str, String)]) -> Listed {
     lines.iter().map(listed).collect()
 }
 
-/// Reports events in small batches, some of which are applied before the next one comes: then outcomes are taken back.
-fn report(client: &Client, oracle: &mut Oracle, events: &[Event], cuts: &[(usize, bool)]) {
-    let mut rest = events;
-    for (size, wait) in cuts.iter().cycle() {
-        let (batch, left) = rest.split_at((*size).min(rest.len()));
-        if batch.is_empty() {
-            break;
-        }
-        client.report(batch, if *wait { "?wait=applied" } else { "" }, Body::Ndjson, Encoding::Identity);
-        rest = left;
-    }
-    for event in events {
-        oracle.accept(event);
-    }
-    client.wait_applied(&events[0]);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: budget::RANDOM_CASES / 4,
@@ -115,7 +98,7 @@ proptest! {
         stranger.report_plainly(&others);
         stranger.wait_applied(&others[0]);
         let mut oracle = Oracle::new(&account, SECRET);
-        report(&client, &mut oracle, &events, &cuts);
+        properties::report(&client, &mut oracle, &events, &cuts);
         let all = oracle.messages();
         let day = |days: i64| (properties::beginning() + chrono::TimeDelta::days(days)).date_naive().to_string();
         let whole = [("from", day(-1)), ("to", day(3))];
@@ -143,7 +126,7 @@ proptest! {
         stranger.report_plainly(&others);
         stranger.wait_applied(&others[0]);
         let mut oracle = Oracle::new(&account, SECRET);
-        report(&client, &mut oracle, &events, &cuts);
+        properties::report(&client, &mut oracle, &events, &cuts);
         let day = properties::beginning() + chrono::TimeDelta::days(1);
         for (kind, measure) in [
             ("hard_bounced", Measure::FailedHard),

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fixtures::{Class, Event, Kind, Method};
 use postlens_tests::{
     check,
-    harness::{Body, Encoding, SECRET, Service},
+    harness::{Body, Client, Encoding, SECRET, Service},
     oracle::{Interval, Oracle, Question},
 };
 use proptest::{
@@ -103,6 +103,23 @@ pub(crate) fn reports() -> impl Strategy<Value = (Vec<Event>, Vec<(usize, bool)>
     })
 }
 
+/// Reports events in small batches, some of which are applied before the next one comes: then outcomes are taken back.
+pub(crate) fn report(client: &Client, oracle: &mut Oracle, events: &[Event], cuts: &[(usize, bool)]) {
+    let mut rest = events;
+    for (size, wait) in cuts.iter().cycle() {
+        let (batch, left) = rest.split_at((*size).min(rest.len()));
+        if batch.is_empty() {
+            break;
+        }
+        client.report(batch, if *wait { "?wait=applied" } else { "" }, Body::Ndjson, Encoding::Identity);
+        rest = left;
+    }
+    for event in events {
+        oracle.accept(event);
+    }
+    client.wait_applied(&events[0]);
+}
+
 /// Everything, split so that together the keys tell the cells apart.
 fn questions() -> impl Iterator<Item = Question> {
     let splits = [
@@ -139,19 +156,7 @@ proptest! {
     fn random_events_in_any_order_and_any_batches_give_the_count((events, cuts) in reports()) {
         let (account, client) = Service::shared().account();
         let mut oracle = Oracle::new(&account, SECRET);
-        let mut rest = events.as_slice();
-        for (size, wait) in cuts.iter().cycle() {
-            let (batch, left) = rest.split_at((*size).min(rest.len()));
-            if batch.is_empty() {
-                break;
-            }
-            client.report(batch, if *wait { "?wait=applied" } else { "" }, Body::Ndjson, Encoding::Identity);
-            rest = left;
-        }
-        for event in &events {
-            oracle.accept(event);
-        }
-        client.wait_applied(&events[0]);
+        report(&client, &mut oracle, &events, &cuts);
         let tally = oracle.tally();
         for question in questions() {
             check::split(&client, &tally, &question);

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use super::*;
 use crate::sources::verify::tests::{
     FIRST, FIRST_PUBLIC, SECOND, SECOND_PUBLIC,
-    amazon::{Amazon, CERTIFICATE, ISSUER, Wanted},
+    amazon::{Amazon, CERTIFICATE, ISSUER, Wanted, signed},
     rsa_signature,
 };
 
@@ -130,19 +130,6 @@ mod postal {
 
 mod sns {
     use super::*;
-
-    /// An envelope that bears what its signature, written anew here from Amazon's documentation, covers.
-    fn signed(mut envelope: Value, key: &str) -> String {
-        let names: &[&str] = if envelope["Type"] == "Notification" {
-            &["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
-        } else {
-            &["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
-        };
-        let line = |name: &&str| Some([name, "\n", envelope[*name].as_str()?, "\n"].concat());
-        let text: String = names.iter().filter_map(line).collect();
-        envelope["Signature"] = rsa_signature(key, text.as_bytes()).into();
-        envelope.to_string()
-    }
 
     /// A delivery, as SES has SNS tell it.
     fn delivery(id: &str, topic: &str, at: Millis) -> Value {

@@ -40,11 +40,12 @@ pub(super) fn decode<'a>(
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
     each_object(body, take, |json, take| {
-        let notification: Notification<'a> = serde_json::from_str(json)?;
+        let mut notification: Notification<'a> = serde_json::from_str(json)?;
         let name = notification.event_type.clone().or(notification.older_type.clone());
         if name.as_str().is_empty() {
             return Ok(Found::Foreign);
         }
+        notification.mail.complete();
         items(&notification, &name, mapping, take);
         Ok(Found::Taken)
     })
@@ -188,12 +189,22 @@ struct Recipient<'a> {
 }
 
 impl<'a> Mail<'a> {
-    /// The text of a header that is not among the common ones.
-    fn header(&self, name: &str) -> Cow<'a, str> {
-        let headers: Vec<Header<'a>> =
-            self.headers.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-        let mut found = headers.into_iter().filter(|header| header.name.as_str().eq_ignore_ascii_case(name));
-        found.next().map(|header| header.value.text()).unwrap_or_default()
+    /// Takes what the common headers lack out of all of them: once, for there may be many recipients.
+    fn complete(&mut self) {
+        let common = &mut self.common_headers;
+        let lacks_subject = common.subject.clone().text().is_empty();
+        if !lacks_subject && !common.from.0.is_empty() {
+            return;
+        }
+        let headers = self.headers.and_then(|raw| serde_json::from_str::<Vec<Header<'a>>>(raw.get()).ok());
+        let headers = headers.unwrap_or_default();
+        let named = |name: &str| headers.iter().find(|header| header.name.as_str().eq_ignore_ascii_case(name));
+        if let (true, Some(subject)) = (lacks_subject, named("Subject")) {
+            common.subject = subject.value.clone();
+        }
+        if let (true, Some(from)) = (common.from.0.is_empty(), named("From")) {
+            common.from = Texts(vec![from.value.clone().text()]);
+        }
     }
 }
 
@@ -268,16 +279,13 @@ fn draft<'a>(
 ) -> Result<Draft<'a>, Mismatch> {
     let mail = &notification.mail;
     let first = |texts: &Texts<'a>| texts.0.first().cloned().unwrap_or_default();
-    let header = |name: &str| mail.header(name);
-    let sender =
-        Some(first(&mail.common_headers.from)).filter(|from| !from.is_empty()).unwrap_or_else(|| header("From"));
-    let subject = mail.common_headers.subject.clone().text();
+    let sender = first(&mail.common_headers.from);
     let words = [&recipient.diagnostic_code, &told.smtp_response, &told.reason, &told.error_message, &told.delay_type];
     let reason = words.into_iter().fold(Scalar::Absent, |reason, more| reason.or(more.clone()));
     let own = |key: &str| key.starts_with(OWN);
     Ok(Draft {
         sender: if sender.is_empty() { mail.source.clone().text() } else { sender },
-        subject: if subject.is_empty() { header("Subject") } else { subject },
+        subject: mail.common_headers.subject.clone().text(),
         labels: Labels {
             metadata: mail
                 .tags

@@ -27,10 +27,11 @@ use rustls::{
     crypto::ring::default_provider,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::FIRST;
+use super::{FIRST, rsa_signature};
 use crate::outgoing::Outgoing;
 
 /// Where the certificate of the usual topic is.
@@ -132,6 +133,19 @@ impl Amazon {
     pub(crate) fn asked(&self) -> Vec<String> {
         self.pages.asked.lock().unwrap().clone()
     }
+}
+
+/// An envelope that bears what its signature, written anew here from Amazon's documentation, covers.
+pub(crate) fn signed(mut envelope: Value, key: &str) -> String {
+    let names: &[&str] = if envelope["Type"] == "Notification" {
+        &["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
+    } else {
+        &["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
+    };
+    let line = |name: &&str| Some([name, "\n", envelope[*name].as_str()?, "\n"].concat());
+    let text: String = names.iter().filter_map(line).collect();
+    envelope["Signature"] = rsa_signature(key, text.as_bytes()).into();
+    envelope.to_string()
 }
 
 /// A certificate of an issuer's, as PEM.

@@ -5,7 +5,7 @@ use rcgen::{CertifiedIssuer, KeyPair};
 use serde_json::{Value, json};
 
 use super::{
-    amazon::{Amazon, CERTIFICATE, ISSUER, Wanted, authority, issue},
+    amazon::{self, Amazon, CERTIFICATE, ISSUER, Wanted, authority, issue},
     *,
 };
 
@@ -45,17 +45,8 @@ fn confirmation(kind: &str) -> Value {
     })
 }
 
-/// Signed as Amazon's documentation says, written anew here.
-fn signed(mut envelope: Value, key: &str) -> Request {
-    let names: &[&str] = if envelope["Type"] == "Notification" {
-        &["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
-    } else {
-        &["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
-    };
-    let line = |name: &&str| Some([name, "\n", envelope[*name].as_str()?, "\n"].concat());
-    let text: String = names.iter().filter_map(line).collect();
-    envelope["Signature"] = rsa_signature(key, text.as_bytes()).into();
-    Request::new(envelope.to_string())
+fn signed(envelope: Value, key: &str) -> Request {
+    Request::new(amazon::signed(envelope, key))
 }
 
 fn with(mut envelope: Value, name: &str, value: impl Into<Value>) -> Value {
