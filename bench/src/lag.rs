@@ -18,8 +18,11 @@ use fixtures::Options;
 use postlens_tests::harness::{Body, Client, Encoding, Report, Service};
 
 use crate::{
-    load::{Target, http},
+    disk,
+    load::{self, Target, http},
     reports::percentile,
+    stages::Stages,
+    table::{Table, Wanted},
     traffic,
 };
 
@@ -44,8 +47,41 @@ pub(crate) struct Lag {
     pub(crate) p50: Duration,
     /// 99 of a hundred of them showed within.
     pub(crate) p99: Duration,
+    /// Half of them, and 99 of a hundred of them, were said to be applied within.
+    pub(crate) applied: [Duration; 2],
     /// Events that waited when no more came in.
     pub(crate) waiting: u64,
+    /// For each stage of ingestion how often it was gone through, and how many seconds it took each time.
+    pub(crate) stages: Vec<(String, f64, f64)>,
+}
+
+/// Measures alone: loads events, waits for merges, and watches at half the rate at which they were applied.
+pub(crate) fn alone(events: usize, table: &mut Table) {
+    println!("posting {events} events to POST /v1/events");
+    let service = Service::start();
+    let loaded = load::post(&service, &traffic::bodies(&traffic::options(events), traffic::BODY_EVENTS));
+    println!("waiting for merges");
+    let _ = disk::ours(&service);
+    println!("posting at half that rate, and watching single events");
+    let lag = measure(&service, events as f64 / loaded.applied.as_secs_f64() / 2.0);
+    table.heading(format!("{events} events, then {:.0} a second", lag.rate));
+    lag.tell(table);
+    for (stage, times, seconds) in &lag.stages {
+        table.figure(format!("  {stage}, each of {times:.0} times"), *seconds, "s", Wanted::Nothing);
+    }
+}
+
+impl Lag {
+    /// Adds what a reader of reports notices.
+    pub(crate) fn tell(&self, table: &mut Table) {
+        let at = format!("  event to report, {:.0} events/s, {} watched", self.rate, self.samples);
+        for (name, time) in ["p50", "p99"].iter().zip(self.applied) {
+            table.figure(format!("{at}, applied, {name}"), time.as_secs_f64(), "s", Wanted::Nothing);
+        }
+        table.figure(format!("{at}, p50"), self.p50.as_secs_f64(), "s", Wanted::Nothing);
+        table.figure(format!("{at}, p99"), self.p99.as_secs_f64(), "s", Wanted::AtMost(2.0));
+        table.figure("  events that waited when these had come in", self.waiting as f64, "", Wanted::Nothing);
+    }
 }
 
 /// Sends events at this rate and watches single ones on their way.
@@ -55,6 +91,7 @@ pub(crate) fn measure(service: &Service, rate: f64) -> Lag {
     let options = Options { seed: 2, ..traffic::options(ticks * body_events) };
     let (bodies, target) = (traffic::bodies(&options, body_events), Target::new(service));
     let (next, times, watcher) = (AtomicUsize::new(0), Mutex::new(Vec::new()), service.account().1);
+    let before = Stages::of(service);
     let start = Instant::now();
     let waiting = thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(|| send(&bodies, &next, &target, start))).collect();
@@ -73,10 +110,22 @@ pub(crate) fn measure(service: &Service, rate: f64) -> Lag {
         }
         target.waiting(&http())
     });
-    let mut times = times.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let times = times.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (mut applied, mut times): (Vec<_>, Vec<_>) = times.into_iter().unzip();
+    applied.sort_unstable();
     times.sort_unstable();
+    let applied = [50, 99].map(|share| percentile(&applied, share));
     let rate = body_events as f64 / PACE.as_secs_f64();
-    Lag { rate, samples: times.len(), p50: percentile(&times, 50), p99: percentile(&times, 99), waiting }
+    let stages = Stages::of(service).since(&before);
+    Lag {
+        rate,
+        samples: times.len(),
+        p50: percentile(&times, 50),
+        p99: percentile(&times, 99),
+        applied,
+        waiting,
+        stages,
+    }
 }
 
 fn send(bodies: &[Bytes], next: &AtomicUsize, target: &Target, start: Instant) {
@@ -89,8 +138,8 @@ fn send(bodies: &[Bytes], next: &AtomicUsize, target: &Target, start: Instant) {
     }
 }
 
-/// Reports one event when it is due, and asks until a report shows it.
-fn watch(client: &Client, number: usize, due: Instant) -> Duration {
+/// Reports one event when it is due, and asks until a report shows it: how late the service said that reports do, and how late one did.
+fn watch(client: &Client, number: usize, due: Instant) -> (Duration, Duration) {
     sleep_until(due);
     let (time, _) = traffic::span();
     let campaign = format!("watched-{number}");
@@ -105,6 +154,7 @@ fn watch(client: &Client, number: usize, due: Instant) -> Duration {
     ) {
         thread::sleep(Duration::from_millis(50));
     }
+    let applied = due.elapsed();
     let question = [
         ("from", time.to_rfc3339()),
         ("to", (time + chrono::Duration::minutes(15)).to_rfc3339()),
@@ -114,7 +164,7 @@ fn watch(client: &Client, number: usize, due: Instant) -> Duration {
     loop {
         let reply = client.get("/v1/reports/summary", &question);
         if reply.status == 200 && reply.json::<Report>().total.measures["queued"] == 1 {
-            return due.elapsed();
+            return (applied, due.elapsed());
         }
         thread::sleep(Duration::from_millis(50));
     }

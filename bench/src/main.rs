@@ -12,6 +12,7 @@ mod memory;
 mod plain;
 mod postgres;
 mod reports;
+mod stages;
 mod standard;
 mod table;
 mod traffic;
@@ -19,6 +20,10 @@ mod traffic;
 use std::{env, process::ExitCode};
 
 use crate::{large::Sizes, table::Table, traffic::size};
+
+/// The service's, because some of its code is measured in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let mut table = Table::default();
@@ -40,8 +45,10 @@ fn main() -> ExitCode {
         }
         // What providers' formats cost, alone.
         Some("decoders") => decoders::measure(&mut table),
+        // How late reports are, and where the time goes, alone.
+        Some("lag") => lag::alone(size("POSTLENS_BENCH_EVENTS", 2_000_000), &mut table),
         Some(_) => {
-            eprintln!("usage: postlens-bench [large|alerts|decoders]");
+            eprintln!("usage: postlens-bench [large|alerts|decoders|lag]");
             return ExitCode::from(2);
         }
     }

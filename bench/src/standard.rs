@@ -48,10 +48,7 @@ pub(crate) fn measure(events: usize, table: &mut Table) -> Vec<Times> {
     table.speed("  visible in reports, against one INSERT", visible, one, Wanted::AtLeast(1.2));
     table.speed("  visible in reports, against 4 clients", visible, four, Wanted::AtLeast(1.2));
     splits(table, &compared, "uniqExactIf", Wanted::AtLeast(100.0));
-    let at = format!("  event to report, {:.0} events/s, {} watched", lag.rate, lag.samples);
-    table.figure(format!("{at}, p50"), lag.p50.as_secs_f64(), "s", Wanted::Nothing);
-    table.figure(format!("{at}, p99"), lag.p99.as_secs_f64(), "s", Wanted::AtMost(2.0));
-    table.figure("  events that waited when these had come in", lag.waiting as f64, "", Wanted::Nothing);
+    lag.tell(table);
     resources(table, events, peaks, &disk, plain_disk);
     for (process, seconds) in ["service", "engine"].into_iter().zip(seconds) {
         let micros = seconds * 1e6 / events as f64;

@@ -135,7 +135,9 @@ impl Writer {
             early.take_if(|_| prepared.is_none());
             if prepared.is_none() {
                 if begun.is_none() {
+                    let started = Instant::now();
                     self.yield_to_acceptance().await;
+                    timing::record(Stage::Wait, started);
                 }
                 let Some(range) = begun.take().or_else(|| self.following(self.progress.applied())) else {
                     if *closing.borrow() {

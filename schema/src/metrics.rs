@@ -126,6 +126,8 @@ labels! {
         Parse = "parse";
         /// From a parsed body to its events on disk.
         Spool = "spool";
+        /// Waiting before a batch until acceptance, which goes first, has passed.
+        Wait = "wait";
         /// Reading a batch's records from the spool.
         Read = "read";
         /// Reading the events of these, and computing their identities.

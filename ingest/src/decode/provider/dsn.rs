@@ -90,7 +90,7 @@ fn item<'a>(block: &Fields<'_>, common: &Common, report: &Report, mapping: &'a M
     draft.subject = report.original.subject.clone().into();
     let diagnostic = diagnostic(block);
     draft.class = Some(by_status(Some(precise(&status, &diagnostic)), reply_code(&diagnostic), &diagnostic));
-    draft.reason = if diagnostic.is_empty() { status.into() } else { diagnostic.into() };
+    draft.reason = if diagnostic.is_empty() { status.into_owned().into() } else { diagnostic.into() };
     Item::Event(draft.finish(mapping))
 }
 
@@ -111,7 +111,7 @@ fn diagnostic(block: &Fields<'_>) -> String {
     let text = block.text("Diagnostic-Code").unwrap_or_default();
     match text.split_once(';') {
         Some((kind, rest)) if !kind.contains(' ') => rest.trim().to_owned(),
-        _ => text,
+        _ => text.into_owned(),
     }
 }
 

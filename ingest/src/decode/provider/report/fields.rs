@@ -1,8 +1,9 @@
 //! The fields at the head of a message or of a part, and in the blocks of a report.
 
-use std::sync::LazyLock;
+use std::borrow::Cow;
 
-use mail_parser::{Address, DateTime, Header, HeaderName, HeaderValue, MessageParser, parsers::MessageStream};
+use mail_parser::{Address, DateTime, HeaderValue, parsers::MessageStream};
+use memchr::memchr;
 use schema::Millis;
 
 use super::super::draft::cut;
@@ -12,24 +13,34 @@ const MAX_HEAD: usize = 256 << 10;
 /// So much of a field's text is looked at.
 const MAX_TEXT: usize = 4096;
 
-/// All fields are taken as they stand: each is read as what it is when it is asked for, and then no more than its beginning.
-static PARSER: LazyLock<MessageParser> =
-    LazyLock::new(|| MessageParser::new().default_header_raw().header_raw(HeaderName::Subject));
-
-/// A head, or a block of fields.
+/// A head, or a block of fields: the name of each and what follows its colon, as it stands. A field is read as what it is when it is asked
+/// for, and then no more than its beginning: a report has many fields and needs few.
 #[derive(Debug)]
-pub(in super::super) struct Fields<'a>(Vec<Header<'a>>);
+pub(in super::super) struct Fields<'a>(Vec<(&'a [u8], &'a [u8])>);
 
 impl<'a> Fields<'a> {
     /// The fields up to the first empty line, and what follows it. What is no field is passed over.
     pub(in super::super) fn read(bytes: &'a [u8]) -> (Self, &'a [u8]) {
         let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
         let bytes = &bytes[start..];
-        let mut stream = MessageStream::new(&bytes[..bytes.len().min(MAX_HEAD)]);
-        let mut headers = Vec::new();
-        // Whether an empty line was found or the text ended makes no difference.
-        let _ = stream.parse_headers(&PARSER, &mut headers);
-        (Self(headers), &bytes[stream.offset()..])
+        let head = &bytes[..bytes.len().min(MAX_HEAD)];
+        let (mut fields, mut place) = (Vec::with_capacity(16), 0);
+        while place < head.len() {
+            let line = &head[place..line_end(head, place)];
+            let mut end = place + line.len();
+            if line.trim_ascii().is_empty() {
+                place = end;
+                break;
+            }
+            while matches!(head.get(end), Some(b' ' | b'\t')) {
+                end = line_end(head, end);
+            }
+            if let Some(colon) = memchr(b':', line) {
+                fields.push((line[..colon].trim_ascii(), &head[place + colon + 1..end]));
+            }
+            place = end;
+        }
+        (Self(fields), &bytes[place..])
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -37,16 +48,13 @@ impl<'a> Fields<'a> {
     }
 
     /// The texts of the fields of a name, each in one line.
-    pub(in super::super) fn texts(&self, name: &str) -> impl Iterator<Item = String> {
-        self.0.iter().filter(move |header| header.name().eq_ignore_ascii_case(name)).filter_map(|header| {
-            let text = header.value().as_text()?;
-            let text = cut(text.into(), MAX_TEXT).split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-            Some(text).filter(|text| !text.is_empty())
-        })
+    pub(in super::super) fn texts(&self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+        let named = self.0.iter().filter(move |(field, _)| field.eq_ignore_ascii_case(name.as_bytes()));
+        named.map(|(_, value)| unfolded(value)).filter(|text| !text.is_empty())
     }
 
     /// The text of the first field of a name.
-    pub(in super::super) fn text(&self, name: &str) -> Option<String> {
+    pub(in super::super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.texts(name).next()
     }
 
@@ -66,7 +74,11 @@ impl<'a> Fields<'a> {
 
     /// A text with its encoded words (RFC 2047) decoded.
     pub(super) fn decoded(&self, name: &str) -> Option<String> {
-        match MessageStream::new(line(&self.text(name)?).as_bytes()).parse_unstructured() {
+        let text = self.text(name)?;
+        if !text.contains("=?") {
+            return Some(text.into_owned());
+        }
+        match MessageStream::new(line(&text).as_bytes()).parse_unstructured() {
             HeaderValue::Text(text) => Some(text.into_owned()),
             _ => None,
         }
@@ -75,7 +87,8 @@ impl<'a> Fields<'a> {
     /// The addresses, without names.
     pub(super) fn addresses(&self, name: &str) -> Vec<String> {
         let Some(text) = self.text(name) else { return Vec::new() };
-        let value = MessageStream::new(line(&text).as_bytes()).parse_address().into_owned();
+        let line = line(&text);
+        let value = MessageStream::new(line.as_bytes()).parse_address();
         let addresses = value.as_address().into_iter().flat_map(Address::iter);
         addresses.filter_map(|one| one.address.as_deref()).map(str::to_owned).collect()
     }
@@ -83,10 +96,27 @@ impl<'a> Fields<'a> {
     /// The type in lower case, and the boundary of a multipart.
     pub(super) fn media_type(&self) -> (String, Option<String>) {
         let Some(text) = self.text("Content-Type") else { return ("text/plain".into(), None) };
-        let value = MessageStream::new(line(&text).as_bytes()).parse_content_type().into_owned();
+        let line = line(&text);
+        let value = MessageStream::new(line.as_bytes()).parse_content_type();
         let Some(parsed) = value.as_content_type() else { return ("text/plain".into(), None) };
         let name = format!("{}/{}", parsed.ctype(), parsed.subtype().unwrap_or_default()).to_ascii_lowercase();
         (name, parsed.attribute("boundary").filter(|boundary| !boundary.is_empty()).map(str::to_owned))
+    }
+}
+
+/// Where the line that goes on at a place ends, with what ends it.
+fn line_end(bytes: &[u8], place: usize) -> usize {
+    memchr(b'\n', &bytes[place..]).map_or(bytes.len(), |end| place + end + 1)
+}
+
+/// A field's text in one line: nothing at its ends, and one space where it has any.
+fn unfolded(value: &[u8]) -> Cow<'_, str> {
+    let text = cut(String::from_utf8_lossy(value.trim_ascii()), MAX_TEXT);
+    let spaced = |pair: &[u8]| pair[0].is_ascii_whitespace() && (pair[0] != b' ' || pair[1].is_ascii_whitespace());
+    if text.as_bytes().windows(2).any(spaced) || text.ends_with(' ') {
+        Cow::Owned(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+    } else {
+        text
     }
 }
 

@@ -87,6 +87,18 @@ fn addresses_are_read_from_every_spelling() {
     }
 }
 
+#[test]
+fn fields_are_read_however_they_are_written() {
+    let head = b"\r\nSubject : one\r\n \t two \xff\r\nno field\r\n and more of it\r\nX-Empty:\nSUBJECT:three  four\n \n\r\nSubject: body";
+    let (fields, rest) = Fields::read(head);
+    assert_eq!(fields.texts("subject").collect::<Vec<_>>(), ["one two \u{fffd}", "three four"]);
+    assert_eq!((fields.text("X-Empty"), fields.text("no field")), (None, None));
+    assert_eq!(rest, b"Subject: body", "a line of blanks goes on with its field");
+    let (fields, rest) = Fields::read(b"To: \n a@b.example,\n  c@d.example");
+    assert_eq!(fields.addresses("to"), ["a@b.example", "c@d.example"]);
+    assert!(rest.is_empty());
+}
+
 /// A report whose returned message lies so many levels deep in multiparts and messages.
 fn nested(depth: usize) -> Vec<u8> {
     let mut message = b"From: a@b.example\n".to_vec();
