@@ -21,7 +21,7 @@ use crate::{
     disk,
     load::{self, Target, http},
     reports::percentile,
-    stages::Stages,
+    stages::{Stages, Took},
     table::{Table, Wanted},
     traffic,
 };
@@ -51,8 +51,8 @@ pub(crate) struct Lag {
     pub(crate) applied: [Duration; 2],
     /// Events that waited when no more came in.
     pub(crate) waiting: u64,
-    /// For each stage of ingestion how often it was gone through, and how many seconds it took each time.
-    pub(crate) stages: Vec<(String, f64, f64)>,
+    /// What the stages of ingestion took meanwhile.
+    pub(crate) stages: Vec<Took>,
 }
 
 /// Measures alone: loads events, waits for merges, and watches at half the rate at which they were applied.
@@ -66,8 +66,13 @@ pub(crate) fn alone(events: usize, table: &mut Table) {
     let lag = measure(&service, events as f64 / loaded.applied.as_secs_f64() / 2.0);
     table.heading(format!("{events} events, then {:.0} a second", lag.rate));
     lag.tell(table);
-    for (stage, times, seconds) in &lag.stages {
-        table.figure(format!("  {stage}, each of {times:.0} times"), *seconds, "s", Wanted::Nothing);
+    for Took { stage, times, mean, longest } in &lag.stages {
+        table.figure(
+            format!("  {stage}, {times:.0} times, each within {longest} s; mean"),
+            *mean,
+            "s",
+            Wanted::Nothing,
+        );
     }
 }
 

@@ -4,8 +4,8 @@
 //! 2. Its rows are inserted; `store` sees to it that none arrives twice or not at all.
 //! 3. The new states and the spool's cursor are committed in one ledger transaction.
 //!
-//! While a batch is being inserted, the next one is computed upon the states that it leaves. While it is being committed, the events of the one
-//! after that are read and identified already.
+//! Under load the next batch is computed while one is being inserted, upon the states that this leaves; and while this is being committed, the
+//! events of the one after that are read and identified already.
 //!
 //! Between two batches it does what else needs the tables at rest (`recount`). When its ledger cannot be used any more it ends, and the
 //! `keeper` goes on with another one.
@@ -41,8 +41,12 @@ use crate::{
 
 /// At most so many bytes of records are applied at once, whatever the number of their events.
 const BATCH_BYTES: u64 = 128 << 20;
-/// Under load the reports may lag behind by so many milliseconds: acknowledging comes first, and large batches cost less than small ones.
+/// While acceptance takes all there is, reports may lag behind by so many milliseconds: acknowledging comes first.
 const LAG: i64 = 1500;
+/// While less comes in, a batch gathers events for so many milliseconds: small batches make blocks whose merges cost more than they do.
+const GATHER: i64 = 300;
+/// Bodies at once that mean that acceptance takes all there is.
+const CROWD: usize = 3;
 /// How often the writer looks whether the load has passed.
 const LOOK: Duration = Duration::from_millis(5);
 /// Looks without a body in sight that mean it has.
@@ -245,16 +249,20 @@ impl Writer {
         Ok(())
     }
 
-    /// Lets acceptance go first while bodies are coming in, but not for longer than `LAG`.
+    /// Lets acceptance go first while it takes all there is, but not for longer than `LAG`; while less comes in, lets a batch gather.
     async fn yield_to_acceptance(&self) {
-        let mut quiet = 0;
+        let (mut quiet, mut looks, mut crowded) = (0, 0, 0);
         while quiet < QUIET && !*self.closing.borrow() {
             let lag = self.preparation.spool.waiting().oldest.map_or(0, |oldest| self.clock.now().0 - oldest.0);
-            if !(0..LAG).contains(&lag) {
+            let patience = if 2 * crowded > looks { LAG } else { GATHER };
+            if !(0..patience).contains(&lag) {
                 return;
             }
             tokio::time::sleep(LOOK).await;
-            quiet = if self.accepting.load(Ordering::Relaxed) == 0 { quiet + 1 } else { 0 };
+            let accepting = self.accepting.load(Ordering::Relaxed);
+            quiet = if accepting == 0 { quiet + 1 } else { 0 };
+            looks += 1;
+            crowded += u32::from(accepting >= CROWD);
         }
     }
 
@@ -284,10 +292,10 @@ impl Writer {
         Ok(Prepared { repeated: AtomicBool::new(self.begun == Some(range)), ..prepared })
     }
 
-    /// Begins the batch after the next one while its events are there in plenty: cut earlier than need be, a batch would be small.
-    fn begin_after(&self, next: &Prepared) -> Option<Computation> {
-        let is_plenty = self.preparation.spool.waiting().events >= 3 * self.batch_events;
-        let range = if is_plenty { self.following(next.range.last) } else { None };
+    /// Begins the batch after this one, if the events of so many batches wait: cut earlier than need be, it would be small.
+    fn begin_after(&self, batch: &Prepared, waiting: u64) -> Option<Computation> {
+        let is_plenty = self.preparation.spool.waiting().events >= waiting * self.batch_events;
+        let range = if is_plenty { self.following(batch.range.last) } else { None };
         range.map(|range| self.begin(range))
     }
 
@@ -308,9 +316,7 @@ impl Writer {
         let delivered = Delivered { inserts: &batch.inserts, number: batch.number, held: &held, repeated };
         let ahead = async {
             let early = early.filter(|early| early.range.first == range.last);
-            let Some(early) = early.or_else(|| self.following(range.last).map(|range| self.begin(range))) else {
-                return Ok(None);
-            };
+            let Some(early) = early.or_else(|| self.begin_after(batch, 2)) else { return Ok(None) };
             self.finish(early, Some(Arc::clone(&batch.changes))).await.map(Some)
         };
         let put = async {
@@ -323,7 +329,7 @@ impl Writer {
         inserted?;
         // Should the next batch not have been computed, it is tried again on its own.
         let ahead: Option<Prepared> = ahead.unwrap_or(None);
-        let after = ahead.as_ref().and_then(|next| self.begin_after(next));
+        let after = ahead.as_ref().and_then(|next| self.begin_after(next, 3));
         count_blocks(&mut held, &batch.inserts);
         let (preparation, changes) = (Arc::clone(&self.preparation), Arc::clone(&batch.changes));
         let progress = Arc::clone(&self.progress);
