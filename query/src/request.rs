@@ -137,7 +137,7 @@ requests! {
         #[param(example = "-queued")]
         #[schema(example = "-queued")]
         pub sort: Option<String>,
-        /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50.
+        /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50; all 168 of a split by `weekday,hour_of_day`.
         #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
         #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
         #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]

@@ -6,6 +6,7 @@ use schema::{Basis, Dimension, Measure, REPORTING, Rate, reports_complaints};
 use crate::{
     Filter, Grouping, Interval, SpecError, Test, Tree,
     alert::FBL_SPAM_RATE,
+    chart::heat,
     cursor::Position,
     request::{Common, SeriesRequest, SplitRequest, SummaryRequest},
     when::{Range, time_zone},
@@ -95,7 +96,7 @@ impl ReportSpec {
             return Err(SpecError::Missing { parameter: "by", expected });
         }
         let sort = sort(request.sort.as_deref(), &by)?;
-        let limit = limit(request.limit.as_deref(), 50)?;
+        let limit = limit(request.limit.as_deref(), usual_limit(&by))?;
         let min_volume = min_volume(request.min_volume.as_deref())?;
         let mut spec = Self { by, sort, limit, min_volume, ..Self::common(Kind::Split, &request.common())? };
         spec.after = request.cursor.as_deref().map(|cursor| Position::read(cursor, &spec)).transpose()?;
@@ -398,6 +399,11 @@ pub(crate) fn limit(text: Option<&str>, default: u32) -> Result<u32, SpecError> 
     let Some(text) = text else { return Ok(default) };
     let limit = text.parse().ok().filter(|limit| (1..=MOST_GROUPS).contains(limit));
     limit.ok_or_else(|| SpecError::value("limit", text, format!("use a whole number from 1 to {MOST_GROUPS}")))
+}
+
+/// A week of hours is shown whole.
+fn usual_limit(by: &[Grouping]) -> u32 {
+    if heat::places(by).is_some() { heat::CELLS } else { 50 }
 }
 
 fn min_volume(text: Option<&str>) -> Result<u32, SpecError> {

@@ -2,6 +2,7 @@
 
 use super::{
     canvas::{Align, Canvas, Pen},
+    grid,
     layout::Layout,
     model::{Bar, Bars, Block, Chart, Ink, Panel, Threshold},
     options::{ChartError, ChartOptions},
@@ -106,7 +107,7 @@ impl Painter {
         let weight = |block: &Block| match block {
             Block::Bars(bars) => bars.labels.len() as f32 + 1.5,
             Block::Lines(lines) if lines.title.is_empty() => 1.9,
-            Block::Lines(_) | Block::Empty(_) => 1.0,
+            Block::Lines(_) | Block::Heat(_) | Block::Empty(_) => 1.0,
         };
         let whole: f32 = blocks.iter().map(weight).sum();
         let height = area.height - gap * (blocks.len().saturating_sub(1)) as f32;
@@ -119,6 +120,7 @@ impl Painter {
             match block {
                 Block::Bars(bars) => self.bars(bars, part, labels),
                 Block::Lines(lines) => plot::lines(self, lines, part, sides),
+                Block::Heat(heat) => grid::heat(self, heat, part),
                 Block::Empty(text) => self.empty(text, part),
             }
             y += part.height + gap;
@@ -139,7 +141,7 @@ impl Painter {
         let kind = self.layout.text();
         match block {
             Block::Bars(bars) => bars.labels.iter().map(|label| kind.width(label)).fold(0.0, f32::max).ceil(),
-            Block::Lines(_) | Block::Empty(_) => 0.0,
+            Block::Lines(_) | Block::Heat(_) | Block::Empty(_) => 0.0,
         }
     }
 

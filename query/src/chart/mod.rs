@@ -1,6 +1,6 @@
-//! The report as a picture (PNG): horizontal bars for a split or a summary, lines for a series.
+//! The report as a picture (PNG): horizontal bars for a split or a summary, a heat map for a split by weekday and hour, lines for a series.
 //!
-//! First **model**: what is shown, as plain values (made by **bars** and **lines**, worded by **words** and **numbers**). Then
+//! First **model**: what is shown, as plain values (made by **bars**, **heat** and **lines**, worded by **words** and **numbers**). Then
 //! **draw**: the same, laid out and painted on a **canvas**. At most 50 bars or 12 lines are drawn; the picture says how much
 //! it does not show.
 
@@ -8,6 +8,8 @@ mod bars;
 mod canvas;
 mod draw;
 mod font;
+mod grid;
+pub(crate) mod heat;
 mod layout;
 mod lines;
 mod model;
@@ -33,9 +35,10 @@ pub fn png(report: &Report, options: &ChartOptions) -> Result<Vec<u8>, ChartErro
 /// What the picture of a report shows.
 fn model_of(report: &Report, layout: &layout::Layout) -> model::Chart {
     match (&report.body, report.spec.kind) {
-        (Body::Split { rows, remainder, .. }, _) => {
-            bars::split(report, rows, remainder.as_ref(), layout.rows(), layout.rate_columns())
-        }
+        (Body::Split { rows, remainder, .. }, _) => match heat::places(report.spec.by()) {
+            Some(places) => heat::week(report, rows, remainder.as_ref(), places),
+            None => bars::split(report, rows, remainder.as_ref(), layout.rows(), layout.rate_columns()),
+        },
         (Body::Series { times, groups, remainder }, Kind::Series(interval)) => {
             let cut = remainder.as_ref().map_or(0, |(groups, _)| *groups);
             lines::series(report, interval, times, groups, cut, layout.two_parts())

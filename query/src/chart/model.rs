@@ -36,6 +36,7 @@ pub(crate) enum Ink {
 pub(crate) enum Block {
     Bars(Bars),
     Lines(Lines),
+    Heat(Heat),
     /// Nothing to draw, and why.
     Empty(String),
 }
@@ -73,6 +74,25 @@ pub(crate) struct Bar {
 pub(crate) struct Threshold {
     pub(crate) value: f64,
     pub(crate) label: String,
+}
+
+/// A grid of cells, the darker the greater their values.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Heat {
+    pub(crate) rows: Vec<String>,
+    pub(crate) columns: Vec<String>,
+    /// Row by row; nothing is known of some.
+    pub(crate) cells: Vec<Vec<Option<Cell>>>,
+    /// What the lightest and the darkest stand for.
+    pub(crate) ends: [String; 2],
+}
+
+/// A cell of a heat map.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Cell {
+    /// From 0, the least value, to 1, the greatest.
+    pub(crate) share: f64,
+    pub(crate) text: String,
 }
 
 /// Lines over time.

@@ -16,6 +16,20 @@ pub(crate) fn count(value: i64) -> String {
     text
 }
 
+/// A count in three digits or so: `1.2k`, `34k`, `5.6M`.
+pub(crate) fn short(value: f64) -> String {
+    let (mut value, mut units) = (value, ["", "k", "M", "G"].iter());
+    let mut unit = units.next().unwrap_or(&"");
+    // What would be rounded to a thousand is one of the next.
+    while value.abs() >= 999.5
+        && let Some(next) = units.next()
+    {
+        (value, unit) = (value / 1000.0, next);
+    }
+    let decimals = usize::from(!unit.is_empty() && value.abs() < 9.95);
+    format!("{}{unit}", plain(&format!("{value:.decimals$}")))
+}
+
 /// A fraction in per cent: three digits or so that say something. What is not all is never shown as 100 %.
 pub(crate) fn percent(fraction: f64) -> String {
     let value = fraction * 100.0;
@@ -87,6 +101,14 @@ mod tests {
     #[test]
     fn thousands_stand_apart() {
         assert_eq!([0, 999, 1_000, 1_234_567, -1_000].map(count), ["0", "999", "1,000", "1,234,567", "-1,000"]);
+    }
+
+    #[test]
+    fn short_counts_have_three_digits_or_so() {
+        assert_eq!(
+            [0.0, 999.0, 1_000.0, 1_249.0, 9_949.0, 9_950.0, 99_949.0, 999_499.0, 999_500.0, 4e12].map(short),
+            ["0", "999", "1k", "1.2k", "9.9k", "10k", "100k", "999k", "1M", "4000G"]
+        );
     }
 
     #[test]

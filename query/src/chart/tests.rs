@@ -2,7 +2,15 @@
 
 use schema::Measures;
 
-use super::{ChartOptions, Theme, layout::Layout, model_of, png};
+use tiny_skia::Color;
+
+use super::{
+    ChartOptions, Theme,
+    layout::Layout,
+    model::{Block, Cell, Chart},
+    model_of, png,
+    theme::Colors,
+};
 use crate::{
     Report,
     testing::{series_report, split_report, summary_report, traffic},
@@ -29,6 +37,18 @@ fn domains() -> Report {
     split_report(&[], &DOMAINS, Some((1_204, traffic(31_000, 4))))
 }
 
+/// The hours of the week, as a split that is as long as it can be tells them; without the last three.
+fn week(more: &[(&str, &str)]) -> Report {
+    let hours: Vec<[String; 2]> = (1..=7)
+        .filter_map(|number| crate::TimePart::Weekday.value(number))
+        .flat_map(|weekday| (0..24).map(move |hour| [weekday.clone(), format!("{hour:02}")]))
+        .collect();
+    let keys: Vec<[&str; 2]> = hours.iter().map(|[weekday, hour]| [weekday.as_str(), hour.as_str()]).collect();
+    let keys: Vec<&[&str]> = keys.iter().map(|key| &key[..]).collect();
+    let by = [("by", "weekday,hour_of_day")];
+    split_report(&[&by, more].concat(), &keys[..165], Some((3, traffic(120, 1))))
+}
+
 fn reports() -> Vec<(&'static str, Report)> {
     let gmail: [&[&str]; 3] = [&["gmail"], &["microsoft"], &["yahoo"]];
     let many: Vec<String> = (0..15).map(|number| format!("autumn-{number}")).collect();
@@ -53,6 +73,9 @@ fn reports() -> Vec<(&'static str, Report)> {
             ),
         ),
         ("split-empty", split_report(&[], &[], None)),
+        ("week", week(&[])),
+        ("week-opened", week(&[("rates", "open_rate")])),
+        ("week-empty", split_report(&[("by", "hour_of_day,weekday")], &[], None)),
         ("summary", summary_report(&[], traffic(1_234_567, 3))),
         ("summary-empty", summary_report(&[], Measures::default())),
         ("series", series_report(&[], &[&[]], None, false)),
@@ -64,6 +87,10 @@ fn reports() -> Vec<(&'static str, Report)> {
         ("series-empty", series_report(&[], &[&[]], None, true)),
         ("series-event", series_report(&[("basis", "event"), ("interval", "week")], &[&[]], None, false)),
     ]
+}
+
+fn layout() -> Layout {
+    Layout::of(ChartOptions::default())
 }
 
 fn model(report: &Report, width: u32, height: u32) -> String {
@@ -106,6 +133,58 @@ const RED: [u8; 3] = [0xB8, 0x32, 0x0B];
 #[test]
 fn a_split_shows_outcomes_with_counts_rates_and_what_is_not_shown() {
     insta::assert_snapshot!(model(&split_report(&[], &DOMAINS[4..8], Some((1_204, traffic(31_000, 4)))), 1200, 675));
+}
+
+#[test]
+fn a_split_by_weekday_and_hour_is_a_heat_map() {
+    let [counts, rates] = [&[][..], &[("rates", "open_rate")]].map(|more| model_of(&week(more), &layout()));
+    assert_eq!(counts.title, "Queued by weekday and hour of day");
+    assert_eq!(rates.title, "Open rate in % by weekday and hour of day");
+    assert_eq!(counts.note.as_deref(), Some("3 more hours of the week are not shown"));
+    let cells = |chart: &Chart| match &chart.blocks[..] {
+        [Block::Heat(heat)] => (heat.rows.clone(), heat.cells.clone(), heat.ends.clone()),
+        other => panic!("{other:?}"),
+    };
+    let (names, cells_of_counts, ends) = cells(&counts);
+    assert_eq!((names[0].as_str(), names[6].as_str()), ("Monday", "Sunday"));
+    assert_eq!(ends, ["242", "40k"]);
+    // The first row of the report is Monday's first hour, and no hour has more; the last three are not there.
+    assert_eq!(cells_of_counts[0][0], Some(Cell { share: 1.0, text: "40k".to_owned() }));
+    assert_eq!(cells_of_counts[6][20].as_ref().map(|cell| cell.share), Some(0.0));
+    assert_eq!(cells_of_counts[6][21..], [const { None }; 3]);
+    let (_, cells_of_rates, ends) = cells(&rates);
+    assert_eq!(ends, ["19.8 %", "44 %"], "as the least and the greatest of 20 to 44 % of whole messages are");
+    assert!(cells_of_rates.iter().flatten().flatten().all(|cell| (0.0..=1.0).contains(&cell.share)));
+}
+
+#[test]
+fn a_heat_map_does_not_care_which_part_of_time_is_named_first() {
+    let one = split_report(&[("by", "hour_of_day,weekday")], &[&["07", "sunday"], &["00", "monday"]], None);
+    let other = split_report(&[("by", "weekday,hour_of_day")], &[&["sunday", "07"], &["monday", "00"]], None);
+    assert_eq!(model_of(&one, &layout()), model_of(&other, &layout()));
+}
+
+#[test]
+fn the_greatest_cell_of_a_heat_map_is_the_darkest_and_its_text_is_readable() {
+    let report = split_report(&[("by", "weekday,hour_of_day")], &[&["sunday", "07"], &["monday", "00"]], None);
+    let light = Pixels::of(&report, 1200, 675, Theme::Light);
+    assert!(light.count([0x08, 0x30, 0x6B]) > 1_000 && light.count([0xDE, 0xEB, 0xF7]) > 1_000);
+    for theme in [Theme::Light, Theme::Dark] {
+        let colors = Colors::of(theme);
+        for place in 0..=20 {
+            let share = f64::from(place) / 20.0;
+            assert!(contrast(colors.heat(share), colors.on_heat(share)) >= 3.0, "{theme:?} {share}");
+        }
+    }
+}
+
+/// The contrast of two colours (WCAG 2.2); 3 is asked for of large texts and of what is drawn.
+fn contrast(one: Color, other: Color) -> f32 {
+    let linear = |part: f32| if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) };
+    let light =
+        |color: Color| 0.2126 * linear(color.red()) + 0.7152 * linear(color.green()) + 0.0722 * linear(color.blue());
+    let (one, other) = (light(one), light(other));
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }
 
 #[test]

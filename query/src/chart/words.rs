@@ -129,7 +129,7 @@ pub(crate) const fn steps(interval: Interval) -> &'static [i64] {
     }
 }
 
-fn capital(text: &str) -> String {
+pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
