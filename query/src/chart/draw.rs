@@ -182,9 +182,10 @@ impl Painter {
         self.canvas.text(&title, title_at, Align::Left, head, self.colors.muted);
         // Texts stand behind their bars, or below each other where a line would run through them.
         let column = panel.threshold.as_ref().map(|_| area.x + length + space);
+        let compared = panel.bars.iter().any(|bar| bar.before.is_some());
         for (place, bar) in panel.bars.iter().enumerate() {
             let top = area.y + heading + row * place as f32;
-            let end = self.bar(bar, (area.x, top), row, per_unit);
+            let end = self.bar(bar, (area.x, top), (row, compared), per_unit);
             let at = (column.unwrap_or(end + space), top + row * 0.5 + kind.size * 0.36);
             let alert = bar.parts.iter().any(|(ink, _)| *ink == Ink::Alert);
             let color = if alert { self.colors.alert } else { self.colors.text };
@@ -196,10 +197,11 @@ impl Painter {
         }
     }
 
-    /// A bar; where it ends.
-    fn bar(&mut self, bar: &Bar, (left, top): (f32, f32), row: f32, per_unit: f64) -> f32 {
-        let thickness = (row * 0.64).min(self.layout.px(36.0)).round().max(2.0);
-        let y = (top + (row - thickness) / 2.0).round();
+    /// A bar, and below it, thinner, what it was in the other period; where they end.
+    fn bar(&mut self, bar: &Bar, (left, top): (f32, f32), (row, compared): (f32, bool), per_unit: f64) -> f32 {
+        let room = (row * 0.64).min(self.layout.px(36.0)).round().max(2.0);
+        let y = (top + (row - room) / 2.0).round();
+        let thickness = if compared { (room * 0.62).round() } else { room };
         let mut sum = 0.0;
         let at = |value: f64| {
             #[expect(clippy::cast_possible_truncation, reason = "pixels of a picture")]
@@ -213,6 +215,11 @@ impl Painter {
             let color = self.colors.ink(*ink);
             self.canvas.fill(start, y, width, thickness, color);
             sum += value;
+        }
+        if let Some(before) = bar.before.filter(|before| *before > 0.0) {
+            let (end, color) = (at(before), self.colors.ink(Ink::Before));
+            self.canvas.fill(left, y + thickness, (end - left).max(1.0), room - thickness, color);
+            sum = sum.max(before);
         }
         let Some(mark) = bar.mark else { return at(sum) };
         let pen = Pen { dashed: false, ..plot::threshold_pen(self) };

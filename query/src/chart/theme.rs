@@ -14,6 +14,7 @@ pub(crate) struct Colors {
     pub(crate) alert: Color,
     neutral: Color,
     rate: Color,
+    before: Color,
     series: [Color; 8],
 }
 
@@ -28,6 +29,7 @@ impl Colors {
                 alert: rgb(0xB8_32_0B),
                 neutral: rgb(0xB4_BB_C4),
                 rate: rgb(0x6C_8E_AD),
+                before: rgb(0xC4_D3_E2),
                 series: [
                     0x00_72_B2, 0xD5_5E_00, 0x00_9E_73, 0xCC_79_A7, 0xE6_9F_00, 0x56_B4_E9, 0x4A_4F_57, 0x8C_6D_1F,
                 ]
@@ -41,6 +43,7 @@ impl Colors {
                 alert: rgb(0xFF_6B_4A),
                 neutral: rgb(0x5E_68_73),
                 rate: rgb(0x6F_96_B8),
+                before: rgb(0x3C_4F_63),
                 series: [
                     0x3D_9B_DC, 0xF0_80_3C, 0x2F_C4_97, 0xDF_95_BD, 0xF3_B8_3A, 0x8A_CD_F5, 0xC3_C9_D1, 0xB9_97_4A,
                 ]
@@ -54,13 +57,22 @@ impl Colors {
             Ink::Series(place) => self.series[place % self.series.len()],
             Ink::Neutral => self.neutral,
             Ink::Rate => self.rate,
+            Ink::Before | Ink::BeforeLine => self.before,
             Ink::Alert => self.alert,
         }
     }
 
-    /// Whether a line must be dashed to be told apart from one of the same colour.
+    /// The same, half as strong: for lines of the other period.
+    pub(crate) fn faded(&self, ink: Ink) -> Color {
+        let (ink, ground) = (self.ink(ink), self.background);
+        let mixed = |of: fn(&Color) -> f32| f32::midpoint(of(&ink), of(&ground));
+        let [red, green, blue] = [mixed(Color::red), mixed(Color::green), mixed(Color::blue)];
+        Color::from_rgba(red, green, blue, 1.0).unwrap_or(ink)
+    }
+
+    /// Whether a line must be dashed to be told apart from one of the same colour, or of this period.
     pub(crate) fn dashed(&self, ink: Ink) -> bool {
-        matches!(ink, Ink::Series(place) if place >= self.series.len())
+        matches!(ink, Ink::Series(place) if place >= self.series.len()) || ink == Ink::BeforeLine
     }
 }
 
