@@ -146,9 +146,9 @@ impl Report {
             let (here, there) = (times.len(), those.len());
             let numbers = format!("The other period has {there} intervals, this one {here}");
             if there < here {
-                notes.push(format!("{numbers}: the last {} are compared with none.", here - there));
+                notes.push(format!("{numbers}: the last ones are compared with none."));
             } else if there > here {
-                notes.push(format!("{numbers}: its last {} are in its total alone.", there - here));
+                notes.push(format!("{numbers}: its last ones are in its total alone."));
             }
         }
         if self.as_of.0 < i64::from(this.to) * 1000 {

@@ -247,7 +247,7 @@ fn a_series_is_compared_interval_by_interval_as_far_as_both_have_them() {
     insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
     let more = [("to", "2026-11-03"), ("compare", "2026-10-01..2026-10-04")];
     let notes = with_other(series_report(&more, &[&[]], None, false)).notes();
-    assert!(notes[1].contains("its last 1 are in its total alone"), "{notes:?}");
+    assert!(notes[1].contains("its last ones are in its total alone"), "{notes:?}");
 }
 
 #[test]
