@@ -98,8 +98,7 @@ impl ReportSpec {
             return Err(SpecError::Missing { parameter: "by", expected });
         }
         if let (Some(compare), true) = (&request.compare, by.contains(&Grouping::Time(TimePart::Day))) {
-            let expected =
-                "leave `day` out of `by`, for no day is in two periods: a series with interval=day compares day by day";
+            let expected = "leave `day` out of `by`, for a day is in one period only: a series with interval=day compares day by day";
             return Err(SpecError::value("compare", compare, expected));
         }
         let sort = sort(request.sort.as_deref(), &by)?;

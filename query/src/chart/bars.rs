@@ -47,7 +47,7 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     };
     if rows.is_empty() {
         let hidden = "No group to show: all are of less volume, or on earlier pages".to_owned();
-        chart.blocks.push(Block::Empty(if cut.is_some() { hidden } else { nothing(report) }));
+        chart.blocks.push(Block::Empty(if cut.is_some_and(|cut| cut.groups > 0) { hidden } else { nothing(report) }));
         return chart;
     }
     if stacked {
@@ -220,7 +220,8 @@ fn rate_bar_of(report: &Report, rate: Rate, row: &Row, place: usize) -> Bar {
     let now = report.rate_of(rate, &row.key, &row.measures);
     let mut bar = compared_rate(report, rate_bar(rate, now), (rate, now), At::Row(place));
     let Some(bounds) = report.bounds_shown(rate, part, &row.measures) else { return bar };
-    bar.text = words::with_bounds(&bar.text, bounds);
+    // There is no room for both: the change shows in the bars.
+    bar.text = words::with_bounds(&rate_bar(rate, now).text, bounds);
     match report.side(rate, place) {
         Some(side) => bar.text = format!("{} {}", bar.text, side.name()),
         None => bar.parts.iter_mut().filter(|(ink, _)| *ink == Ink::Rate).for_each(|(ink, _)| *ink = Ink::Neutral),
@@ -233,7 +234,7 @@ fn marked(report: &Report, rate: Rate) -> Bar {
     let now = report.rate(rate);
     let mut bar = compared_rate(report, rate_bar(rate, now), (rate, now), At::Total);
     if let Some(bounds) = report.bounds_shown(rate, Part::Total, report.total()) {
-        bar.text = words::with_bounds(&bar.text, bounds);
+        bar.text = words::with_bounds(&rate_bar(rate, now).text, bounds);
     }
     if let Some(threshold) = threshold(rate) {
         bar.text = format!("{}  (the line is at {})", bar.text, threshold.label);

@@ -157,21 +157,34 @@ impl Painter {
             self.canvas.text(&text, (area.x, baseline(place)), Align::Left, kind, self.colors.text);
         }
         let gap = layout.px(22.0);
-        let shares: f32 = bars.panels.iter().map(|panel| panel.share).sum();
         let width = area.width - labels - gap * (bars.panels.len().saturating_sub(1)) as f32;
         let mut x = area.x + labels;
-        for panel in &bars.panels {
-            let part = Area { x, width: (width * panel.share / shares).floor(), ..area };
+        for (panel, width) in bars.panels.iter().zip(self.widths(&bars.panels, width, kind)) {
+            let part = Area { x, width: width.floor(), ..area };
             self.panel(panel, part, heading, row, kind);
             x += part.width + gap;
+        }
+    }
+
+    /// How wide the columns are: as their shares say, or, where a text has no room then, as their texts need.
+    fn widths(&self, panels: &[Panel], width: f32, kind: super::font::Type) -> Vec<f32> {
+        let shares: f32 = panels.iter().map(|panel| panel.share).sum();
+        let needs: Vec<_> = panels.iter().map(|panel| texts(panel, kind) + self.layout.px(31.0)).collect();
+        let need: f32 = needs.iter().sum();
+        let by_share = |whole: f32| panels.iter().map(move |panel| whole * panel.share / shares);
+        if by_share(width).zip(&needs).all(|(width, need)| width >= *need) {
+            by_share(width).collect()
+        } else if need <= width {
+            by_share(width - need).zip(&needs).map(|(more, need)| need + more).collect()
+        } else {
+            needs.iter().map(|part| width * part / need).collect()
         }
     }
 
     fn panel(&mut self, panel: &Panel, area: Area, heading: f32, row: f32, kind: super::font::Type) {
         let layout = self.layout;
         let space = layout.px(7.0);
-        let texts = panel.bars.iter().map(|bar| kind.width(&bar.text)).fold(0.0, f32::max).ceil();
-        let length = (area.width - texts - space).max(8.0);
+        let length = (area.width - texts(panel, kind) - space).max(8.0);
         let per_unit = if panel.max > 0.0 { f64::from(length) / panel.max } else { 0.0 };
         let head = layout.heading();
         let title_width = if panel.threshold.is_some() { area.width * 0.6 } else { area.width };
@@ -239,4 +252,9 @@ impl Painter {
         let baseline = rows.y - layout.px(24.0) + layout.px(11.0);
         self.canvas.text(&threshold.label, (label, baseline), Align::Left, kind, self.colors.alert);
     }
+}
+
+/// How wide the texts behind the bars are.
+fn texts(panel: &Panel, kind: super::font::Type) -> f32 {
+    panel.bars.iter().map(|bar| kind.width(&bar.text)).fold(0.0, f32::max).ceil()
 }

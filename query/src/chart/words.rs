@@ -65,15 +65,18 @@ pub(crate) fn change_of_rate(change: Option<Change<f64>>) -> String {
     change.map_or_else(|| "–".to_owned(), |change| signed(change.absolute, " pp"))
 }
 
+/// Two digits or so: what is behind a bar is short.
 fn signed(fraction: f64, unit: &str) -> String {
-    let text = percent(fraction.abs());
-    let number = text.trim_end_matches(" %");
-    match number {
-        "0" | "<0.001" => format!("±0{unit}"),
-        // What is not all may not be shown as all; of a change, it may.
-        ">99.9" => format!("{}100{unit}", if fraction < 0.0 { '-' } else { '+' }),
-        number => format!("{}{number}{unit}", if fraction < 0.0 { '-' } else { '+' }),
-    }
+    let hundredths = fraction * 100.0;
+    let decimals = match hundredths.abs() {
+        much if much >= 10.0 => 0,
+        some if some >= 1.0 => 1,
+        little if little >= 0.1 => 2,
+        _ => 3,
+    };
+    let text = format!("{hundredths:+.decimals$}");
+    let number = if decimals == 0 { text.as_str() } else { text.trim_end_matches('0').trim_end_matches('.') };
+    if matches!(number, "+0" | "-0" | "+" | "-") { format!("±0{unit}") } else { format!("{number}{unit}") }
 }
 
 /// The period that the report is compared with.
@@ -165,4 +168,22 @@ pub(crate) const fn steps(interval: Interval) -> &'static [i64] {
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_short_and_small_ones_of_a_rate_are_not_rounded_away() {
+        let points = |absolute| change_of_rate(Some(Change { absolute, relative: None }));
+        assert_eq!(
+            [0.004_7, -0.0151, 0.3, 0.0, -0.000_05, 0.000_000_1, -0.000_001_9].map(points),
+            ["+0.47 pp", "-1.5 pp", "+30 pp", "±0 pp", "-0.005 pp", "±0 pp", "±0 pp"]
+        );
+        assert_eq!(change_of_rate(None), "–");
+        let count = |now, before| change_of_count(Change::of_counts(now, before));
+        assert_eq!([count(4, 3), count(0, 3), count(1, 0), count(0, 0)], ["+33 %", "-100 %", "new", "±0"]);
+        assert_eq!([count(3, 3), count(1_091, 1_000), count(90, 1)], ["±0 %", "+9.1 %", "+8900 %"]);
+    }
 }
