@@ -1,8 +1,8 @@
 //! The report as CSV (RFC 4180): a header, one row a group (and interval), what was cut, and the total last on request.
 //!
-//! Texts that a spreadsheet would take for a formula get an apostrophe in front. Our own numbers stay as they are: none begins
-//! with a sign. A rate is a fraction; where it does not exist the cell is empty. With `intervals`, what is known of a rate's
-//! certainty stands beside it.
+//! Texts that a spreadsheet would take for a formula get an apostrophe in front. Our own numbers stay as they are: at most a
+//! minus is in front. A rate is a fraction; where it does not exist the cell is empty. With `intervals`, what is known of a rate's
+//! certainty stands beside it; with `compare`, what each number was in the other period, and how it changed.
 
 use std::borrow::{Borrow, Cow};
 
@@ -10,7 +10,8 @@ use csv::{Terminator, Writer, WriterBuilder};
 use schema::{Measure, Measures};
 
 use crate::{
-    Difference, Kind, Side,
+    Change, Difference, Kind, Side,
+    compare::At,
     report::{Body, Line, Part, Report, shown},
 };
 
@@ -88,15 +89,29 @@ fn after(report: &Report, place: Place, found: bool) -> Place {
 
 fn header(report: &Report) -> Vec<String> {
     let spec = &report.spec;
-    let time = matches!(spec.kind, Kind::Series(_)).then(|| "time".to_owned());
+    let times = times(report).iter().map(|name| (*name).to_owned());
     let keys = spec.by.iter().map(|dimension| safe(&dimension.to_string()).into_owned());
-    let measures = spec.measures().iter().copied().map(|measure| Measure::name(measure).to_owned());
-    let rates = report.shown_rates().flat_map(|rate| {
-        let name = rate.name();
-        let more = doubts(report).iter().map(move |suffix| format!("{name}_{suffix}"));
+    let with = |name: &'static str, doubts: &'static [&'static str]| {
+        let more = doubts.iter().chain(before(report)).map(move |suffix| format!("{name}_{suffix}"));
         std::iter::once(name.to_owned()).chain(more)
-    });
-    time.into_iter().chain(keys).chain(measures).chain(rates).collect()
+    };
+    let measures = spec.measures().iter().copied().flat_map(|measure| with(Measure::name(measure), &[]));
+    let rates = report.shown_rates().flat_map(|rate| with(rate.name(), doubts(report)));
+    times.chain(keys).chain(measures).chain(rates).collect()
+}
+
+/// The columns of a series' times.
+fn times(report: &Report) -> &'static [&'static str] {
+    match (report.spec.kind, report.has_other()) {
+        (Kind::Series(_), true) => &["time", "time_before"],
+        (Kind::Series(_), false) => &["time"],
+        (Kind::Summary | Kind::Split, _) => &[],
+    }
+}
+
+/// What stands beside every number that is compared with another period.
+fn before(report: &Report) -> &'static [&'static str] {
+    if report.has_other() { &["before", "change", "change_relative"] } else { &[] }
 }
 
 /// What stands beside every rate.
@@ -115,11 +130,11 @@ fn row(report: &Report, group: usize, time: usize) -> Option<Vec<String>> {
         Body::Split { rows, .. } => {
             let row = rows.get(group)?;
             let differences = report.differences.get(group).map_or(&[][..], Vec::as_slice);
-            Some(cells(report, key(&row.key), Part::Group(&row.key), &row.measures, differences))
+            Some(cells(report, key(&row.key), (At::Row(group), Part::Group(&row.key)), &row.measures, differences))
         }
         Body::Series { times, groups, .. } => {
             let line = groups.get(group)?;
-            Some(point(report, times, line, time, key(&line.key)))
+            Some(point(report, (times, line), (At::Point(group, time), time), key(&line.key)))
         }
     }
 }
@@ -131,23 +146,24 @@ fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
     };
     match &report.body {
         Body::Split { remainder: Some(cut), .. } if time == 0 => {
-            Some(cells(report, label(cut.groups), Part::Remainder, &cut.measures, &[]))
+            Some(cells(report, label(cut.groups), (At::Cut, Part::Remainder), &cut.measures, &[]))
         }
         Body::Series { times, remainder: Some((groups, line)), .. } if time < times.len() => {
-            Some(point(report, times, line, time, label(*groups)))
+            Some(point(report, (times, line), (At::CutPoint(time), time), label(*groups)))
         }
         _ => None,
     }
 }
 
 fn total(report: &Report) -> Vec<String> {
-    let time = usize::from(matches!(report.spec.kind, Kind::Series(_)));
-    cells(report, labels(time + report.spec.by.len(), "(total)"), Part::Total, &report.total, &[])
+    let first = labels(times(report).len() + report.spec.by.len(), "(total)");
+    cells(report, first, (At::Total, Part::Total), &report.total, &[])
 }
 
-fn point(report: &Report, times: &[i64], line: &Line, place: usize, key: Vec<String>) -> Vec<String> {
-    let time = std::iter::once(report.time(times[place]));
-    cells(report, time.chain(key).collect(), Part::Group(&line.key), &line.points[place], &[])
+fn point(report: &Report, (times, line): (&[i64], &Line), (at, place): (At, usize), key: Vec<String>) -> Vec<String> {
+    let before = report.has_other().then(|| report.before(at).and_then(|before| before.begins()).unwrap_or_default());
+    let first = std::iter::once(report.time(times[place])).chain(before).chain(key).collect();
+    cells(report, first, (at, Part::Group(&line.key)), &line.points[place], &[])
 }
 
 /// The first of the key's cells says what the row is; the others are empty.
@@ -159,15 +175,28 @@ fn labels(cells: usize, label: &str) -> Vec<String> {
 fn cells(
     report: &Report,
     first: Vec<String>,
-    part: Part<'_>,
+    (at, part): (At, Part<'_>),
     measures: &Measures,
     differences: &[Option<Difference>],
 ) -> Vec<String> {
     let spec = &report.spec;
-    let counts = spec.measures().iter().map(|measure| measures[*measure].to_string());
     let text = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
+    let before = report.before(at);
+    let counts = spec.measures().iter().flat_map(|measure| {
+        let now = measures[*measure];
+        let mut cells = vec![now.to_string()];
+        if report.has_other() {
+            let before = before.map(|before| before.measures[*measure]);
+            let change = before.map(|before| Change::of_counts(now, before));
+            let whole = |number: Option<i64>| number.map_or_else(String::new, |number| number.to_string());
+            cells.extend([whole(before), whole(change.map(|change| change.absolute))]);
+            cells.push(text(change.and_then(|change| change.relative)));
+        }
+        cells
+    });
     let rates = report.shown_rates().enumerate().flat_map(|(place, rate)| {
-        let mut cells = vec![text(report.shown_rate(rate, part, measures))];
+        let now = report.shown_rate(rate, part, measures);
+        let mut cells = vec![text(now)];
         if spec.intervals {
             let bounds = report.bounds(rate, part, measures);
             cells.extend([text(bounds.map(|bounds| bounds.low)), text(bounds.map(|bounds| bounds.high))]);
@@ -177,6 +206,12 @@ fn cells(
             let side = difference.and_then(|difference| difference.differs);
             cells.push(side.map_or("", Side::name).to_owned());
             cells.extend([text(difference.map(|found| found.p)), text(difference.map(|found| found.q))]);
+        }
+        if report.has_other() {
+            let before = before.and_then(|before| before.rate(rate));
+            let change = Change::of_rates(now, before);
+            cells.extend([text(before), text(change.map(|change| change.absolute))]);
+            cells.push(text(change.and_then(|change| change.relative)));
         }
         cells
     });

@@ -133,7 +133,14 @@ mod tests {
         for sort in ["-queued", "ctr", "subject"] {
             let spec = split_spec(&[BY, ("sort", sort)]);
             let position = Position::of(&spec, &row());
-            let other = split_spec(&[BY, ("sort", sort), ("limit", "3"), ("measures", "opened"), ("rates", "")]);
+            let other = split_spec(&[
+                BY,
+                ("sort", sort),
+                ("limit", "3"),
+                ("measures", "opened"),
+                ("rates", ""),
+                ("compare", "previous"),
+            ]);
             assert_eq!(Position::read(&position.write(&spec), &other), Ok(position));
         }
     }

@@ -9,14 +9,16 @@
 //! A summary has no `by`, `rows` and `remainder`. A series has `interval`, its rows have a `time` (group by group, each in the
 //! order of time), and its remainder has `rows` of its own, so that rows add up to the total. On the `event` basis, and where values
 //! were beyond a limit, there are `notes`. `next` is the cursor of the next page. With `intervals`, the bounds of `rates` stand
-//! under their names in `intervals`, and in a split's rows their differences from the rest in `differences`.
+//! under their names in `intervals`, and in a split's rows their differences from the rest in `differences`. With `compare`, the other
+//! period stands in front, and what was counted there and changed since in the `compare` of rows, remainder and total.
 
 use chrono::SecondsFormat;
 use schema::{Measure, Measures};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    Difference, Kind,
+    Change, Difference, Kind,
+    compare::{At, Before},
     doubt::ShownRate,
     report::{Body, Line, Part, Report, shown},
 };
@@ -33,6 +35,10 @@ impl Serialize for Report {
         }
         map.serialize_entry("from", &self.time(spec.range.from.into()))?;
         map.serialize_entry("to", &self.time(spec.range.to.into()))?;
+        if let Some(range) = self.other.as_ref().and(spec.compare) {
+            let ends = [("from", range.from), ("to", range.to)].map(|(name, time)| (name, self.time(time.into())));
+            map.serialize_entry("compare", &Object(ends.into_iter()))?;
+        }
         map.serialize_entry("tz", spec.tz.name())?;
         map.serialize_entry("basis", spec.basis.name())?;
         let as_of = self.as_of.to_datetime().unwrap_or_default();
@@ -46,45 +52,50 @@ impl Serialize for Report {
             Body::Split { rows, remainder, .. } => {
                 let rows = rows.iter().enumerate().map(|(place, row)| Entry {
                     differences: self.differences.get(place).map(Vec::as_slice),
-                    ..self.entry(None, Some(&row.key), &row.measures)
+                    ..self.entry(At::Row(place), Some(&row.key), &row.measures)
                 });
                 map.serialize_entry("rows", &Sequence(rows))?;
                 let remainder = remainder
                     .as_ref()
-                    .map(|cut| Entry { groups: Some(cut.groups), ..self.entry(None, None, &cut.measures) });
+                    .map(|cut| Entry { groups: Some(cut.groups), ..self.entry(At::Cut, None, &cut.measures) });
                 map.serialize_entry("remainder", &remainder)?;
                 map.serialize_entry("next", &self.next())?;
             }
             Body::Series { times, groups, remainder } => {
                 let keyed = !spec.by.is_empty();
-                let rows = groups.iter().flat_map(|line| self.points(times, line, keyed));
+                let rows = (0..).zip(groups).flat_map(|(group, line)| {
+                    let points = self.points(times, line).zip(0..);
+                    points.map(move |(point, place)| Entry {
+                        key: keyed.then_some(line.key.as_slice()),
+                        at: At::Point(group, place),
+                        ..point
+                    })
+                });
                 map.serialize_entry("rows", &Sequence(rows))?;
                 let remainder = remainder.as_ref().map(|(groups, line)| Entry {
                     groups: Some(*groups),
                     rows: Some((times, line)),
-                    ..self.entry(None, None, &line.total)
+                    ..self.entry(At::Cut, None, &line.total)
                 });
                 map.serialize_entry("remainder", &remainder)?;
             }
         }
-        map.serialize_entry("total", &self.entry(None, None, &self.total))?;
+        map.serialize_entry("total", &self.entry(At::Total, None, &self.total))?;
         map.end()
     }
 }
 
 impl Report {
-    fn entry<'a>(&'a self, time: Option<i64>, key: Option<&'a [String]>, measures: &'a Measures) -> Entry<'a> {
-        Entry { report: self, time, key, groups: None, measures, differences: None, rows: None }
+    fn entry<'a>(&'a self, at: At, key: Option<&'a [String]>, measures: &'a Measures) -> Entry<'a> {
+        Entry { report: self, at, time: None, key, groups: None, measures, differences: None, rows: None }
     }
 
-    fn points<'a>(
-        &'a self,
-        times: &'a [i64],
-        line: &'a Line,
-        keyed: bool,
-    ) -> impl Iterator<Item = Entry<'a>> + Clone + 'a {
-        let key = keyed.then_some(line.key.as_slice());
-        times.iter().zip(&line.points).map(move |(time, measures)| self.entry(Some(*time), key, measures))
+    /// The points of a line, as those of what was cut.
+    fn points<'a>(&'a self, times: &'a [i64], line: &'a Line) -> impl Iterator<Item = Entry<'a>> + Clone + 'a {
+        times.iter().zip(&line.points).enumerate().map(move |(place, (time, measures))| Entry {
+            time: Some(*time),
+            ..self.entry(At::CutPoint(place), None, measures)
+        })
     }
 }
 
@@ -101,6 +112,7 @@ impl<T: Serialize, I: Iterator<Item = T> + Clone> Serialize for Sequence<I> {
 #[derive(Clone)]
 struct Entry<'a> {
     report: &'a Report,
+    at: At,
     time: Option<i64>,
     key: Option<&'a [String]>,
     groups: Option<u64>,
@@ -138,13 +150,53 @@ impl Serialize for Entry<'_> {
             map.serialize_entry("intervals", &Object(bounds))?;
         }
         if let Some(differences) = self.differences {
-            map.serialize_entry("differences", &Object(shown.map(ShownRate::name).zip(differences)))?;
+            map.serialize_entry("differences", &Object(shown.clone().map(ShownRate::name).zip(differences)))?;
+        }
+        if self.report.has_other() {
+            let before = self.report.before(self.at);
+            let rates = shown.clone().map(|rate| (rate, self.report.shown_rate(rate, part, self.measures)));
+            let now = self.measures;
+            map.serialize_entry("compare", &before.map(|before| Comparison { before, now, rates }))?;
         }
         if let Some((times, line)) = self.rows {
-            map.serialize_entry("rows", &Sequence(self.report.points(times, line, false)))?;
+            map.serialize_entry("rows", &Sequence(self.report.points(times, line)))?;
         }
         map.end()
     }
+}
+
+/// What was in the other period, and what changed since.
+struct Comparison<'a, I> {
+    before: Before<'a>,
+    now: &'a Measures,
+    /// The rates of this period.
+    rates: I,
+}
+
+impl<I: Iterator<Item = (ShownRate, Option<f64>)> + Clone> Serialize for Comparison<'_, I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (before, now) = (self.before, self.now);
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(time) = before.begins() {
+            map.serialize_entry("time", &time)?;
+        }
+        let measures = before.shown().iter().copied();
+        let counts = measures.clone().map(|measure| (Measure::name(measure), before.measures[measure]));
+        map.serialize_entry("measures", &Object(counts))?;
+        let rates = self.rates.clone();
+        map.serialize_entry("rates", &Object(rates.clone().map(|(rate, _)| (rate.name(), before.rate(rate)))))?;
+        let changes =
+            measures.map(|measure| (Measure::name(measure), Change::of_counts(now[measure], before.measures[measure])));
+        let changed = rates.map(|(rate, now)| (rate.name(), Change::of_rates(now, before.rate(rate))));
+        map.serialize_entry("change", &Changes { measures: Object(changes), rates: Object(changed) })?;
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Changes<M, R> {
+    measures: M,
+    rates: R,
 }
 
 /// Serializes pairs as a map, in their order.

@@ -11,7 +11,7 @@
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
 //!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
 //!
-//! **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
+//! **period** says which other period a report is compared with, **compare** what changed since. **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
 //!
 //! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
 //! crate knows nothing of HTTP.
@@ -19,6 +19,7 @@
 pub mod alert;
 mod answer;
 pub mod chart;
+mod compare;
 pub mod csv;
 mod cursor;
 mod doubt;
@@ -29,6 +30,7 @@ mod grouping;
 mod interval;
 mod json;
 mod messages;
+mod period;
 mod picker;
 mod plan;
 mod presentation;
@@ -46,6 +48,7 @@ mod tree;
 mod when;
 mod zone;
 
+pub use compare::Change;
 pub use doubt::{Bounds, Difference, Side};
 pub use error::SpecError;
 pub use expression::{Expression, Node};

@@ -26,6 +26,8 @@ pub struct Report {
     pub(crate) reporting: Option<Reporting>,
     /// Whether the rates shown of each row of a split differ from the rest; empty when that is not asked for.
     pub(crate) differences: Vec<Vec<Option<Difference>>>,
+    /// The same groups in the period that it is compared with.
+    pub(crate) other: Option<Box<Report>>,
 }
 
 /// What was counted of mail to mailbox providers that tell of complaints.
@@ -219,7 +221,8 @@ impl Report {
         let silent = self.hides_a_spam_rate().then_some(SILENT_NOTE);
         let unsure = event.filter(|_| self.spec.intervals && self.shows_rates()).map(|_| NO_PROPORTION_NOTE);
         let fixed = event.into_iter().chain(unsure).chain(silent).map(str::to_owned);
-        fixed.chain(self.others.iter().map(others_note)).collect()
+        let others = self.others.iter().map(|dimension| others_note("this range", dimension));
+        fixed.chain(others).chain(self.notes_of_comparison()).collect()
     }
 
     /// A time in the report's zone, RFC 3339.
@@ -229,9 +232,9 @@ impl Report {
 }
 
 /// What is said of a dimension that went beyond its limit (METRICS.md, "Dimensions").
-fn others_note(dimension: &Dimension) -> String {
+pub(crate) fn others_note(range: &str, dimension: &Dimension) -> String {
     format!(
-        "On a day of this range {dimension} had more distinct values than are told apart: those that came later count under {}.",
+        "On a day of {range} {dimension} had more distinct values than are told apart: those that came later count under {}.",
         Dimension::OTHER
     )
 }

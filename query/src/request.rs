@@ -63,6 +63,12 @@ macro_rules! requests {
             #[param(value_type = Option<bool>, example = false)]
             #[schema(value_type = Option<bool>, example = false)]
             pub intervals: Option<String>,
+            /// Another period to compare with: `previous`, the one of the same length directly before; `year_ago`, the same dates a year
+            /// earlier; or `FROM..TO`, each written as `from` is. Every row comes with its measures and rates there, and how they changed.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[param(example = "previous")]
+            #[schema(example = "previous")]
+            pub compare: Option<String>,
             $($own)*
             /// `json`, `csv` or `png`. Default: what the Accept header prefers.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,6 +109,7 @@ macro_rules! requests {
                     rates: self.rates.as_deref(),
                     filter: &self.filter,
                     intervals: self.intervals.as_deref(),
+                    compare: self.compare.as_deref(),
                 }
             }
 
@@ -190,6 +197,7 @@ pub(crate) struct Common<'a> {
     pub(crate) rates: Option<&'a [String]>,
     pub(crate) filter: &'a [Expression],
     pub(crate) intervals: Option<&'a str>,
+    pub(crate) compare: Option<&'a str>,
 }
 
 /// Reads a request from the decoded pairs of a query string. Only `filter` may be repeated.

@@ -59,14 +59,25 @@ pub async fn run(
     limits: &Limits,
 ) -> Result<Report, QueryError> {
     let store = Store { clickhouse, account, limits };
-    let (answered, hidden) = tokio::try_join!(store.answer(spec), store.hidden(spec))?;
+    let other = spec.other();
+    // Without groups to choose first, both periods are asked at once.
+    let alone = async {
+        match &other {
+            Some(other) if other.by.is_empty() => Ok(Some(store.answer(other).await?)),
+            _ => Ok(None),
+        }
+    };
+    let filtered = spec.tests().into_iter().map(|filter| &filter.dimension);
+    let (answered, hidden, alone) = tokio::try_join!(store.answer(spec), store.hidden(spec, filtered), alone)?;
     let Answered { total, body, others } = answered;
-    let reporting = store.reporting(spec, &body).await?;
+    let (reporting, other) =
+        tokio::try_join!(store.reporting(spec, &body), store.other(other.as_ref(), alone, &body, as_of))?;
     // In the order in which the report names them.
     let named = spec.dimensions().into_iter().filter(|name| others.contains(name) || hidden.contains(name));
     let others = named.cloned().collect();
-    let report = Report { spec: spec.clone(), as_of, total, body, others, reporting, differences: Vec::new() };
-    Ok(report.compared())
+    let differences = Vec::new();
+    let report = Report { spec: spec.clone(), as_of, total, body, others, reporting, differences, other: None };
+    Ok(report.compared().with_other(other))
 }
 
 /// The dimensions that deliveries of a range of whole days have values of, with how many have one, and of custom fields one more than
@@ -117,16 +128,79 @@ impl Store<'_> {
         }
     }
 
-    /// The filtered dimensions that went beyond their limits: what passes the filter may be among the others.
-    async fn hidden(&self, spec: &ReportSpec) -> Result<Vec<Dimension>, QueryError> {
-        let filtered = spec.tests().into_iter().map(|filter| &filter.dimension);
-        let filtered: Vec<_> = filtered.filter(|dimension| dimension.is_limited()).cloned().collect();
-        if filtered.is_empty() {
+    /// Which of these dimensions went beyond their limits: what is asked for may be among the others.
+    async fn hidden<'d>(
+        &self,
+        spec: &ReportSpec,
+        dimensions: impl IntoIterator<Item = &'d Dimension>,
+    ) -> Result<Vec<Dimension>, QueryError> {
+        let limited = dimensions.into_iter().filter(|dimension| dimension.is_limited());
+        let limited: Vec<_> = limited.cloned().collect();
+        if limited.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self.ask(&sql::others(self.account, spec, &filtered)).await?;
+        let answer = self.ask(&sql::others(self.account, spec, &limited)).await?;
         let name = |row: Cells<'_>| row.texts(0, 1)?.concat().parse().map_err(|_| malformed("no dimension"));
         answer.rows().map(name).collect()
+    }
+
+    /// The report of the other period, with the groups of `body` in their places; `alone` is what was answered of one without groups.
+    async fn other(
+        &self,
+        spec: Option<&ReportSpec>,
+        alone: Option<Answered>,
+        body: &Body,
+        as_of: Millis,
+    ) -> Result<Option<Box<Report>>, QueryError> {
+        let Some(spec) = spec else { return Ok(None) };
+        let answer = async {
+            match (alone, body, spec.kind) {
+                (Some(answered), ..) => Ok(answered),
+                (None, Body::Split { rows, .. }, _) => self.rows(spec, rows).await,
+                (None, Body::Series { groups, .. }, Kind::Series(interval)) => {
+                    let top = groups.iter().map(|line| line.key.clone()).collect();
+                    self.lines(spec, interval, (top, 0)).await
+                }
+                (None, ..) => self.answer(spec).await,
+            }
+        };
+        let (answered, others) = tokio::try_join!(answer, self.hidden(spec, spec.dimensions()))?;
+        let Answered { total, mut body, .. } = answered;
+        if let Body::Series { times, remainder, .. } = &mut body {
+            remainder.get_or_insert_with(|| (0, Line::empty(Vec::new(), times.len())));
+        }
+        let reporting = self.reporting(spec, &body).await?;
+        let (spec, differences) = (spec.clone(), Vec::new());
+        Ok(Some(Box::new(Report { spec, as_of, total, body, others, reporting, differences, other: None })))
+    }
+
+    /// The groups of these rows, and all others as the remainder.
+    async fn rows(&self, spec: &ReportSpec, rows: &[Row]) -> Result<Answered, QueryError> {
+        let (keys, needed) = (spec.by.len(), spec.needed());
+        let mut found = HashMap::new();
+        let mut rest = Measures::default();
+        if rows.is_empty() || needed.is_empty() {
+            rest = self.total(spec).await?;
+        } else {
+            let groups: Vec<_> = rows.iter().map(|row| row.key.as_slice()).collect();
+            let answer = self.ask(&sql::apart(self.account, spec, &groups)).await?;
+            for row in answer.rows() {
+                let measures = measures(&needed, row.numbers(1 + keys, needed.len())?);
+                if row.number(0)? != 0 {
+                    found.insert(key(spec, row, 1)?, measures);
+                } else {
+                    rest += &measures;
+                }
+            }
+        }
+        let row = |row: &Row| Row { key: row.key.clone(), measures: found.get(&row.key).copied().unwrap_or_default() };
+        let rows: Vec<_> = rows.iter().map(row).collect();
+        let mut total = rest;
+        for row in &rows {
+            total += &row.measures;
+        }
+        let remainder = Some(Remainder { groups: 0, measures: rest });
+        Ok(Answered { total, body: Body::Split { rows, remainder, more: false }, others: Vec::new() })
     }
 
     /// What was counted of mail to those who tell of complaints, of all and of the groups shown, if that is needed.
@@ -154,7 +228,7 @@ impl Store<'_> {
         }
         let (keys, needed) = (spec.by.len(), spec.needed());
         let answer = self.ask(&sql::chosen(self.account, spec, groups)).await?;
-        let group = |row: Cells<'_>| Ok((key(spec, row)?, measures(&needed, row.numbers(keys, needed.len())?)));
+        let group = |row: Cells<'_>| Ok((key(spec, row, 0)?, measures(&needed, row.numbers(keys, needed.len())?)));
         answer.rows().map(group).collect()
     }
 
@@ -185,7 +259,7 @@ impl Store<'_> {
         for row in answer.rows() {
             if spec.shows_all() || row.number(shown)? != 0 {
                 let measures = measures(&needed, row.numbers(keys, needed.len())?);
-                rows.push(Row { key: key(spec, row)?, measures });
+                rows.push(Row { key: key(spec, row, 0)?, measures });
             }
         }
         Ok(Groups { more: showable > rows.len() as u64, rows, count, total, others })
@@ -205,14 +279,23 @@ impl Store<'_> {
     }
 
     async fn series(&self, spec: &ReportSpec, interval: Interval) -> Result<Answered, QueryError> {
+        if spec.by.is_empty() {
+            return self.lines(spec, interval, (vec![Vec::new()], 1)).await;
+        }
+        let Groups { rows, count, others, .. } = self.groups(spec).await?;
+        let top = rows.into_iter().map(|row| row.key).collect();
+        Ok(Answered { others, ..self.lines(spec, interval, (top, count)).await? })
+    }
+
+    /// These groups of so many, interval by interval.
+    async fn lines(
+        &self,
+        spec: &ReportSpec,
+        interval: Interval,
+        (top, count): (Vec<Vec<String>>, u64),
+    ) -> Result<Answered, QueryError> {
         let (keys, needed) = (spec.by.len(), spec.needed());
         let times = interval.starts(spec.tz, spec.range.from.into(), spec.range.to.into());
-        let (top, count, others) = if keys == 0 {
-            (vec![Vec::new()], 1, Vec::new())
-        } else {
-            let groups = self.groups(spec).await?;
-            (groups.rows.into_iter().map(|row| row.key).collect(), groups.count, groups.others)
-        };
         let answer = self.ask(&sql::steps(self.account, spec, interval, &top)).await?;
 
         let places: HashMap<Vec<String>, usize> = top.iter().cloned().zip(0..).collect();
@@ -236,7 +319,7 @@ impl Store<'_> {
         // A group that appeared between the two queries is in the rest, too.
         let cut = if rest.total.is_zero() { cut } else { cut.max(1) };
         let remainder = (cut > 0).then_some((cut, rest));
-        Ok(Answered { total, body: Body::Series { times, groups, remainder }, others })
+        Ok(Answered { total, body: Body::Series { times, groups, remainder }, others: Vec::new() })
     }
 
     async fn ask(&self, sql: &Sql) -> Result<Answer, QueryError> {
@@ -276,13 +359,13 @@ pub(crate) fn settings(limits: &Limits) -> [(&'static str, String); 7] {
     ]
 }
 
-/// The key of a group: texts, and numbers for parts of time.
-fn key(spec: &ReportSpec, row: Cells<'_>) -> Result<Vec<String>, QueryError> {
+/// The key of a group, whose columns begin at `first`: texts, and numbers for parts of time.
+fn key(spec: &ReportSpec, row: Cells<'_>, first: usize) -> Result<Vec<String>, QueryError> {
     let value = |(place, by): (usize, &Grouping)| match by {
         Grouping::Dimension(_) => Ok(row.texts(place, 1)?.concat()),
         Grouping::Time(part) => part.value(row.number(place)?).ok_or_else(|| malformed("no part of time")),
     };
-    spec.by.iter().enumerate().map(value).collect()
+    (first..).zip(&spec.by).map(value).collect()
 }
 
 fn measures(needed: &[Measure], values: impl Iterator<Item = i64>) -> Measures {

@@ -4,10 +4,11 @@ use chrono_tz::Tz;
 use schema::{Basis, Dimension, Measure, REPORTING, Rate, reports_complaints};
 
 use crate::{
-    Filter, Grouping, Interval, SpecError, Test, Tree,
+    Filter, Grouping, Interval, SpecError, Test, TimePart, Tree,
     alert::FBL_SPAM_RATE,
     chart::heat,
     cursor::Position,
+    period,
     request::{Common, SeriesRequest, SplitRequest, SummaryRequest},
     when::{Range, time_zone},
 };
@@ -82,6 +83,8 @@ pub struct ReportSpec {
     pub(crate) fbl: bool,
     /// Whether it says how sure its rates are.
     pub(crate) intervals: bool,
+    /// The period that it is compared with.
+    pub(crate) compare: Option<Range>,
 }
 
 impl ReportSpec {
@@ -94,6 +97,10 @@ impl ReportSpec {
         if by.is_empty() {
             let expected = "the dimensions to split by, like recipient_domain".to_owned();
             return Err(SpecError::Missing { parameter: "by", expected });
+        }
+        if let (Some(compare), true) = (&request.compare, by.contains(&Grouping::Time(TimePart::Day))) {
+            let expected = "leave `day` out of `by`, for a day is in one period only: a series with interval=day compares day by day";
+            return Err(SpecError::value("compare", compare, expected));
         }
         let sort = sort(request.sort.as_deref(), &by)?;
         let limit = limit(request.limit.as_deref(), usual_limit(&by))?;
@@ -148,6 +155,7 @@ impl ReportSpec {
             filters: Tree::read(common.filter)?,
             fbl,
             intervals: truth("intervals", common.intervals)?,
+            compare: common.compare.map(|text| period::other(text, range, tz)).transpose()?,
             ..Self::plain(kind, range, tz, basis(common.basis)?, measures)
         })
     }
@@ -169,11 +177,14 @@ impl ReportSpec {
             after: None,
             fbl: false,
             intervals: false,
+            compare: None,
         }
     }
 
     fn check_points(&self, interval: Interval) -> Result<(), SpecError> {
-        let length = u64::from(self.range.to - self.range.from);
+        let lengths =
+            [Some(self.range), self.compare].into_iter().flatten().map(|range| u64::from(range.to - range.from));
+        let length = lengths.max().unwrap_or_default();
         let groups = if self.by.is_empty() { 1 } else { u64::from(self.limit) };
         let points = |interval: Interval| length.div_ceil(interval.seconds().unsigned_abs()) * groups;
         if points(interval) <= MOST_POINTS {
@@ -235,6 +246,18 @@ impl ReportSpec {
         self.intervals
     }
 
+    /// The period that it is compared with.
+    #[must_use]
+    pub const fn compare(&self) -> Option<Range> {
+        self.compare
+    }
+
+    /// The same of the period that it is compared with, whatever that period's order of groups would be.
+    pub(crate) fn other(&self) -> Option<Self> {
+        let range = self.compare?;
+        Some(Self { range, compare: None, intervals: false, min_volume: 0, after: None, ..self.clone() })
+    }
+
     /// Whether the rates of its rows are compared with the rest: on the `event` basis they are no proportions.
     pub(crate) fn compares(&self) -> bool {
         self.intervals && self.kind == Kind::Split && self.basis == Basis::Sent
@@ -252,7 +275,7 @@ impl ReportSpec {
         spec.filters.push(Filter { dimension: Dimension::MailboxProvider, test: Test::In(names) }.into());
         spec.measures = Shown { all: vec![Measure::Delivered, Measure::Complained], named: None };
         spec.rates = Shown { all: Vec::new(), named: None };
-        (spec.fbl, spec.intervals, spec.min_volume, spec.after) = (false, false, 0, None);
+        (spec.fbl, spec.intervals, spec.compare, spec.min_volume, spec.after) = (false, false, None, 0, None);
         spec.sort.key = SortKey::Measure(Measure::Delivered);
         spec
     }

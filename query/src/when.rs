@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The longest range: ten years.
-const LONGEST: i64 = 3_660 * DAY;
+pub(crate) const LONGEST: i64 = 3_660 * DAY;
 
 /// What `from` and `to` take.
 const EXPECTED: &str = "an RFC 3339 time on a quarter of an hour, like 2026-11-01T00:00:00Z (in a URL, write `+` as %2B), or a date in `tz`, like 2026-11-01";

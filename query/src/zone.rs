@@ -3,7 +3,7 @@
 //! Reports know only whole quarters of an hour. An offset that is no whole number of quarters (a few zones before 1973) is
 //! rounded to one, and a change of offset inside a quarter counts from the quarter's beginning.
 
-use chrono::{DateTime, NaiveDate, Offset, TimeZone};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
 /// The length of a quarter of an hour in seconds.
@@ -91,8 +91,18 @@ fn offset(tz: Tz, time: i64) -> i64 {
 
 /// The first quarter of a local date.
 pub(crate) fn start_of_date(tz: Tz, date: NaiveDate) -> i64 {
-    let midnight = date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp();
-    Zone::over(tz, midnight - 2 * DAY, midnight + 3 * DAY).first_at(midnight)
+    first_at(tz, date.and_time(chrono::NaiveTime::MIN))
+}
+
+/// The first quarter whose local time is not before this one.
+pub(crate) fn first_at(tz: Tz, local: NaiveDateTime) -> i64 {
+    let local = local.and_utc().timestamp();
+    Zone::over(tz, local - 2 * DAY, local + 3 * DAY).first_at(local)
+}
+
+/// What calendar and clock show in the quarter that begins at `time`.
+pub(crate) fn local(tz: Tz, time: i64) -> NaiveDateTime {
+    DateTime::from_timestamp(time + offset(tz, time), 0).unwrap_or_default().naive_utc()
 }
 
 /// RFC 3339 in the zone's offset, `Z` when it is zero.

@@ -30,6 +30,7 @@ Examples:
   postlens report split --by field:payer --rates open_rate,ctr --format png > payers.png
   postlens report split --by subject --measures delivered --rates ctr --sort -ctr --intervals
   postlens report split --by weekday,hour_of_day --tz America/New_York --sort weekday --limit 168
+  postlens report split --by campaign --from 2026-11-01 --to 2026-11-08 --compare previous
   postlens report series --interval day --by mailbox_provider -o days.png
   postlens report summary --format json
 
@@ -129,6 +130,9 @@ struct Common {
     /// Show how sure each rate is, and in a split which rates differ from the rest beyond chance
     #[arg(long)]
     intervals: bool,
+    /// Compare with another period: `previous`, `year_ago` or `FROM..TO`, written as --from is
+    #[arg(long, value_name = "PERIOD")]
+    compare: Option<String>,
     /// End a CSV document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
@@ -233,6 +237,7 @@ impl Common {
             ("measures", usual(&self.measures, MEASURES)),
             ("rates", usual(&self.rates, RATES)),
             ("intervals", self.intervals.then(|| "true".to_owned())),
+            ("compare", self.compare.clone()),
             ("total", self.total.then(|| "true".to_owned())),
             ("width", self.width.map(|pixels| pixels.to_string())),
             ("height", self.height.map(|pixels| pixels.to_string())),

@@ -8,7 +8,9 @@ use super::{
     words,
 };
 use crate::{
-    Kind, Report, SortKey,
+    Change, Kind, Report, SortKey,
+    compare::At,
+    doubt::ShownRate,
     report::{Part, Remainder, Row},
 };
 
@@ -45,15 +47,19 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     };
     if rows.is_empty() {
         let hidden = "No group to show: all are of less volume, or on earlier pages".to_owned();
-        chart.blocks.push(Block::Empty(if cut.is_some() { hidden } else { nothing(report) }));
+        chart.blocks.push(Block::Empty(if cut.is_some_and(|cut| cut.groups > 0) { hidden } else { nothing(report) }));
         return chart;
     }
     if stacked {
         chart.legend = OUTCOMES.map(|(part, ink)| Entry { label: words::measure(part), ink }).into();
     }
+    chart.legend.extend(other_period(report));
     let drawn = &rows[..rows.len().min(most)];
     let measures: Vec<_> = drawn.iter().map(|row| row.measures).collect();
-    let mut columns = vec![counts(&what, measure, stacked, &measures)];
+    let count = |(place, row): (usize, &Row)| {
+        compared(report, count_bar(measure, stacked, &row.measures), (measure, row.measures[measure]), At::Row(place))
+    };
+    let mut columns = vec![panel(&what, drawn.iter().enumerate().map(count).collect(), 2.2)];
     columns.extend(
         leading_rates(report, panels)
             .into_iter()
@@ -83,13 +89,17 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
         chart.blocks.push(Block::Empty(nothing(report)));
         return chart;
     }
+    chart.legend.extend(other_period(report));
     let measures: Vec<_> = spec.measures.named.clone().unwrap_or_else(|| FUNNEL.to_vec());
     let mut rates = spec.rates.named.clone().unwrap_or_else(|| spec.rates().to_vec());
     let first = measures.len().min(most.saturating_sub(rates.len()).max(most.div_ceil(2)));
     let second = rates.len().min(most.saturating_sub(first));
     keep_spam_rate(&mut rates, second);
     if first > 0 {
-        let bars: Vec<_> = measures[..first].iter().map(|measure| plain(report.total()[*measure])).collect();
+        let bar = |measure: &Measure| {
+            compared(report, plain(report.total()[*measure]), (*measure, report.total()[*measure]), At::Total)
+        };
+        let bars: Vec<_> = measures[..first].iter().map(bar).collect();
         let labels = measures[..first].iter().map(|measure| words::measure(*measure)).collect();
         chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Messages", bars, 1.0)] }));
     }
@@ -163,13 +173,29 @@ fn not_shown(hidden: u64, rest: i64, measure: Measure) -> String {
     format!("{hidden} more {groups} not shown: {} {}", count(rest), measure.name().replace('_', " "))
 }
 
-fn counts(title: &str, measure: Measure, stacked: bool, rows: &[Measures]) -> Panel {
-    let bar = |measures: &Measures| {
-        let whole = vec![(Ink::Series(0), measures[measure] as f64)];
-        let parts = if stacked { OUTCOMES.map(|(part, ink)| (ink, measures[part] as f64)).into() } else { whole };
-        Bar { parts, text: count(measures[measure]), mark: None }
-    };
-    panel(title, rows.iter().map(bar).collect(), 2.2)
+/// The legend's entry of the other period.
+fn other_period(report: &Report) -> Option<Entry> {
+    words::other_period(report).map(|label| Entry { label, ink: Ink::Before })
+}
+
+fn count_bar(measure: Measure, stacked: bool, measures: &Measures) -> Bar {
+    let whole = vec![(Ink::Series(0), measures[measure] as f64)];
+    let parts = if stacked { OUTCOMES.map(|(part, ink)| (ink, measures[part] as f64)).into() } else { whole };
+    Bar { parts, text: count(measures[measure]), mark: None, before: None }
+}
+
+/// The bar of a measure with what it was in the other period, and how it changed.
+fn compared(report: &Report, bar: Bar, (measure, now): (Measure, i64), at: At) -> Bar {
+    let Some(before) = report.before(at).map(|before| before.measures[measure]) else { return bar };
+    let text = format!("{}  {}", bar.text, words::change_of_count(Change::of_counts(now, before)));
+    Bar { text, before: Some(before as f64), ..bar }
+}
+
+/// The same of a rate.
+fn compared_rate(report: &Report, bar: Bar, (rate, now): (Rate, Option<f64>), at: At) -> Bar {
+    let Some(before) = report.before(at).map(|before| before.rate(ShownRate::Of(rate))) else { return bar };
+    let text = format!("{}  {}", bar.text, words::change_of_rate(Change::of_rates(now, before)));
+    Bar { text, before, ..bar }
 }
 
 fn rates(rate: Rate, bars: impl Iterator<Item = Bar>) -> Panel {
@@ -182,18 +208,20 @@ fn rates(rate: Rate, bars: impl Iterator<Item = Bar>) -> Panel {
 }
 
 fn rate_bar(rate: Rate, value: Option<f64>) -> Bar {
-    let Some(value) = value else { return Bar { parts: Vec::new(), text: "–".to_owned(), mark: None } };
+    let Some(value) = value else { return Bar { parts: Vec::new(), text: "–".to_owned(), mark: None, before: None } };
     let passed = threshold(rate).is_some_and(|threshold| value > threshold.value);
     let ink = if passed { Ink::Alert } else { Ink::Rate };
-    Bar { parts: vec![(ink, value)], text: percent(value), mark: None }
+    Bar { parts: vec![(ink, value)], text: percent(value), mark: None, before: None }
 }
 
 /// The rate of a row of a split. What differs from the rest says so; the others are grey, unless they pass a line.
 fn rate_bar_of(report: &Report, rate: Rate, row: &Row, place: usize) -> Bar {
     let part = Part::Group(&row.key);
-    let mut bar = rate_bar(rate, report.rate_of(rate, &row.key, &row.measures));
+    let now = report.rate_of(rate, &row.key, &row.measures);
+    let mut bar = compared_rate(report, rate_bar(rate, now), (rate, now), At::Row(place));
     let Some(bounds) = report.bounds_shown(rate, part, &row.measures) else { return bar };
-    bar.text = words::with_bounds(&bar.text, bounds);
+    // There is no room for both: the change shows in the bars.
+    bar.text = words::with_bounds(&rate_bar(rate, now).text, bounds);
     match report.side(rate, place) {
         Some(side) => bar.text = format!("{} {}", bar.text, side.name()),
         None => bar.parts.iter_mut().filter(|(ink, _)| *ink == Ink::Rate).for_each(|(ink, _)| *ink = Ink::Neutral),
@@ -203,9 +231,10 @@ fn rate_bar_of(report: &Report, rate: Rate, row: &Row, place: usize) -> Bar {
 
 /// A bar among bars of other rates: the line belongs to it alone and is named behind it.
 fn marked(report: &Report, rate: Rate) -> Bar {
-    let mut bar = rate_bar(rate, report.rate(rate));
+    let now = report.rate(rate);
+    let mut bar = compared_rate(report, rate_bar(rate, now), (rate, now), At::Total);
     if let Some(bounds) = report.bounds_shown(rate, Part::Total, report.total()) {
-        bar.text = words::with_bounds(&bar.text, bounds);
+        bar.text = words::with_bounds(&rate_bar(rate, now).text, bounds);
     }
     if let Some(threshold) = threshold(rate) {
         bar.text = format!("{}  (the line is at {})", bar.text, threshold.label);
@@ -215,11 +244,11 @@ fn marked(report: &Report, rate: Rate) -> Bar {
 }
 
 fn plain(value: i64) -> Bar {
-    Bar { parts: vec![(Ink::Series(0), value as f64)], text: count(value), mark: None }
+    Bar { parts: vec![(Ink::Series(0), value as f64)], text: count(value), mark: None, before: None }
 }
 
 fn panel(title: &str, bars: Vec<Bar>, share: f32) -> Panel {
-    let length = |bar: &Bar| bar.parts.iter().map(|(_, value)| value).sum::<f64>();
+    let length = |bar: &Bar| bar.parts.iter().map(|(_, value)| value).sum::<f64>().max(bar.before.unwrap_or_default());
     let max = bars.iter().map(length).fold(0.0, f64::max);
     Panel { title: title.to_owned(), max, share, bars, threshold: None }
 }

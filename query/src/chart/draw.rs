@@ -159,21 +159,34 @@ impl Painter {
             self.canvas.text(&text, (area.x, baseline(place)), Align::Left, kind, self.colors.text);
         }
         let gap = layout.px(22.0);
-        let shares: f32 = bars.panels.iter().map(|panel| panel.share).sum();
         let width = area.width - labels - gap * (bars.panels.len().saturating_sub(1)) as f32;
         let mut x = area.x + labels;
-        for panel in &bars.panels {
-            let part = Area { x, width: (width * panel.share / shares).floor(), ..area };
+        for (panel, width) in bars.panels.iter().zip(self.widths(&bars.panels, width, kind)) {
+            let part = Area { x, width: width.floor(), ..area };
             self.panel(panel, part, heading, row, kind);
             x += part.width + gap;
+        }
+    }
+
+    /// How wide the columns are: as their shares say, or, where a text has no room then, as their texts need.
+    fn widths(&self, panels: &[Panel], width: f32, kind: super::font::Type) -> Vec<f32> {
+        let shares: f32 = panels.iter().map(|panel| panel.share).sum();
+        let needs: Vec<_> = panels.iter().map(|panel| texts(panel, kind) + self.layout.px(31.0)).collect();
+        let need: f32 = needs.iter().sum();
+        let by_share = |whole: f32| panels.iter().map(move |panel| whole * panel.share / shares);
+        if by_share(width).zip(&needs).all(|(width, need)| width >= *need) {
+            by_share(width).collect()
+        } else if need <= width {
+            by_share(width - need).zip(&needs).map(|(more, need)| need + more).collect()
+        } else {
+            needs.iter().map(|part| width * part / need).collect()
         }
     }
 
     fn panel(&mut self, panel: &Panel, area: Area, heading: f32, row: f32, kind: super::font::Type) {
         let layout = self.layout;
         let space = layout.px(7.0);
-        let texts = panel.bars.iter().map(|bar| kind.width(&bar.text)).fold(0.0, f32::max).ceil();
-        let length = (area.width - texts - space).max(8.0);
+        let length = (area.width - texts(panel, kind) - space).max(8.0);
         let per_unit = if panel.max > 0.0 { f64::from(length) / panel.max } else { 0.0 };
         let head = layout.heading();
         let title_width = if panel.threshold.is_some() { area.width * 0.6 } else { area.width };
@@ -184,9 +197,10 @@ impl Painter {
         self.canvas.text(&title, title_at, Align::Left, head, self.colors.muted);
         // Texts stand behind their bars, or below each other where a line would run through them.
         let column = panel.threshold.as_ref().map(|_| area.x + length + space);
+        let compared = panel.bars.iter().any(|bar| bar.before.is_some());
         for (place, bar) in panel.bars.iter().enumerate() {
             let top = area.y + heading + row * place as f32;
-            let end = self.bar(bar, (area.x, top), row, per_unit);
+            let end = self.bar(bar, (area.x, top), (row, compared), per_unit);
             let at = (column.unwrap_or(end + space), top + row * 0.5 + kind.size * 0.36);
             let alert = bar.parts.iter().any(|(ink, _)| *ink == Ink::Alert);
             let color = if alert { self.colors.alert } else { self.colors.text };
@@ -198,10 +212,11 @@ impl Painter {
         }
     }
 
-    /// A bar; where it ends.
-    fn bar(&mut self, bar: &Bar, (left, top): (f32, f32), row: f32, per_unit: f64) -> f32 {
-        let thickness = (row * 0.64).min(self.layout.px(36.0)).round().max(2.0);
-        let y = (top + (row - thickness) / 2.0).round();
+    /// A bar, and below it, thinner, what it was in the other period; where they end.
+    fn bar(&mut self, bar: &Bar, (left, top): (f32, f32), (row, compared): (f32, bool), per_unit: f64) -> f32 {
+        let room = (row * 0.64).min(self.layout.px(36.0)).round().max(2.0);
+        let y = (top + (row - room) / 2.0).round();
+        let thickness = if compared { (room * 0.62).round() } else { room };
         let mut sum = 0.0;
         let at = |value: f64| {
             #[expect(clippy::cast_possible_truncation, reason = "pixels of a picture")]
@@ -215,6 +230,11 @@ impl Painter {
             let color = self.colors.ink(*ink);
             self.canvas.fill(start, y, width, thickness, color);
             sum += value;
+        }
+        if let Some(before) = bar.before.filter(|before| *before > 0.0) {
+            let (end, color) = (at(before), self.colors.ink(Ink::Before));
+            self.canvas.fill(left, y + thickness, (end - left).max(1.0), room - thickness, color);
+            sum = sum.max(before);
         }
         let Some(mark) = bar.mark else { return at(sum) };
         let pen = Pen { dashed: false, ..plot::threshold_pen(self) };
@@ -234,4 +254,9 @@ impl Painter {
         let baseline = rows.y - layout.px(24.0) + layout.px(11.0);
         self.canvas.text(&threshold.label, (label, baseline), Align::Left, kind, self.colors.alert);
     }
+}
+
+/// How wide the texts behind the bars are.
+fn texts(panel: &Panel, kind: super::font::Type) -> f32 {
+    panel.bars.iter().map(|bar| kind.width(&bar.text)).fold(0.0, f32::max).ceil()
 }

@@ -8,7 +8,12 @@ use super::{
     numbers::{count_tick, percent_tick, ticks},
     words,
 };
-use crate::{Interval, Report, report::Line};
+use crate::{
+    Interval, Report,
+    compare::{At, Before},
+    doubt::ShownRate,
+    report::Line,
+};
 
 /// The most lines of one picture.
 const MOST: usize = 12;
@@ -48,6 +53,7 @@ pub(crate) fn series(
         let what = show.each(&mut chart, groups, cut);
         chart.title = format!("{what} by {} {every}", words::dimensions(spec.by()));
     }
+    chart.legend.extend(words::other_period(report).map(|label| Entry { label, ink: Ink::BeforeLine }));
     if let Some(partly) = partly(report, interval, times) {
         chart.note = Some(chart.note.map_or_else(|| partly.clone(), |note| format!("{note}. {partly}")));
     }
@@ -104,12 +110,8 @@ impl Show<'_> {
         if !measures.is_empty() && !rates.is_empty() && !self.two {
             rates.clear();
         }
-        let values = |measure: Measure| all.points.iter().map(|point| Some(point[measure] as f64)).collect();
-        let lines: Vec<_> = measures
-            .iter()
-            .enumerate()
-            .map(|(place, measure)| LineOf { ink: Ink::Series(place), values: values(*measure) })
-            .collect();
+        let of = |(place, measure): (usize, &Measure)| self.of_measure(*measure, (0, all), Ink::Series(place));
+        let lines: Vec<_> = measures.iter().enumerate().flat_map(of).collect();
         let entry = |place: usize, label: String| Entry { label, ink: Ink::Series(place) };
         if !measures.is_empty() {
             chart.legend = measures.iter().enumerate().map(|(place, one)| entry(place, words::measure(*one))).collect();
@@ -124,13 +126,13 @@ impl Show<'_> {
         };
         if no_measures {
             chart.legend = rates.iter().enumerate().map(|(place, one)| entry(place, words::rate(*one))).collect();
-            let line = |(place, rate): (usize, &Rate)| rate_line(self.report, *rate, all, Ink::Series(place));
+            let line = |(place, rate): (usize, &Rate)| self.of_rate(*rate, (0, all), Ink::Series(place));
             let spam = rates.contains(&Rate::SpamRate).then_some(Rate::SpamRate);
-            chart.blocks.push(Block::Lines(self.percents("", rates.iter().enumerate().map(line).collect(), spam)));
+            chart.blocks.push(Block::Lines(self.percents("", rates.iter().enumerate().flat_map(line).collect(), spam)));
         }
         if let Some(rate) = apart {
-            let line = rate_line(self.report, rate, all, Ink::Rate);
-            chart.blocks.push(Block::Lines(self.percents(&words::rate(rate), vec![line], Some(rate))));
+            let lines = self.of_rate(rate, (0, all), Ink::Rate);
+            chart.blocks.push(Block::Lines(self.percents(&words::rate(rate), lines, Some(rate))));
         }
         if hidden > 0 {
             chart.note = Some(format!("{hidden} more measures are not shown"));
@@ -155,16 +157,13 @@ impl Show<'_> {
             _ => words::measure(measure),
         };
         if !only_rate {
-            let line = |(place, line): (usize, &Line)| LineOf {
-                ink: Ink::Series(place),
-                values: line.points.iter().map(|point| Some(point[measure] as f64)).collect(),
-            };
-            chart.blocks.push(Block::Lines(self.counts("", drawn.iter().enumerate().map(line).collect())));
+            let line = |(place, line)| self.of_measure(measure, (place, line), Ink::Series(place));
+            chart.blocks.push(Block::Lines(self.counts("", drawn.iter().enumerate().flat_map(line).collect())));
         }
         if let Some(rate) = rate.filter(|_| only_rate || self.two) {
-            let line = |(place, line): (usize, &Line)| rate_line(self.report, rate, line, Ink::Series(place));
+            let line = |(place, line)| self.of_rate(rate, (place, line), Ink::Series(place));
             let heading = if only_rate { String::new() } else { words::rate(rate) };
-            let lines = drawn.iter().enumerate().map(line).collect();
+            let lines = drawn.iter().enumerate().flat_map(line).collect();
             chart.blocks.push(Block::Lines(self.percents(&heading, lines, Some(rate))));
         }
         let hidden = (groups.len() - drawn.len()) as u64 + cut;
@@ -173,6 +172,32 @@ impl Show<'_> {
             chart.note = Some(format!("{hidden} more {groups} not shown"));
         }
         title
+    }
+
+    /// The line of a measure of a group, behind it that of the other period.
+    fn of_measure(&self, measure: Measure, (group, line): (usize, &Line), ink: Ink) -> Vec<LineOf> {
+        let values = line.points.iter().map(|point| Some(point[measure] as f64)).collect();
+        self.both(values, |before| Some(before.measures[measure] as f64), group, ink)
+    }
+
+    /// The same of a rate.
+    fn of_rate(&self, rate: Rate, (group, line): (usize, &Line), ink: Ink) -> Vec<LineOf> {
+        let values = line.points.iter().map(|point| self.report.rate_of(rate, &line.key, point)).collect();
+        self.both(values, |before| before.rate(ShownRate::Of(rate)), group, ink)
+    }
+
+    fn both(
+        &self,
+        values: Vec<Option<f64>>,
+        of: impl Fn(Before<'_>) -> Option<f64>,
+        group: usize,
+        ink: Ink,
+    ) -> Vec<LineOf> {
+        let before = self.report.has_other().then(|| {
+            let values = (0..values.len()).map(|point| self.report.before(At::Point(group, point)).and_then(&of));
+            LineOf { ink, before: true, values: values.collect() }
+        });
+        before.into_iter().chain([LineOf { ink, before: false, values }]).collect()
     }
 
     fn measures(&self) -> Vec<Measure> {
@@ -216,10 +241,6 @@ impl Show<'_> {
             threshold,
         }
     }
-}
-
-fn rate_line(report: &Report, rate: Rate, line: &Line, ink: Ink) -> LineOf {
-    LineOf { ink, values: line.points.iter().map(|point| report.rate_of(rate, &line.key, point)).collect() }
 }
 
 fn greatest(lines: &[LineOf]) -> f64 {

@@ -27,6 +27,10 @@ pub(crate) enum Ink {
     Neutral,
     /// A rate.
     Rate,
+    /// The other period, as bars.
+    Before,
+    /// The other period, as lines.
+    BeforeLine,
     /// Beyond a line that should not be passed.
     Alert,
 }
@@ -67,6 +71,8 @@ pub(crate) struct Bar {
     pub(crate) text: String,
     /// A line that this bar alone should not pass; a panel's threshold is for all of its bars.
     pub(crate) mark: Option<f64>,
+    /// What it was in the other period.
+    pub(crate) before: Option<f64>,
 }
 
 /// A line that should not be passed.
@@ -113,6 +119,8 @@ pub(crate) struct Lines {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LineOf {
     pub(crate) ink: Ink,
+    /// Whether it is the other period's.
+    pub(crate) before: bool,
     pub(crate) values: Vec<Option<f64>>,
 }
 

@@ -147,15 +147,16 @@ fn threshold_line(painter: &mut Painter, threshold: &Threshold, scale: &Scale, k
 
 /// The line, part by part where values are missing. A value that stands alone is a dot.
 fn draw(painter: &mut Painter, line: &LineOf, scale: &Scale) {
-    let color = painter.colors.ink(line.ink);
-    let pen = Pen { color, width: (2.2 * painter.layout.scale).max(1.4), dashed: painter.colors.dashed(line.ink) };
+    let (colors, width) = (&painter.colors, (2.2 * painter.layout.scale).max(1.4));
+    let color = if line.before { colors.faded(line.ink) } else { colors.ink(line.ink) };
+    let pen = Pen { color, width, dashed: line.before || colors.dashed(line.ink) };
     let points =
         line.values.iter().enumerate().map(|(place, value)| value.map(|value| (scale.x(place), scale.y(value))));
     let points: Vec<_> = points.collect();
     for part in points.split(Option::is_none) {
         let part: Vec<_> = part.iter().copied().flatten().collect();
         painter.canvas.line(&part, pen);
-        if points.len() <= DOTS || part.len() == 1 {
+        if points.len() <= DOTS && !line.before || part.len() == 1 {
             for (x, y) in part {
                 painter.canvas.dot(x, y, pen.width * 1.35, color);
             }

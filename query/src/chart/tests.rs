@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Report,
-    testing::{series_report, split_report, summary_report, traffic},
+    testing::{series_report, split_report, summary_report, traffic, with_other},
 };
 
 const DOMAINS: [&[&str]; 14] = [
@@ -32,6 +32,8 @@ const DOMAINS: [&[&str]; 14] = [
     &["example.com"],
     &["example.org"],
 ];
+
+const PREVIOUS: [(&str, &str); 1] = [("compare", "previous")];
 
 fn domains() -> Report {
     split_report(&[], &DOMAINS, Some((1_204, traffic(31_000, 4))))
@@ -85,6 +87,21 @@ fn reports() -> Vec<(&'static str, Report)> {
         ("series-by", series_report(&[("by", "mailbox_provider")], &gmail, Some(19), false)),
         ("series-by-many", series_report(&[("by", "campaign"), ("rates", "spam_rate")], &many, Some(3), false)),
         ("series-empty", series_report(&[], &[&[]], None, true)),
+        ("compared-split", with_other(split_report(&PREVIOUS, &DOMAINS, Some((1_204, traffic(31_000, 4)))))),
+        (
+            "compared-clicked",
+            with_other(split_report(
+                &[("measures", "clicked"), ("rates", "ctr,spam_rate"), ("compare", "year_ago"), ("intervals", "true")],
+                &DOMAINS[..5],
+                None,
+            )),
+        ),
+        ("compared-summary", with_other(summary_report(&PREVIOUS, traffic(1_234_567, 3)))),
+        ("compared-series", with_other(series_report(&PREVIOUS, &[&[]], None, false))),
+        (
+            "compared-series-by",
+            with_other(series_report(&[PREVIOUS[0], ("by", "mailbox_provider")], &gmail, Some(19), false)),
+        ),
         ("series-event", series_report(&[("basis", "event"), ("interval", "week")], &[&[]], None, false)),
     ]
 }
@@ -125,6 +142,28 @@ impl Pixels {
         let counts = rows.map(|row| row.chunks_exact(3).filter(|pixel| *pixel == color).count());
         counts.filter(|count| *count > 0).collect()
     }
+}
+
+#[test]
+fn a_split_shows_what_each_row_was_before_and_how_it_changed() {
+    let report = with_other(split_report(&PREVIOUS, &DOMAINS[4..7], None));
+    insta::assert_snapshot!(model(&report, 1200, 675));
+}
+
+#[test]
+fn a_series_shows_the_other_period_behind_each_line_as_far_as_it_goes() {
+    let more = [("to", "2026-11-04"), ("rates", ""), ("measures", "opened"), ("compare", "2026-10-01..2026-10-03")];
+    let report = with_other(series_report(&more, &[&[]], None, false));
+    insta::assert_snapshot!(model(&report, 1200, 675));
+}
+
+#[test]
+fn the_other_period_is_drawn_only_where_it_is_asked_for() {
+    const PALE: [u8; 3] = [0xC4, 0xD3, 0xE2];
+    let pale = |report: &Report| Pixels::of(report, 1200, 675, Theme::Light).count(PALE);
+    assert_eq!(pale(&domains()), 0);
+    assert!(pale(&with_other(split_report(&PREVIOUS, &DOMAINS, None))) > 5_000);
+    assert!(pale(&with_other(summary_report(&PREVIOUS, traffic(9_000, 3)))) > 5_000);
 }
 
 const BLUE: [u8; 3] = [0x00, 0x72, 0xB2];
@@ -273,9 +312,13 @@ fn gallery() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/charts");
     std::fs::create_dir_all(&folder).unwrap();
     for (name, report) in reports() {
-        for (width, height, theme) in
-            [(400, 300, Theme::Light), (1200, 675, Theme::Light), (1200, 675, Theme::Dark), (2000, 1125, Theme::Light)]
-        {
+        for (width, height, theme) in [
+            (400, 300, Theme::Light),
+            (2000, 1125, Theme::Dark),
+            (1200, 675, Theme::Light),
+            (1200, 675, Theme::Dark),
+            (2000, 1125, Theme::Light),
+        ] {
             let bytes = png(&report, &ChartOptions::new(width, height, theme).unwrap()).unwrap();
             std::fs::write(folder.join(format!("{name}-{width}-{theme:?}.png")), bytes).unwrap();
         }

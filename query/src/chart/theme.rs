@@ -16,6 +16,7 @@ pub(crate) struct Colors {
     rate: Color,
     /// The lightest and the strongest of a heat map.
     heat: [Color; 2],
+    before: Color,
     series: [Color; 8],
 }
 
@@ -31,6 +32,7 @@ impl Colors {
                 neutral: rgb(0xB4_BB_C4),
                 rate: rgb(0x6C_8E_AD),
                 heat: [0xDE_EB_F7, 0x08_30_6B].map(rgb),
+                before: rgb(0xC4_D3_E2),
                 series: [
                     0x00_72_B2, 0xD5_5E_00, 0x00_9E_73, 0xCC_79_A7, 0xE6_9F_00, 0x56_B4_E9, 0x4A_4F_57, 0x8C_6D_1F,
                 ]
@@ -45,6 +47,7 @@ impl Colors {
                 neutral: rgb(0x5E_68_73),
                 rate: rgb(0x6F_96_B8),
                 heat: [0x1C_2B_3A, 0xA8_DB_FF].map(rgb),
+                before: rgb(0x3C_4F_63),
                 series: [
                     0x3D_9B_DC, 0xF0_80_3C, 0x2F_C4_97, 0xDF_95_BD, 0xF3_B8_3A, 0x8A_CD_F5, 0xC3_C9_D1, 0xB9_97_4A,
                 ]
@@ -58,6 +61,7 @@ impl Colors {
             Ink::Series(place) => self.series[place % self.series.len()],
             Ink::Neutral => self.neutral,
             Ink::Rate => self.rate,
+            Ink::Before | Ink::BeforeLine => self.before,
             Ink::Alert => self.alert,
         }
     }
@@ -81,9 +85,17 @@ impl Colors {
         if far(&self.text) >= far(&self.background) { self.text } else { self.background }
     }
 
-    /// Whether a line must be dashed to be told apart from one of the same colour.
+    /// The same, half as strong: for lines of the other period.
+    pub(crate) fn faded(&self, ink: Ink) -> Color {
+        let (ink, ground) = (self.ink(ink), self.background);
+        let mixed = |of: fn(&Color) -> f32| f32::midpoint(of(&ink), of(&ground));
+        let [red, green, blue] = [mixed(Color::red), mixed(Color::green), mixed(Color::blue)];
+        Color::from_rgba(red, green, blue, 1.0).unwrap_or(ink)
+    }
+
+    /// Whether a line must be dashed to be told apart from one of the same colour, or of this period.
     pub(crate) fn dashed(&self, ink: Ink) -> bool {
-        matches!(ink, Ink::Series(place) if place >= self.series.len())
+        matches!(ink, Ink::Series(place) if place >= self.series.len()) || ink == Ink::BeforeLine
     }
 }
 

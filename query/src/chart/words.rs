@@ -1,10 +1,11 @@
 //! The words of a picture: title, subtitle, names of measures, rates and times.
 
 use chrono::DateTime;
+use chrono_tz::Tz;
 use schema::{Basis, Dimension, Measure, Rate};
 
 use super::{model::Time, numbers::percent};
-use crate::{Bounds, Filter, Grouping, Interval, Report, Test, Tree, report::shown};
+use crate::{Bounds, Change, Filter, Grouping, Interval, Range, Report, Test, Tree, report::shown};
 
 /// The line that mailbox providers draw (METRICS.md, "Rates").
 pub(crate) const SPAM_LINE: f64 = 0.003;
@@ -50,27 +51,62 @@ pub(crate) fn key(key: &[String]) -> String {
     key.iter().map(|value| shown(value)).collect::<Vec<_>>().join(" · ")
 }
 
-/// The range, the zone, the clock, and what is filtered.
-pub(crate) fn subtitle(report: &Report) -> String {
-    let spec = report.spec();
-    let range = spec.range();
-    let local =
-        |seconds: u32| DateTime::from_timestamp(seconds.into(), 0).unwrap_or_default().with_timezone(&spec.tz());
+/// `+12.5 %`, the change of a count as a part of what it was; `new` of what was not.
+pub(crate) fn change_of_count(change: Change<i64>) -> String {
+    match change.relative {
+        Some(relative) => signed(relative, " %"),
+        None if change.absolute == 0 => "±0".to_owned(),
+        None => "new".to_owned(),
+    }
+}
+
+/// `+0.2 pp`, the change of a rate in percentage points; a dash where there is none.
+pub(crate) fn change_of_rate(change: Option<Change<f64>>) -> String {
+    change.map_or_else(|| "–".to_owned(), |change| signed(change.absolute, " pp"))
+}
+
+/// Two digits or so: what is behind a bar is short.
+fn signed(fraction: f64, unit: &str) -> String {
+    let hundredths = fraction * 100.0;
+    let decimals = match hundredths.abs() {
+        much if much >= 10.0 => 0,
+        some if some >= 1.0 => 1,
+        little if little >= 0.1 => 2,
+        _ => 3,
+    };
+    let text = format!("{hundredths:+.decimals$}");
+    let number = if decimals == 0 { text.as_str() } else { text.trim_end_matches('0').trim_end_matches('.') };
+    if matches!(number, "+0" | "-0" | "+" | "-") { format!("±0{unit}") } else { format!("{number}{unit}") }
+}
+
+/// The period that the report is compared with.
+pub(crate) fn other_period(report: &Report) -> Option<String> {
+    report.spec().compare().filter(|_| report.has_other()).map(|range| period(range, report.spec().tz()))
+}
+
+/// The days of a period, or its ends where they are none of a day.
+fn period(range: Range, tz: Tz) -> String {
+    let local = |seconds: u32| DateTime::from_timestamp(seconds.into(), 0).unwrap_or_default().with_timezone(&tz);
     let (from, to) = (local(range.from), local(range.to));
     let last = local(range.to - 1);
     let midnight = |time: &DateTime<chrono_tz::Tz>| time.time() == chrono::NaiveTime::MIN;
-    let days = if !(midnight(&from) && midnight(&to)) {
+    if !(midnight(&from) && midnight(&to)) {
         format!("{} to {}", from.format("%Y-%m-%d %H:%M"), to.format("%Y-%m-%d %H:%M"))
     } else if from.date_naive() == last.date_naive() {
         from.format("%Y-%m-%d").to_string()
     } else {
         format!("{} to {}", from.format("%Y-%m-%d"), last.format("%Y-%m-%d"))
-    };
+    }
+}
+
+/// The range, the zone, the clock, and what is filtered.
+pub(crate) fn subtitle(report: &Report) -> String {
+    let spec = report.spec();
     let clock = match spec.basis() {
         Basis::Sent => "by time sent",
         Basis::Event => "by time of each event: rates can exceed 100 %",
     };
-    let mut parts = vec![days, spec.tz().name().to_owned(), clock.to_owned()];
+    let mut parts = vec![period(spec.range(), spec.tz()), spec.tz().name().to_owned(), clock.to_owned()];
     parts.extend(spec.filters.iter().map(tree));
     parts.join("  ·  ")
 }
@@ -132,4 +168,22 @@ pub(crate) const fn steps(interval: Interval) -> &'static [i64] {
 pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_short_and_small_ones_of_a_rate_are_not_rounded_away() {
+        let points = |absolute| change_of_rate(Some(Change { absolute, relative: None }));
+        assert_eq!(
+            [0.004_7, -0.0151, 0.3, 0.0, -0.000_05, 0.000_000_1, -0.000_001_9].map(points),
+            ["+0.47 pp", "-1.5 pp", "+30 pp", "±0 pp", "-0.005 pp", "±0 pp", "±0 pp"]
+        );
+        assert_eq!(change_of_rate(None), "–");
+        let count = |now, before| change_of_count(Change::of_counts(now, before));
+        assert_eq!([count(4, 3), count(0, 3), count(1, 0), count(0, 0)], ["+33 %", "-100 %", "new", "±0"]);
+        assert_eq!([count(3, 3), count(1_091, 1_000), count(90, 1)], ["±0 %", "+9.1 %", "+8900 %"]);
+    }
 }

@@ -87,6 +87,33 @@ pub(crate) fn chosen(account: &AccountId, spec: &ReportSpec, groups: &[&[String]
     ))
 }
 
+/// These groups, and all others together: whether it is one of these, its keys, which say nothing of the others, then measures.
+pub(crate) fn apart(account: &AccountId, spec: &ReportSpec, groups: &[&[String]]) -> Sql {
+    let mut binder = Binder::default();
+    let needed = spec.needed();
+    let mut columns = names(&needed);
+    columns.extend(bucket(spec));
+    let source = Source::new(&mut binder, account, spec, &Plan::of_sums(spec), &columns);
+    let (mut with, keys) = keys(&source);
+    let known = known(&mut binder, spec, &keys, groups);
+    // The keys are named before they are blanked for the others.
+    with.push(format!("{known} AS shown"));
+    let mut grouped = vec!["shown".to_owned()];
+    for (place, (by, key)) in spec.by.iter().zip(&keys).enumerate() {
+        let blank = if by.time().is_some() { "0" } else { "''" };
+        with.push(format!("if(shown, {key}, {blank}) AS group{place}"));
+        grouped.push(format!("group{place}"));
+    }
+    let selected: Vec<_> = grouped.iter().cloned().chain(sums(&needed)).collect();
+    binder.done(format!(
+        "WITH\n    {}\nSELECT\n    {}\nFROM {}\nGROUP BY {}",
+        with.join(",\n    "),
+        selected.join(",\n    "),
+        source.from,
+        grouped.join(", "),
+    ))
+}
+
 /// Steps of local time: for each of the groups in `top` and for the rest of all groups together, one row for each step in which
 /// something happened: whether it is a group of `top`, its keys, a quarter inside the step, then measures. A step lies inside
 /// one row of the series, which the quarter tells.

@@ -1,14 +1,15 @@
 //! The JSON and CSV of reports.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use schema::{Measure, Measures, OTHER};
+use serde_json::Value;
 
 use crate::{
     Report, csv,
     csv::CsvOptions,
     report::{Body, Remainder, Reporting},
-    testing::{series_report, split_report, summary_report, traffic},
+    testing::{series_report, split_report, summary_report, traffic, with_other},
 };
 
 const FEW: [(&str, &str); 2] = [("measures", "queued,delivered,complained"), ("rates", "spam_rate,delivery_rate")];
@@ -220,4 +221,102 @@ fn a_summary_and_a_series_have_intervals_and_compare_nothing() {
     let document = serde_json::to_value(&days).unwrap();
     assert!(document["rows"][1]["intervals"]["delivery_rate"]["high"].is_number());
     assert!(document["rows"][1].get("differences").is_none());
+}
+
+/// The cells of a sheet by the names of their columns.
+fn cells(report: &Report) -> Vec<HashMap<String, String>> {
+    let sheet = sheet(report, true);
+    let mut reader = ::csv::Reader::from_reader(sheet.as_bytes());
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_split_is_compared_with_another_period_row_by_row() {
+    let more = [("by", "recipient_domain"), ("measures", "queued"), ("rates", "spam_rate"), ("compare", "previous")];
+    let report = with_other(split_report(&more, &[&["example.com"], &["new.example"]], Some((37, traffic(900, 3)))));
+    insta::assert_snapshot!(json(&report));
+    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+}
+
+#[test]
+fn a_series_is_compared_interval_by_interval_as_far_as_both_have_them() {
+    let more =
+        [("measures", "queued"), ("rates", "spam_rate"), ("to", "2026-11-04"), ("compare", "2026-10-01..2026-10-03")];
+    let report = with_other(series_report(&more, &[&[]], None, false));
+    insta::assert_snapshot!(json(&report));
+    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+    let more = [("to", "2026-11-03"), ("compare", "2026-10-01..2026-10-04")];
+    let notes = with_other(series_report(&more, &[&[]], None, false)).notes();
+    assert!(notes[1].contains("its last ones are in its total alone"), "{notes:?}");
+}
+
+#[test]
+fn json_and_csv_show_the_same_numbers_of_both_periods_to_the_last_digit() {
+    let more = [("compare", "year_ago"), ("intervals", "true"), ("by", "recipient_domain,campaign")];
+    let keys: [&[&str]; 4] = [&["a", ""], &["b", "c"], &["d", "e"], &["f", "g"]];
+    let reports = [
+        split_report(&more, &keys, Some((3, traffic(977, 3)))),
+        series_report(&more[..1], &[&[]], None, false),
+        series_report(&[more[0], ("by", "sender,campaign")], &keys, Some(3), false),
+        summary_report(&more[..1], traffic(12_345, 2)),
+    ];
+    for report in reports.map(with_other) {
+        let document = serde_json::to_value(&report).unwrap();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let mut entries = list(&document["rows"]);
+        match &document["remainder"] {
+            Value::Null => {}
+            rest if rest["rows"].is_array() => entries.extend(list(&rest["rows"])),
+            rest => entries.push(rest.clone()),
+        }
+        entries.push(document["total"].clone());
+        let cells = cells(&report);
+        assert_eq!(cells.len(), entries.len());
+        for (row, entry) in cells.iter().zip(&entries) {
+            let mut compared = 0;
+            for kind in ["measures", "rates"] {
+                for name in entry[kind].as_object().unwrap().keys() {
+                    let compare = &entry["compare"];
+                    let change = &compare["change"][kind][name];
+                    for (column, value) in [
+                        (name.clone(), &entry[kind][name]),
+                        (format!("{name}_before"), &compare[kind][name]),
+                        (format!("{name}_change"), &change["absolute"]),
+                        (format!("{name}_change_relative"), &change["relative"]),
+                    ] {
+                        let cell = Some(row[&column].as_str()).filter(|cell| !cell.is_empty());
+                        let cell = cell.map(|cell| cell.parse::<f64>().unwrap());
+                        assert_eq!(cell, value.as_f64(), "{column} of {row:?}");
+                        compared += usize::from(cell.is_some());
+                    }
+                }
+            }
+            assert!(compared > 40, "{compared}");
+        }
+    }
+}
+
+#[test]
+fn what_only_the_other_period_has_is_in_a_remainder_of_no_groups() {
+    let more = [("compare", "previous"), ("measures", "queued"), ("rates", "")];
+    let report = with_other(split_report(&more, &[&["a.example"]], None));
+    let document = serde_json::to_value(&report).unwrap();
+    let rest = &document["remainder"];
+    assert_eq!((&rest["groups"], &rest["measures"]["queued"]), (&0.into(), &0.into()));
+    assert_eq!(rest["compare"]["measures"]["queued"], 800);
+    assert_eq!(rest["compare"]["change"]["measures"]["queued"]["relative"], -1.0);
+    assert!(sheet(&report, false).contains("(other: 0 groups),0,800,-800,-1\r\n"));
+}
+
+#[test]
+fn a_comparison_says_what_keeps_numbers_from_being_compared() {
+    let notes = |more: &[(&str, &str)]| with_other(split_report(more, &[&["a.example"]], None)).notes();
+    assert_eq!(notes(&[("compare", "previous")]), Vec::<String>::new());
+    let named = notes(&[("compare", "2026-10-01..2026-11-01")]);
+    assert!(named[0].contains("31 days, this one 7 days"), "{named:?}");
+    let open = notes(&[("compare", "previous"), ("to", "2026-12-01")]);
+    assert!(open[0].contains("not ended"), "{open:?}");
+    let mut report = with_other(split_report(&[("compare", "previous"), ("by", "subject")], &[&["a"]], None));
+    report.other.as_mut().unwrap().others = vec!["subject".parse().unwrap()];
+    assert!(report.notes()[0].starts_with("On a day of the other period subject had more"), "{:?}", report.notes());
 }

@@ -145,6 +145,27 @@ fn intervals_are_asked_for_by_true_or_false_and_a_page_may_have_them_or_not() {
 }
 
 #[test]
+fn a_comparison_asks_for_the_same_of_another_period() {
+    let spec =
+        split(&[("by", "subject"), ("compare", "previous"), ("min_volume", "5"), ("intervals", "true")]).unwrap();
+    let other = spec.other().unwrap();
+    assert_eq!(
+        (other.range().to, other.compare(), other.intervals(), other.min_volume),
+        (spec.range().from, None, false, 0)
+    );
+    assert_eq!((other.measures(), other.rates(), other.by()), (spec.measures(), spec.rates(), spec.by()));
+    for by in ["day", "subject,day"] {
+        let error = split(&[("by", by), ("compare", "previous")]).unwrap_err();
+        assert_eq!(error.parameter(), "compare");
+        assert!(error.to_string().contains("a series with interval=day"), "{error}");
+    }
+    assert!(split(&[("by", "weekday,hour_of_day"), ("compare", "year_ago")]).is_ok());
+    let long = [("interval", "15m"), ("compare", "2025-01-01..2026-01-01")];
+    assert_eq!(series(&long).unwrap_err().parameter(), "interval");
+    assert_eq!(split(&[("by", "subject"), ("compare", "last_week")]).unwrap_err().parameter(), "compare");
+}
+
+#[test]
 fn the_openapi_schema_says_what_is_required_and_what_may_be_repeated() {
     use utoipa::{IntoParams, PartialSchema};
     let schema = serde_json::to_value(SplitRequest::schema()).unwrap();

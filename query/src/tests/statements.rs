@@ -158,6 +158,20 @@ fn what_is_asked_of_the_groups_shown_is_asked_of_no_others() {
 }
 
 #[test]
+fn of_the_other_period_the_groups_shown_are_asked_apart_from_all_others() {
+    let more = [("by", "weekday,mailbox_provider"), ("measures", "queued"), ("rates", ""), ("compare", "previous")];
+    let shown_groups = [["monday".to_owned(), "ya'hoo".to_owned()], ["sunday".to_owned(), String::new()]];
+    let keys: Vec<_> = shown_groups.iter().map(<[String; 2]>::as_slice).collect();
+    let sql = sql::apart(&account(), &split_spec(&more).other().unwrap(), &keys);
+    assert!(!sql.text.contains("ya'hoo"));
+    insta::assert_snapshot!(shown(&sql));
+    let more =
+        [("by", "campaign"), ("measures", "queued"), ("rates", ""), ("min_volume", "9"), ("compare", "year_ago")];
+    let other = split_spec(&more).other().unwrap();
+    insta::assert_snapshot!(shown(&sql::apart(&account(), &other, &[&["autumn".to_owned()]])));
+}
+
+#[test]
 fn a_tree_of_filters_binds_every_value_and_keeps_its_shape() {
     let document = br#"{"by":"subject","from":"2026-11-01","to":"2026-11-08","measures":"queued","rates":"","filter":[
         "campaign:not_in:a'b|c",
@@ -195,6 +209,7 @@ fn the_account_is_always_the_first_condition() {
         sql::groups(&account(), &split_spec(&[("by", "weekday,hour_of_day")])),
         sql::volumes(&account(), &summary_spec(&[]), 1),
         sql::chosen(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
+        sql::apart(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
         sql::groups(&account(), &split_spec(&[("by", "day,subject"), ("tz", "UTC"), ("min_volume", "3")])),
     ];
     for sql in statements {

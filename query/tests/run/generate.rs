@@ -12,7 +12,7 @@ use crate::support::{
 
 /// 2026-10-25T00:00:00Z: a week in which London, Lord Howe's neighbours and New York change their clocks.
 pub(crate) const START: i64 = 1_792_886_400;
-const QUARTERS: u32 = 9 * 96;
+pub(crate) const QUARTERS: u32 = 9 * 96;
 const ZONES: [&str; 7] = [
     "UTC",
     "America/New_York",

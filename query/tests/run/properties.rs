@@ -25,15 +25,15 @@ use crate::{
 const INTERVALS: [&str; 5] = ["15m", "hour", "day", "week", "month"];
 
 /// Cells, and a database that holds them.
-struct Given {
+pub(crate) struct Given {
     runtime: tokio::runtime::Runtime,
     clickhouse: ClickHouse,
-    cells: Vec<Cell>,
+    pub(crate) cells: Vec<Cell>,
 }
 
 impl Given {
     /// Cells of which some were taken back again.
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut runner = TestRunner::deterministic();
         let mut cells = prop::collection::vec(cell(), 300).new_tree(&mut runner).unwrap().current();
         let taken_back: Vec<_> = cells.iter().step_by(5).map(Cell::negated).collect();
@@ -47,7 +47,7 @@ impl Given {
         Self { runtime, clickhouse, cells }
     }
 
-    fn report(&self, spec: &ReportSpec) -> Report {
+    pub(crate) fn report(&self, spec: &ReportSpec) -> Report {
         self.runtime.block_on(ask(&self.clickhouse, spec)).unwrap()
     }
 
@@ -99,7 +99,7 @@ impl Given {
     }
 }
 
-fn order() -> impl Strategy<Value = Order> {
+pub(crate) fn order() -> impl Strategy<Value = Order> {
     let by = prop::sample::select(vec!["queued", "delivered", "ctr", "spam_rate"]);
     let min_volume = prop_oneof![Just(0), 1..200i64];
     (by, any::<bool>(), 1..12usize, min_volume).prop_map(|(by, descending, limit, min_volume)| Order {
@@ -110,11 +110,11 @@ fn order() -> impl Strategy<Value = Order> {
     })
 }
 
-fn interval() -> impl Strategy<Value = &'static str> {
+pub(crate) fn interval() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&INTERVALS[..])
 }
 
-fn holds<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> TestCaseResult) {
+pub(crate) fn holds<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> TestCaseResult) {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
     TestRunner::new(config).run(strategy, test).unwrap();
 }

@@ -15,6 +15,8 @@ pub(super) struct Answer {
     pub(super) interval: Option<String>,
     pub(super) from: String,
     pub(super) to: String,
+    /// The other period.
+    pub(super) compare: Option<Period>,
     pub(super) tz: String,
     pub(super) basis: String,
     pub(super) as_of: String,
@@ -25,6 +27,13 @@ pub(super) struct Answer {
     pub(super) remainder: Option<Remainder>,
     pub(super) next: Option<String>,
     pub(super) total: Numbers,
+}
+
+/// The period that a report is compared with.
+#[derive(Debug, Deserialize)]
+pub(super) struct Period {
+    pub(super) from: String,
+    pub(super) to: String,
 }
 
 /// A group, or an interval of one.
@@ -58,6 +67,29 @@ pub(super) struct Numbers {
     /// How they compare with the rest, by their names.
     #[serde(default)]
     pub(super) differences: Pairs<Option<Difference>>,
+    /// How they changed since the other period; absent where that has no such interval.
+    pub(super) compare: Option<Comparison>,
+}
+
+/// What changed since the other period.
+#[derive(Debug, Deserialize)]
+pub(super) struct Comparison {
+    pub(super) change: Changes,
+}
+
+/// Changes by name.
+#[derive(Debug, Deserialize)]
+pub(super) struct Changes {
+    pub(super) measures: Pairs<Change>,
+    pub(super) rates: Pairs<Option<Change>>,
+}
+
+/// How a number changed.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Change {
+    pub(super) absolute: f64,
+    /// As a part of what it was, unless that is 0.
+    pub(super) relative: Option<f64>,
 }
 
 /// The interval of a rate.

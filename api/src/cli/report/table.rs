@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Row as Line, Table, TableStyle};
 
-use super::answer::{Answer, Bounds, Numbers, Row};
+use super::answer::{Answer, Bounds, Change, Numbers, Row};
 use crate::cli::format::{grouped, percentage};
 
 /// Longer values of a dimension are cut.
@@ -23,7 +23,11 @@ pub(super) fn render(answer: &Answer) -> String {
         _ => rows(answer),
     };
     let mut text =
-        format!("{} to {} ({}), basis {}, as of {}\n\n", answer.from, answer.to, answer.tz, answer.basis, answer.as_of);
+        format!("{} to {} ({}), basis {}, as of {}\n", answer.from, answer.to, answer.tz, answer.basis, answer.as_of);
+    if let Some(other) = &answer.compare {
+        writeln!(text, "compared with {} to {}", other.from, other.to).expect("a String takes all");
+    }
+    text.push('\n');
     // One blank between columns comes from the style, one from here.
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 1));
@@ -37,6 +41,9 @@ pub(super) fn render(answer: &Answer) -> String {
     }
     if answer.rows.iter().any(|row| !row.numbers.differences.0.is_empty()) {
         text.push_str("\n↑ ↓ above or below the rest beyond chance; of those marked, at most one in twenty is not\n");
+    }
+    if answer.compare.is_some() {
+        text.push_str("\n+ - change since the other period: counts in per cent of what they were, rates in percentage points (pp)\n");
     }
     for note in &answer.notes {
         writeln!(text, "\n{}", printable(note)).expect("a String takes all");
@@ -86,11 +93,14 @@ fn summary(total: &Numbers) -> (Table, bool) {
     let mut table = empty();
     let past = passes(total);
     for (name, count) in &total.measures.0 {
-        table.add_row(Line::from(vec![Cell::new(name), right(&grouped(count))]));
+        table.add_row(Line::from(vec![
+            Cell::new(name),
+            right(&format!("{}{}", grouped(count), count_change(total, name))),
+        ]));
     }
     for (name, rate) in &total.rates.0 {
         let mark = if past && name == SPAM { MARK } else { "" };
-        let text = format!("{}{}", percentage(*rate), doubt(total, name));
+        let text = format!("{}{}{}", percentage(*rate), doubt(total, name), rate_change(total, name));
         table.add_row(Line::from(vec![Cell::new(name), right(&text), Cell::new(mark)]));
     }
     (table, past)
@@ -115,9 +125,10 @@ fn time_of(answer: &Answer, row: &Row) -> Option<String> {
 }
 
 fn cells(numbers: &Numbers) -> impl Iterator<Item = Cell> {
-    let measures = numbers.measures.0.iter().map(|(_, count)| right(&grouped(count)));
+    let measure = |(name, count): &(String, i64)| right(&format!("{}{}", grouped(count), count_change(numbers, name)));
+    let measures = numbers.measures.0.iter().map(measure);
     let rates = numbers.rates.0.iter().map(|(name, rate)| {
-        let text = format!("{}{}", percentage(*rate), doubt(numbers, name));
+        let text = format!("{}{}{}", percentage(*rate), doubt(numbers, name), rate_change(numbers, name));
         // Numbers stay aligned, marked or not.
         if name != SPAM {
             return right(&text);
@@ -140,6 +151,25 @@ fn doubt(numbers: &Numbers, name: &str) -> String {
         _ => " ",
     };
     format!("{bounds} {side}")
+}
+
+/// How a count changed since the other period, if that is asked for.
+fn count_change(numbers: &Numbers, name: &str) -> String {
+    let Some(compare) = &numbers.compare else { return String::new() };
+    let text = match compare.change.measures.get(name) {
+        Some(Change { relative: Some(relative), .. }) => format!("{:+.1} %", relative * 100.0),
+        Some(Change { absolute, .. }) if *absolute != 0.0 => "new".to_owned(),
+        _ => "–".to_owned(),
+    };
+    format!(" {text:>9}")
+}
+
+/// How a rate changed since the other period, in percentage points.
+fn rate_change(numbers: &Numbers, name: &str) -> String {
+    let Some(compare) = &numbers.compare else { return String::new() };
+    let change = compare.change.rates.get(name).copied().flatten();
+    let text = change.map_or_else(|| "–".to_owned(), |change| format!("{:+.2} pp", change.absolute * 100.0));
+    format!(" {text:>9}")
 }
 
 fn passes(numbers: &Numbers) -> bool {
@@ -208,6 +238,26 @@ mod tests {
                          "intervals":{"ctr":null},"differences":{"ctr":null}}],
                 "remainder":null,"next":null,
                 "total":{"measures":{"delivered":1003},"rates":{"ctr":0.0409},"intervals":{"ctr":{"low":0.0303,"high":0.055}}}}"#,
+        );
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn what_is_compared_shows_how_it_changed() {
+        let text = rendered(
+            r#"{"by":["campaign"],"from":"2026-11-08T00:00:00Z","to":"2026-11-15T00:00:00Z",
+                "compare":{"from":"2026-11-01T00:00:00Z","to":"2026-11-08T00:00:00Z"},"tz":"UTC","basis":"sent",
+                "as_of":"2026-11-23T06:00:00.000Z",
+                "rows":[{"key":{"campaign":"autumn"},"measures":{"queued":1500},"rates":{"spam_rate":0.004},
+                         "compare":{"measures":{"queued":1200},"rates":{"spam_rate":0.002},
+                            "change":{"measures":{"queued":{"absolute":300,"relative":0.25}},"rates":{"spam_rate":{"absolute":0.002,"relative":1.0}}}}},
+                        {"key":{"campaign":"new"},"measures":{"queued":5},"rates":{"spam_rate":0.0},
+                         "compare":{"measures":{"queued":0},"rates":{"spam_rate":null},
+                            "change":{"measures":{"queued":{"absolute":5,"relative":null}},"rates":{"spam_rate":null}}}}],
+                "remainder":null,"next":null,
+                "total":{"measures":{"queued":1505},"rates":{"spam_rate":0.003},
+                         "compare":{"measures":{"queued":1200},"rates":{"spam_rate":0.002},
+                            "change":{"measures":{"queued":{"absolute":305,"relative":0.2541}},"rates":{"spam_rate":{"absolute":0.001,"relative":0.5}}}}}}"#,
         );
         insta::assert_snapshot!(text);
     }

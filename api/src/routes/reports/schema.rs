@@ -18,6 +18,69 @@ pub(crate) struct Numbers {
     /// With `intervals`: the 95 % intervals of the rates by their names; null where the rate is, and on the `event` basis.
     #[schema(schema_with = intervals, required = false)]
     intervals: Option<BTreeMap<String, Option<Bounds>>>,
+    /// With `compare`: the same in the other period, and what changed since; null in a series where that has no such interval.
+    #[schema(required = false, nullable)]
+    compare: Option<Comparison>,
+}
+
+/// What was counted in the other period, and what changed since.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReportComparison)]
+pub(crate) struct Comparison {
+    /// In a series: where the interval of the other period begins, the one of the same place.
+    #[schema(format = DateTime, required = false)]
+    time: Option<String>,
+    /// The measures there.
+    measures: BTreeMap<String, i64>,
+    /// The rates there; null when the denominator is 0.
+    rates: BTreeMap<String, Option<f64>>,
+    /// How all of them changed.
+    change: Changes,
+}
+
+/// How measures and rates changed since the other period, by their names.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReportChanges)]
+pub(crate) struct Changes {
+    /// Of measures.
+    measures: BTreeMap<String, CountChange>,
+    /// Of rates; null where the rate is null in either period.
+    #[schema(schema_with = rate_changes)]
+    rates: BTreeMap<String, Option<RateChange>>,
+}
+
+/// How a measure changed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CountChange)]
+pub(crate) struct CountChange {
+    /// This period's number less the other's.
+    absolute: i64,
+    /// The same as a part of the other's number; null where that is 0.
+    #[schema(required)]
+    relative: Option<f64>,
+}
+
+/// How a rate changed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RateChange)]
+pub(crate) struct RateChange {
+    /// This period's fraction less the other's.
+    absolute: f64,
+    /// The same as a part of the other's rate; null where that is 0.
+    #[schema(required)]
+    relative: Option<f64>,
+}
+
+/// The period that a report is compared with.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReportPeriod)]
+pub(crate) struct Period {
+    /// Where it begins.
+    #[schema(format = DateTime)]
+    from: String,
+    /// Where it ends, exclusive.
+    #[schema(format = DateTime)]
+    to: String,
 }
 
 /// The 95 % interval of a rate (E. B. Wilson).
@@ -41,6 +104,10 @@ pub(crate) struct Difference {
     p: f64,
     /// The same, adjusted for the number of rows (Y. Benjamini and Y. Hochberg).
     q: f64,
+}
+
+fn rate_changes() -> Schema {
+    by_name(RateChange::schema(), "Of rates; null where the rate is null in either period.")
 }
 
 fn intervals() -> Schema {
@@ -117,6 +184,9 @@ pub(crate) struct Frame {
     /// Where it ends, exclusive.
     #[schema(format = DateTime)]
     to: String,
+    /// With `compare`: the other period.
+    #[schema(required = false, nullable = false)]
+    compare: Option<Period>,
     /// The time zone.
     tz: String,
     /// The clock that measures are dated by: `sent` or `event`.
@@ -161,8 +231,13 @@ pub(crate) struct SplitReport {
 /// A summary.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
-    "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent", "as_of": "2026-11-20T14:03:07.123Z",
-    "total": {"measures": {"queued": 12, "delivered": 11, "clicked": 1}, "rates": {"ctr": 0.0909}}
+    "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z",
+    "compare": {"from": "2026-10-25T00:00:00Z", "to": "2026-11-01T00:00:00Z"},
+    "tz": "UTC", "basis": "sent", "as_of": "2026-11-20T14:03:07.123Z",
+    "total": {"measures": {"queued": 15, "clicked": 0}, "rates": {"delivery_rate": 0.8},
+              "compare": {"measures": {"queued": 12, "clicked": 0}, "rates": {"delivery_rate": 0.75},
+                          "change": {"measures": {"queued": {"absolute": 3, "relative": 0.25}, "clicked": {"absolute": 0, "relative": null}},
+                                     "rates": {"delivery_rate": {"absolute": 0.05, "relative": 0.0667}}}}}
 }))]
 pub(crate) struct SummaryReport {
     #[serde(flatten)]
