@@ -11,6 +11,8 @@
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
 //!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
 //!
+//! **breakdown** is the same for what the cube does not have: why mail failed, which links were followed, how mail was secured.
+//!
 //! **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
 //!
 //! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
@@ -18,6 +20,7 @@
 
 pub mod alert;
 mod answer;
+mod breakdown;
 pub mod chart;
 pub mod csv;
 mod cursor;
@@ -29,6 +32,7 @@ mod grouping;
 mod interval;
 mod json;
 mod messages;
+mod pattern;
 mod picker;
 mod plan;
 mod presentation;
@@ -46,6 +50,9 @@ mod tree;
 mod when;
 mod zone;
 
+pub use breakdown::{
+    Breakdown, BreakdownKind, BreakdownSpec, FailuresBy, FailuresRequest, LinksRequest, SecurityRequest, breakdown,
+};
 pub use doubt::{Bounds, Difference, Side};
 pub use error::SpecError;
 pub use expression::{Expression, Node};

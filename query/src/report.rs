@@ -229,7 +229,7 @@ impl Report {
 }
 
 /// What is said of a dimension that went beyond its limit (METRICS.md, "Dimensions").
-fn others_note(dimension: &Dimension) -> String {
+pub(crate) fn others_note(dimension: &Dimension) -> String {
     format!(
         "On a day of this range {dimension} had more distinct values than are told apart: those that came later count under {}.",
         Dimension::OTHER

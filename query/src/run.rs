@@ -59,7 +59,7 @@ pub async fn run(
     limits: &Limits,
 ) -> Result<Report, QueryError> {
     let store = Store { clickhouse, account, limits };
-    let (answered, hidden) = tokio::try_join!(store.answer(spec), store.hidden(spec))?;
+    let (answered, hidden) = tokio::try_join!(store.answer(spec), hidden(clickhouse, account, spec, limits))?;
     let Answered { total, body, others } = answered;
     let reporting = store.reporting(spec, &body).await?;
     // In the order in which the report names them.
@@ -115,18 +115,6 @@ impl Store<'_> {
             Kind::Split => self.split(spec).await,
             Kind::Series(interval) => self.series(spec, interval).await,
         }
-    }
-
-    /// The filtered dimensions that went beyond their limits: what passes the filter may be among the others.
-    async fn hidden(&self, spec: &ReportSpec) -> Result<Vec<Dimension>, QueryError> {
-        let filtered = spec.tests().into_iter().map(|filter| &filter.dimension);
-        let filtered: Vec<_> = filtered.filter(|dimension| dimension.is_limited()).cloned().collect();
-        if filtered.is_empty() {
-            return Ok(Vec::new());
-        }
-        let answer = self.ask(&sql::others(self.account, spec, &filtered)).await?;
-        let name = |row: Cells<'_>| row.texts(0, 1)?.concat().parse().map_err(|_| malformed("no dimension"));
-        answer.rows().map(name).collect()
     }
 
     /// What was counted of mail to those who tell of complaints, of all and of the groups shown, if that is needed.
@@ -242,6 +230,23 @@ impl Store<'_> {
     async fn ask(&self, sql: &Sql) -> Result<Answer, QueryError> {
         ask(self.clickhouse, self.limits, sql).await
     }
+}
+
+/// The filtered dimensions that went beyond their limits: what passes the filter may be among the others.
+pub(crate) async fn hidden(
+    clickhouse: &ClickHouse,
+    account: &AccountId,
+    spec: &ReportSpec,
+    limits: &Limits,
+) -> Result<Vec<Dimension>, QueryError> {
+    let filtered = spec.tests().into_iter().map(|filter| &filter.dimension);
+    let filtered: Vec<_> = filtered.filter(|dimension| dimension.is_limited()).cloned().collect();
+    if filtered.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answer = ask(clickhouse, limits, &sql::others(account, spec, &filtered)).await?;
+    let name = |row: Cells<'_>| row.texts(0, 1)?.concat().parse().map_err(|_| malformed("no dimension"));
+    answer.rows().map(name).collect()
 }
 
 /// Asks one thing, and reads all of the answer.

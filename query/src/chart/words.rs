@@ -4,7 +4,7 @@ use chrono::DateTime;
 use schema::{Basis, Dimension, Measure, Rate};
 
 use super::{model::Time, numbers::percent};
-use crate::{Bounds, Filter, Grouping, Interval, Report, Test, Tree, report::shown};
+use crate::{Bounds, Filter, Grouping, Interval, Report, ReportSpec, Test, Tree, report::shown};
 
 /// The line that mailbox providers draw (METRICS.md, "Rates").
 pub(crate) const SPAM_LINE: f64 = 0.003;
@@ -51,8 +51,7 @@ pub(crate) fn key(key: &[String]) -> String {
 }
 
 /// The range, the zone, the clock, and what is filtered.
-pub(crate) fn subtitle(report: &Report) -> String {
-    let spec = report.spec();
+pub(crate) fn subtitle(spec: &ReportSpec) -> String {
     let range = spec.range();
     let local =
         |seconds: u32| DateTime::from_timestamp(seconds.into(), 0).unwrap_or_default().with_timezone(&spec.tz());
