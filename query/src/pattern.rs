@@ -12,16 +12,24 @@ pub(crate) const LONGEST: usize = 200;
 const SHORTEST_LOCAL: usize = 3;
 
 /// White space and control characters, each run of which becomes a blank.
-const BLANK: &str = r"[\x{0}-\x{20}\x{7F}-\x{A0}\x{1680}\x{2000}-\x{200F}\x{2028}-\x{202F}\x{205F}\x{2060}\x{3000}\x{FEFF}]+";
+const BLANK: &str =
+    r"[\x{0}-\x{20}\x{7F}-\x{A0}\x{1680}\x{2000}-\x{200F}\x{2028}-\x{202F}\x{205F}\x{2060}\x{3000}\x{FEFF}]+";
 /// What stands at the end of a text that was cut: perhaps half of an address.
 const BROKEN: &str = r" ?[^ ]*$";
 
-/// What is looked for, in this order, and what takes its place. Words are those of ASCII.
-const RULES: &[(&str, &str)] = &[
+/// What may hold an address, and what takes its place.
+const ADDRESSES: &[(&str, &str)] = &[
     (r"(?i)\b[a-z][a-z0-9+.-]*://[^ <>()\[\]\x22']*", "<url>"),
     // Whatever has an `@` is an address or a message id.
     (r"\x22[^\x22]*\x22(?:@|＠|%40)[^ <>()\[\],;:\x22']*", "<address>"),
     (r"[<]?[^ <>()\[\],;:\x22]*(?:@|＠|%40)[^ <>()\[\],;:\x22']*[>']?", "<address>"),
+];
+
+/// The words of a text and what is between them, as far as the local part of an address may be a word.
+const WORDS: &str = r"[^ <>()\[\],;:\x22']+|[ <>()\[\],;:\x22']+";
+
+/// What else is looked for, in this order, and what takes its place. Words are those of ASCII.
+const RULES: &[(&str, &str)] = &[
     (
         r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\b",
         "<time>",
@@ -59,20 +67,23 @@ const RULES: &[(&str, &str)] = &[
 /// The pattern of a reason, as expressions for a `WITH`: each has a name that the next ones use, and the last is called `pattern`. The
 /// reason and the recipient whose local part is looked for are expressions, too.
 pub(crate) fn sql(reason: &str, recipient: &str) -> Vec<String> {
-    let folded = RULES.iter().fold("bare".to_owned(), |text, (found, instead)| {
-        format!("replaceRegexpAll({text}, {}, {})", literal(found), literal(instead))
-    });
-    let local = format!("replaceRegexpOne({recipient}, '@[^@]*$', '')");
+    let fold = |text: &str, rules: &[(&str, &str)]| {
+        rules.iter().fold(text.to_owned(), |text, (found, instead)| {
+            format!("replaceRegexpAll({text}, {}, {})", literal(found), literal(instead))
+        })
+    };
     vec![
         format!("replaceRegexpAll({reason}, {}, ' ') AS plain", literal(BLANK)),
         cut("plain", LOOKED_AT, "", "seen"),
-        format!("{local} AS local"),
-        // Few reasons name it alone, so it is looked for plainly first.
-        format!(
-            "if(lengthUTF8(local) >= {SHORTEST_LOCAL} AND positionCaseInsensitiveUTF8(seen, local) > 0, \
-             replaceRegexpAll(seen, concat('(?i)\\\\b', regexpQuoteMeta(local), '\\\\b'), '<address>'), seen) AS bare"
-        ),
-        format!("{folded} AS folded"),
+        format!("{} AS unaddressed", fold("seen", ADDRESSES)),
+        format!("replaceRegexpOne({recipient}, '@[^@]*$', '') AS local"),
+        // Few reasons name it alone: the others are not taken apart.
+        format!("lengthUTF8(local) >= {SHORTEST_LOCAL} AND position(lowerUTF8(unaddressed), local) > 0 AS suspect"),
+        format!("extractAll(if(suspect, unaddressed, ''), {}) AS words", literal(WORDS)),
+        "arrayStringConcat(arrayMap(word -> if(trimRight(lowerUTF8(word), '.') = local, '<address>', word), words)) AS anonymous"
+            .to_owned(),
+        "if(suspect, anonymous, unaddressed) AS bare".to_owned(),
+        format!("{} AS folded", fold("bare", RULES)),
         cut("folded", LONGEST, " …", "pattern"),
     ]
 }
@@ -120,22 +131,27 @@ pub(crate) mod tests {
     /// The pattern of a reason, computed here.
     pub(crate) fn fold(reason: &str, recipient: &str) -> String {
         static BLANKS: LazyLock<Regex> = LazyLock::new(|| regex(BLANK));
-        static FOLDS: LazyLock<Vec<(Regex, String)>> = LazyLock::new(|| {
-            let replacement = |text: &str| regex(r"\\([1-9])").replace_all(text, "$${$1}").into_owned();
-            RULES.iter().map(|(found, instead)| (regex(found), replacement(instead))).collect()
-        });
+        static FOLDS: LazyLock<[Rules; 2]> = LazyLock::new(|| [ADDRESSES, RULES].map(rules));
         let plain = BLANKS.replace_all(reason, " ");
-        let seen = shortened(&plain, LOOKED_AT, "");
+        let fold =
+            |text: String, (found, instead): &(Regex, String)| found.replace_all(&text, instead.as_str()).into_owned();
+        let unaddressed = FOLDS[0].iter().fold(shortened(&plain, LOOKED_AT, ""), fold);
         let local = recipient.rsplit_once('@').map_or(recipient, |(local, _)| local);
-        let bare = if local.chars().count() >= SHORTEST_LOCAL {
-            regex(&format!(r"(?i)\b{}\b", regex::escape(local))).replace_all(&seen, "<address>").into_owned()
-        } else {
-            seen
+        let suspect = local.chars().count() >= SHORTEST_LOCAL && unaddressed.to_lowercase().contains(local);
+        let anonymous = |word: regex::Match<'_>| {
+            let is_local = word.as_str().to_lowercase().trim_end_matches('.') == local;
+            if is_local { "<address>" } else { word.as_str() }.to_owned()
         };
-        let fold = |text: String, (found, instead): &(Regex, String)| {
-            found.replace_all(&text, instead.as_str()).into_owned()
-        };
-        shortened(&FOLDS.iter().fold(bare, fold), LONGEST, " …")
+        let bare =
+            if suspect { regex(WORDS).find_iter(&unaddressed).map(anonymous).collect() } else { unaddressed.clone() };
+        shortened(&FOLDS[1].iter().fold(bare, fold), LONGEST, " …")
+    }
+
+    type Rules = Vec<(Regex, String)>;
+
+    fn rules(rules: &[(&str, &str)]) -> Rules {
+        let replacement = |text: &str| regex(r"\\([1-9])").replace_all(text, "$${$1}").into_owned();
+        rules.iter().map(|(found, instead)| (regex(found), replacement(instead))).collect()
     }
 
     fn shortened(text: &str, longest: usize, end: &str) -> String {
@@ -152,7 +168,10 @@ pub(crate) mod tests {
             ("550 5.1.1 <Pat.Smith+x@example.com>: user unknown", "550 5.1.1 <address>: user unknown"),
             ("550 5.1.1 pat@example.com... User unknown", "550 5.1.1 <address> User unknown"),
             ("smtp; 550-5.1.1 \"pat smith\"@example.com no\r\n 550 x", "smtp; 550-5.1.1 <address> no 550 x"),
-            ("RCPT TO:<pat@example.com>: 'sam@example.com' pat%40example.com", "RCPT TO:<address>: <address> <address>"),
+            (
+                "RCPT TO:<pat@example.com>: 'sam@example.com' pat%40example.com",
+                "RCPT TO:<address>: <address> <address>",
+            ),
             (
                 "421 4.7.0 [TSS04] Messages from 203.0.113.7 temporarily deferred - 4.16.55.1; see https://postmaster.example/error-codes#x",
                 "421 4.7.0 [TSS04] Messages from <ip> temporarily deferred - <ip>; see <url>",
@@ -166,7 +185,10 @@ pub(crate) mod tests {
                 "552-5.2.2 over quota. <id> - gsmtp",
             ),
             ("id 3f2504e0-4f89-11d3-9a0c-0305e82c3301 in queue 4XyZ1k0bQz", "id <id> in queue <id>"),
-            ("message size 10485760 exceeds 10,000 at Thu, 26 Nov 2026 16:22:03 +0000", "message size <number> exceeds <number> at <time>"),
+            (
+                "message size 10485760 exceeds 10,000 at Thu, 26 Nov 2026 16:22:03 +0000",
+                "message size <number> exceeds <number> at <time>",
+            ),
             ("at 16:22:03 after 3 tries", "at <number> after <number> tries"),
             ("  many\t\u{a0}\u{3000}blanks \n", "many blanks"),
             ("user pat unknown; Pat, patent", "user <address> unknown; <address>, patent"),

@@ -36,7 +36,10 @@ impl Breakdown {
         cells.extend(row.measures.iter().map(ToString::to_string));
         cells.push(self.rate(row).map_or_else(String::new, |rate| rate.to_string()));
         if self.spec.tells_times() {
-            cells.extend([row.seen.map(|(first, _)| first), row.seen.map(|(_, last)| last)].map(|at| at.map_or_else(String::new, time)));
+            cells.extend(
+                [row.seen.map(|(first, _)| first), row.seen.map(|(_, last)| last)]
+                    .map(|at| at.map_or_else(String::new, time)),
+            );
         }
         cells
     }

@@ -12,10 +12,7 @@ use schema::Millis;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{Breakdown, Row};
-use crate::{
-    report::shown,
-    zone::rfc3339,
-};
+use crate::{report::shown, zone::rfc3339};
 
 impl Serialize for Breakdown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

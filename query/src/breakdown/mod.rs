@@ -14,12 +14,12 @@ mod tests;
 
 use schema::{Dimension, Millis};
 
+pub(crate) use self::spec::Column;
 pub use self::{
     request::{FailuresRequest, LinksRequest, SecurityRequest},
     run::breakdown,
     spec::{BreakdownKind, BreakdownSpec, FailuresBy},
 };
-pub(crate) use self::spec::Column;
 use crate::report::others_note;
 
 /// A report and what was counted for it.

@@ -108,7 +108,8 @@ fn empty(spec: &BreakdownSpec) -> Row {
 /// A row: its place, its key, how many groups it is, and the columns.
 fn row(spec: &BreakdownSpec, cells: Cells<'_>) -> Result<Row, QueryError> {
     let measures = spec.measures().count();
-    let times = if spec.tells_times() { Some((cells.number(3 + measures)?, cells.number(4 + measures)?)) } else { None };
+    let times =
+        if spec.tells_times() { Some((cells.number(3 + measures)?, cells.number(4 + measures)?)) } else { None };
     Ok(Row { key: cells.texts(1, 1)?.concat(), measures: cells.numbers(3, measures)?.collect(), seen: times })
 }
 

@@ -204,7 +204,11 @@ impl BreakdownSpec {
         let measure = SECURITY.into_iter().find(|measure| measure.name() == name).map(SortKey::Measure);
         let rate = (name == Rate::SecuredRate.name()).then_some(SortKey::Rate(Rate::SecuredRate));
         let key = measure.or(rate).or((name == by.column()).then_some(SortKey::Dimension(0)));
-        let expected = || format!("use unsecured, secured, delivered, queued, secured_rate or {by}, with `-` before it for descending");
+        let expected = || {
+            format!(
+                "use unsecured, secured, delivered, queued, secured_rate or {by}, with `-` before it for descending"
+            )
+        };
         let key = key.ok_or_else(|| SpecError::value("sort", text, expected()))?;
         frame.kind = Kind::Split;
         frame.by = vec![by.clone().into()];
@@ -212,7 +216,12 @@ impl BreakdownSpec {
         frame.measures = Shown { all: SECURITY.to_vec(), named: None };
         frame.rates = Shown { all: vec![Rate::SecuredRate], named: None };
         let limit = frame.limit;
-        Ok(Self { kind: BreakdownKind::Security { by, methods }, frame, sort: Order { column: None, descending }, limit })
+        Ok(Self {
+            kind: BreakdownKind::Security { by, methods },
+            frame,
+            sort: Order { column: None, descending },
+            limit,
+        })
     }
 
     fn over(kind: BreakdownKind, common: &Common<'_>, sort: Order) -> Result<Self, SpecError> {

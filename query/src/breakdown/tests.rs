@@ -75,7 +75,8 @@ fn failures_of_a_class_or_a_domain_need_no_events() {
 #[test]
 fn failures_by_code_and_by_reason_look_at_the_latest_failure_of_each_delivery() {
     insta::assert_snapshot!(shown(&statement(&failures(&[("by", "status"), ("sort", "status")]).unwrap())));
-    let more = [("by", "reason"), ("basis", "event"), ("filter", "field:payer:is:p'1"), ("filter", "subject:contains:x'y")];
+    let more =
+        [("by", "reason"), ("basis", "event"), ("filter", "field:payer:is:p'1"), ("filter", "subject:contains:x'y")];
     insta::assert_snapshot!(shown(&statement(&failures(&more).unwrap())));
 }
 

@@ -5,7 +5,9 @@
 //! rows, the one behind the last for the rest), a key, how many groups that are, and the columns. So the rows add up to the total, whatever is
 //! written meanwhile, and what does not add up – distinct things – is exact for the rest and the total, too.
 
-use schema::{AccountId, Basis, DELIVERIES, Dimension, ENHANCED_STATUS_PATTERN, EVENTS, REPLY_CODE_PATTERN, SecureMethod};
+use schema::{
+    AccountId, Basis, DELIVERIES, Dimension, ENHANCED_STATUS_PATTERN, EVENTS, REPLY_CODE_PATTERN, SecureMethod,
+};
 
 use super::{
     Sql,
@@ -33,9 +35,8 @@ pub(crate) fn failures(account: &AccountId, spec: &BreakdownSpec, by: FailuresBy
     let mut conditions = vec!["outcome = 'failed'".to_owned(), within(&mut binder, dated, frame.range)];
     conditions.extend(attributes::conditions(&mut binder, Of::Delivery, &frame.filters));
     let scope = deliveries(&mut binder, &account, frame, &conditions);
-    let state = |key: &str| {
-        format!("SELECT {key} AS key, toString(recipient_domain) AS domain, failed_at\nFROM {scope}")
-    };
+    let state =
+        |key: &str| format!("SELECT {key} AS key, toString(recipient_domain) AS domain, failed_at\nFROM {scope}");
     let source = match by {
         FailuresBy::Class => state("toString(class)"),
         FailuresBy::Domain => state("toString(recipient_domain)"),
@@ -53,19 +54,13 @@ fn status() -> Vec<String> {
 }
 
 /// Failed deliveries with what the reasons of their latest failures say, by the last of these expressions.
-fn with_reasons(
-    binder: &mut Binder,
-    account: &str,
-    frame: &ReportSpec,
-    scope: &str,
-    expressions: &[String],
-) -> String {
+fn with_reasons(binder: &mut Binder, account: &str, frame: &ReportSpec, scope: &str, expressions: &[String]) -> String {
     // The latest failure of a delivery is as old as its state says, so older and newer months need not be looked at.
     let times = match frame.basis {
         Basis::Event => within(binder, "time", frame.range),
-        Basis::Sent => format!(
-            "time >= (SELECT min(failed_at) FROM {scope})\n  AND time <= (SELECT max(failed_at) FROM {scope})"
-        ),
+        Basis::Sent => {
+            format!("time >= (SELECT min(failed_at) FROM {scope})\n  AND time <= (SELECT max(failed_at) FROM {scope})")
+        }
     };
     let states = format!(
         "SELECT delivery, true AS known, recipient, toString(recipient_domain) AS domain, failed_at,\n    \
@@ -82,7 +77,11 @@ fn with_reasons(
         indented(&format!("{states}\nUNION ALL\n{events}")),
     );
     let key = expressions.last().and_then(|last| last.rsplit_once(" AS ")).map_or("''", |(_, name)| name);
-    format!("WITH\n    {}\nSELECT {key} AS key, domain, failed_at\nFROM (\n{}\n)", expressions.join(",\n    "), indented(&folded))
+    format!(
+        "WITH\n    {}\nSELECT {key} AS key, domain, failed_at\nFROM (\n{}\n)",
+        expressions.join(",\n    "),
+        indented(&folded)
+    )
 }
 
 /// Clicks by URL.
@@ -98,10 +97,8 @@ pub(crate) fn links(account: &AccountId, spec: &BreakdownSpec, strip_query: bool
         conditions.push(clicked(&mut binder, &account, frame));
     }
     let url = if strip_query { pattern::url("url") } else { pattern::whole_url("url") };
-    let source = format!(
-        "SELECT {url} AS key, delivery, machine, late\nFROM {EVENTS}\nWHERE {}",
-        conditions.join("\n  AND ")
-    );
+    let source =
+        format!("SELECT {url} AS key, delivery, machine, late\nFROM {EVENTS}\nWHERE {}", conditions.join("\n  AND "));
     answer(binder, spec, &source)
 }
 

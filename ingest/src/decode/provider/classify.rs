@@ -45,7 +45,8 @@ const LOOKED_AT: usize = 1024;
 pub(super) fn by_status(enhanced: Option<&str>, reply: Option<u16>, words: &str) -> FailureClass {
     let words = cut(Cow::Borrowed(words), LOOKED_AT);
     let reply = reply.filter(|code| is_refusal(*code)).or_else(|| reply_code(&words));
-    let status = enhanced.and_then(|text| EnhancedStatus::find(text, None)).or_else(|| EnhancedStatus::find(&words, reply));
+    let status =
+        enhanced.and_then(|text| EnhancedStatus::find(text, None)).or_else(|| EnhancedStatus::find(&words, reply));
     if let Some(class) = status.and_then(precise) {
         return class;
     }
