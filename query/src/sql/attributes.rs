@@ -35,16 +35,17 @@ pub(super) fn conditions(binder: &mut Binder, of: Of, filters: &[Tree]) -> Vec<S
 /// The value of a dimension; the name of a field is bound as that of the filter at this place.
 pub(super) fn value(binder: &mut Binder, of: Of, dimension: &Dimension, place: usize) -> String {
     match dimension {
-        Dimension::Subject => limited(of, "subject", "0"),
-        Dimension::Sender => limited(of, "sender", "1"),
-        Dimension::Campaign => limited(of, "campaign", "2"),
+        Dimension::Subject => limited(of, "subject", "1"),
+        Dimension::Sender => limited(of, "sender", "2"),
+        Dimension::Campaign => limited(of, "campaign", "4"),
         Dimension::SenderDomain => domain_of(&text(of, "sender")),
         Dimension::RecipientDomain => recipient_domain(of),
         Dimension::MailboxProvider => MailboxProvider::sql_of_domain(&recipient_domain(of)),
         Dimension::Field(name) => {
             let name = binder.text(format!("filter_field{place}"), name.as_str());
-            // Fields are marked by their places, behind subject, sender and campaign.
-            limited(of, &format!("fields[{name}]"), &format!("2 + indexOf(mapKeys(fields), {name})"))
+            // Fields are marked by their places, which begin with 1 here. A field that the delivery does not have has no mark.
+            let mark = format!("bitShiftLeft(toUInt128(mapContains(fields, {name})), 2 + indexOf(mapKeys(fields), {name}))");
+            limited(of, &format!("fields[{name}]"), &mark)
         }
     }
 }
@@ -59,11 +60,11 @@ fn text(of: Of, column: &str) -> String {
     }
 }
 
-/// A text, unless the bit at its place says that it is beyond a limit.
-fn limited(of: Of, column: &str, place: &str) -> String {
+/// A text, unless its mark says that it is beyond a limit.
+fn limited(of: Of, column: &str, mark: &str) -> String {
     let text = text(of, column);
     match of {
-        Of::Delivery => format!("if(bitAnd(bitShiftRight(others, {place}), 1) = 1, {OTHER_SQL}, {text})"),
+        Of::Delivery => format!("if(others != 0 AND bitAnd(others, {mark}) != 0, {OTHER_SQL}, {text})"),
         Of::LateEvents => text,
     }
 }

@@ -212,6 +212,10 @@ async fn late_clicks_forgotten_deliveries_and_values_beyond_limits_count_as_over
             told(&clickhouse, &failures("class", "campaign:is:(other)")).await,
             [group("soft", 1), group("total", 1)]
         );
+        assert_eq!(
+            told(&clickhouse, &failures("class", "field:clinic:is:(none)")).await,
+            [group("hard", 1), group("soft", 1), group("total", 2)]
+        );
         assert_eq!(told(&clickhouse, &failures("class", "campaign:is:d")).await, [group("total", 0)]);
         assert_eq!(
             told(&clickhouse, &failures("domain", "mailbox_provider:is:gmail")).await,
