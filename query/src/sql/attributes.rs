@@ -44,7 +44,8 @@ pub(super) fn value(binder: &mut Binder, of: Of, dimension: &Dimension, place: u
         Dimension::Field(name) => {
             let name = binder.text(format!("filter_field{place}"), name.as_str());
             // Fields are marked by their places, which begin with 1 here. A field that the delivery does not have has no mark.
-            let mark = format!("bitShiftLeft(toUInt128(mapContains(fields, {name})), 2 + indexOf(mapKeys(fields), {name}))");
+            let mark =
+                format!("bitShiftLeft(toUInt128(mapContains(fields, {name})), 2 + indexOf(mapKeys(fields), {name}))");
             limited(of, &format!("fields[{name}]"), &mark)
         }
     }

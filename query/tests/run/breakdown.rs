@@ -13,7 +13,7 @@ use query::{BreakdownSpec, FailuresRequest, Limits, LinksRequest, from_pairs};
 use schema::{
     ClickHouse, ENHANCED_STATUS_PATTERN, MailboxProvider, Millis, REPLY_CODE_PATTERN, enhanced_status, reply_code,
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
@@ -21,30 +21,28 @@ use crate::{
     support::{database, quoted},
 };
 
-/// What an expression makes of each of these rows, whose columns it names.
-async fn computed(clickhouse: &ClickHouse, with: &str, expression: &str, rows: &[String]) -> Vec<String> {
-    let mut all = Vec::new();
-    for rows in rows.chunks(500) {
-        let sql = format!(
-            "WITH {with} SELECT {expression} FROM (SELECT 0 AS number, '' AS reason, '' AS recipient WHERE false UNION ALL {}) ORDER BY number",
-            rows.iter()
-                .enumerate()
-                .map(|(number, row)| format!("SELECT {number} AS number, {row}"))
-                .collect::<Vec<_>>()
-                .join(" UNION ALL ")
-        );
-        let bytes = clickhouse.client().query_raw(&sql).fetch_bytes("JSONCompact").unwrap().collect().await.unwrap();
-        #[derive(Deserialize)]
-        struct Answer {
-            data: Vec<(String,)>,
-        }
-        all.extend(from_slice::<Answer>(&bytes).data.into_iter().map(|(text,)| text));
-    }
-    all
+#[derive(Deserialize)]
+struct Answer {
+    data: Vec<(String,)>,
 }
 
-fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> T {
-    serde_json::from_slice(bytes).unwrap()
+/// What an expression makes of each of these reasons and recipients.
+async fn computed(clickhouse: &ClickHouse, with: &str, expression: &str, rows: &[(String, String)]) -> Vec<String> {
+    let mut all = Vec::new();
+    for rows in rows.chunks(100) {
+        let list =
+            |of: fn(&(String, String)) -> &str| rows.iter().map(|row| quoted(of(row))).collect::<Vec<_>>().join(", ");
+        let (reasons, recipients) = (list(|(reason, _)| reason), list(|(_, recipient)| recipient));
+        let sql = format!(
+            "WITH {with} SELECT {expression} FROM (SELECT row.1 AS number, row.2 AS reason, row.3 AS recipient \
+             FROM (SELECT arrayJoin(arrayZip(range({}), [{reasons}], [{recipients}])) AS row)) ORDER BY number",
+            rows.len()
+        );
+        let mut answer = clickhouse.client().query_raw(&sql).fetch_bytes("JSONCompact").unwrap();
+        let answer: Answer = serde_json::from_slice(&answer.collect().await.unwrap()).unwrap();
+        all.extend(answer.data.into_iter().map(|(text,)| text));
+    }
+    all
 }
 
 /// Random reasons, and recipients that some of them name.
@@ -65,15 +63,11 @@ fn reasons() -> Vec<(String, String)> {
 async fn the_database_folds_reasons_and_finds_codes_as_the_code_does() {
     let clickhouse = database("patterns").await;
     let reasons = reasons();
-    let rows: Vec<_> = reasons
-        .iter()
-        .map(|(reason, recipient)| format!("{} AS reason, {} AS recipient", quoted(reason), quoted(recipient)))
-        .collect();
     let with = pattern::sql("reason", "recipient").join(", ");
-    let patterns = computed(&clickhouse, &with, "pattern", &rows).await;
+    let patterns = computed(&clickhouse, &with, "pattern", &reasons).await;
     let extract = |found: &str| format!("extract(reason, {})", pattern::literal(found));
-    let statuses = computed(&clickhouse, "1 AS one", &extract(ENHANCED_STATUS_PATTERN), &rows).await;
-    let replies = computed(&clickhouse, "1 AS one", &extract(REPLY_CODE_PATTERN), &rows).await;
+    let statuses = computed(&clickhouse, "1 AS one", &extract(ENHANCED_STATUS_PATTERN), &reasons).await;
+    let replies = computed(&clickhouse, "1 AS one", &extract(REPLY_CODE_PATTERN), &reasons).await;
     assert_eq!(patterns.len(), reasons.len());
     for (place, (reason, recipient)) in reasons.iter().enumerate() {
         assert_eq!(patterns[place], pattern::tests::fold(reason, recipient), "{reason:?} to {recipient}");
@@ -109,7 +103,7 @@ async fn the_database_knows_the_providers_of_domains() {
         "",
         "[192.0.2.1]",
     ];
-    let rows: Vec<_> = domains.iter().map(|domain| format!("{} AS reason, '' AS recipient", quoted(domain))).collect();
+    let rows = domains.map(|domain| (domain.to_owned(), String::new()));
     let names = computed(&clickhouse, "1 AS one", &MailboxProvider::sql_of_domain("reason"), &rows).await;
     let known: Vec<_> = domains.iter().map(|domain| MailboxProvider::of_domain(domain).name()).collect();
     assert_eq!(names, known);

@@ -43,6 +43,7 @@ impl Oracle {
     }
 
     /// Failed deliveries by what `key` makes of the class, the domain and the reason of each.
+    #[must_use]
     pub fn failures(
         &self,
         question: &Question,
@@ -66,6 +67,7 @@ impl Oracle {
     }
 
     /// Clicks by what `key` makes of their URL.
+    #[must_use]
     pub fn links(&self, question: &Question, key: impl Fn(&str) -> String) -> BTreeMap<String, Links> {
         let mut groups: BTreeMap<String, Links> = BTreeMap::new();
         for (counted, facts) in self.passing(question) {

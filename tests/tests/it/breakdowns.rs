@@ -145,10 +145,12 @@ fn of_summary(client: &Client, question: &Question, measure: &str) -> Value {
     ask(client, "/v1/reports/summary", question, &[])["total"]["measures"][measure].clone()
 }
 
+/// What a failed delivery is grouped by, out of its class, its domain and its reason.
+type Key<'a> = &'a dyn Fn(&str, &str, &str) -> String;
+
 fn failures(client: &Client, oracle: &Oracle, question: &Question) {
     let told =
         |reason: &str| properties::REASONS.iter().find(|(text, ..)| *text == reason).copied().unwrap_or_default();
-    type Key<'a> = &'a dyn Fn(&str, &str, &str) -> String;
     let keys: [(&str, Key<'_>); 4] = [
         ("class", &|class, _, _| class.to_owned()),
         ("domain", &|_, domain, _| domain.to_owned()),
