@@ -98,6 +98,7 @@ impl Access for Manage {
 /// Somebody with a valid key that permits `A`.
 pub(crate) struct Caller<A> {
     account: AccountId,
+    inspects: bool,
     access: PhantomData<A>,
 }
 
@@ -105,6 +106,11 @@ impl<A> Caller<A> {
     /// The account that everything of this request is confined to.
     pub(crate) fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// Whether the key opens what tells recipients apart, too.
+    pub(crate) const fn inspects(&self) -> bool {
+        self.inspects
     }
 }
 
@@ -121,7 +127,7 @@ impl<A: Access> FromRequestParts<AppState> for Caller<A> {
             let detail = format!("this needs a key with the role {}; this key's role is `{}`", A::ROLES, key.role);
             return Err(Problem::new(Kind::Forbidden, detail));
         }
-        Ok(Self { account: key.account, access: PhantomData })
+        Ok(Self { inspects: Inspect::permits(key.role), account: key.account, access: PhantomData })
     }
 }
 

@@ -11,6 +11,8 @@
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
 //!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
 //!
+//! **breakdown** is the same for what the cube does not have: why mail failed, which links were followed, how mail was secured.
+//!
 //! **period** says which other period a report is compared with, **compare** what changed since. **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
 //!
 //! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
@@ -18,6 +20,7 @@
 
 pub mod alert;
 mod answer;
+mod breakdown;
 pub mod chart;
 mod compare;
 pub mod csv;
@@ -30,6 +33,7 @@ mod grouping;
 mod interval;
 mod json;
 mod messages;
+mod pattern;
 mod period;
 mod picker;
 mod plan;
@@ -48,6 +52,9 @@ mod tree;
 mod when;
 mod zone;
 
+pub use breakdown::{
+    Breakdown, BreakdownKind, BreakdownSpec, FailuresBy, FailuresRequest, LinksRequest, SecurityRequest, breakdown,
+};
 pub use compare::Change;
 pub use doubt::{Bounds, Difference, Side};
 pub use error::SpecError;

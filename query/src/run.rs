@@ -327,6 +327,17 @@ impl Store<'_> {
     }
 }
 
+/// Which of the filtered dimensions went beyond their limits: what passes the filter may be among the others.
+pub(crate) async fn hidden(
+    clickhouse: &ClickHouse,
+    account: &AccountId,
+    spec: &ReportSpec,
+    limits: &Limits,
+) -> Result<Vec<Dimension>, QueryError> {
+    let filtered = spec.tests().into_iter().map(|filter| &filter.dimension);
+    Store { clickhouse, account, limits }.hidden(spec, filtered).await
+}
+
 /// Asks one thing, and reads all of the answer.
 pub(crate) async fn ask(clickhouse: &ClickHouse, limits: &Limits, sql: &Sql) -> Result<Answer, QueryError> {
     let mut query = prepared(clickhouse, sql);

@@ -341,7 +341,7 @@ fn reporting_text() -> String {
     format!("mailbox_provider:in:{}", REPORTING.join("|"))
 }
 
-fn basis(name: Option<&str>) -> Result<Basis, SpecError> {
+pub(crate) fn basis(name: Option<&str>) -> Result<Basis, SpecError> {
     let Some(name) = name else { return Ok(Basis::default()) };
     let found = Basis::ALL.into_iter().find(|basis| basis.name() == name);
     found.ok_or_else(|| SpecError::value("basis", name, "use sent or event"))

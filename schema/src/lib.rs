@@ -19,6 +19,7 @@ mod other;
 mod provider;
 mod rate;
 mod rollup;
+mod status;
 mod tables;
 mod time;
 
@@ -36,5 +37,8 @@ pub use migrate::{MigrationError, migrate};
 pub use other::{OTHER, OTHER_SQL, is_other, other_sender};
 pub use provider::MailboxProvider;
 pub use rate::Rate;
+pub use status::{
+    ENHANCED_STATUS_PATTERN, EnhancedStatus, REPLY_CODE_PATTERN, enhanced_status, is_refusal, reply_code,
+};
 pub use tables::{CUBE, DELIVERIES, EVENTS, MARKER_BASIS, ROLLUP, WEIGHT};
 pub use time::{Bucket, Millis, Month};

@@ -1,6 +1,6 @@
 //! Who runs a mailbox, told by the recipient's domain.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{collections::HashMap, fmt::Write as _, sync::LazyLock};
 
 /// An operator of many mailboxes, as deliverability engineers name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +69,22 @@ impl MailboxProvider {
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.0
+    }
+
+    /// The same in the database: the name of the operator of a domain, which is an expression of SQL.
+    #[must_use]
+    pub fn sql_of_domain(domain: &str) -> String {
+        let mut cases = String::new();
+        let list = |names: &[&str], between| names.join(between);
+        for (name, domains) in DOMAINS {
+            write!(cases, "{domain} IN ('{}'), '{name}', ", list(domains, "', '")).expect("a String takes all");
+        }
+        for (name, names) in WORLDWIDE {
+            let names = list(names, "|");
+            write!(cases, r"match({domain}, '^(?:{names})\\.(?:(?:co|com)\\.)?[^.]{{2}}$'), '{name}', ")
+                .expect("a String takes all");
+        }
+        format!("multiIf({cases}'other')")
     }
 }
 

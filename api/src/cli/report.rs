@@ -1,6 +1,7 @@
 //! `postlens report`: reports over the HTTP API, as tables for people or as the service's own CSV, PNG and JSON.
 
 mod answer;
+mod breakdowns;
 mod output;
 mod table;
 
@@ -9,7 +10,11 @@ use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use self::{answer::Answer, output::Output};
+use self::{
+    answer::Answer,
+    breakdowns::{Failures, Links, Security},
+    output::Output,
+};
 use super::{
     Failure, block_on,
     client::{ClientError, ServiceArgs},
@@ -33,6 +38,9 @@ Examples:
   postlens report split --by campaign --from 2026-11-01 --to 2026-11-08 --compare previous
   postlens report series --interval day --by mailbox_provider -o days.png
   postlens report summary --format json
+  postlens report failures --by reason --filter mailbox_provider:is:gmail
+  postlens report links --campaign autumn -o links.csv
+  postlens report security --methods
 
 METRICS.md says what every number means.";
 
@@ -49,6 +57,15 @@ pub(super) enum Report {
     /// One row for each interval of local time
     #[command(after_help = EXAMPLES)]
     Series(Series),
+    /// Why messages failed: by class, status code, domain or what the server said
+    #[command(after_help = EXAMPLES)]
+    Failures(Failures),
+    /// Which links were followed
+    #[command(after_help = EXAMPLES)]
+    Links(Links),
+    /// What left unencrypted
+    #[command(after_help = EXAMPLES)]
+    Security(Security),
 }
 
 #[derive(Debug, Args)]
@@ -173,27 +190,58 @@ impl Report {
                 series.rows.add_to(&mut query);
                 ("/v1/reports/series", &series.common)
             }
+            Self::Failures(failures) => return failures.run(),
+            Self::Links(links) => return links.run(),
+            Self::Security(security) => return security.run(),
         };
-        let format = common.output.format()?;
-        let is_table = format == output::Format::Table;
+        let is_table = common.output.format()? == output::Format::Table;
         common.add_to(&mut query, is_table && !matches!(self, Self::Summary(_)));
+        Asked { path, query, tree: common.tree.as_deref(), output: &common.output, service: &common.service }.run()
+    }
+}
+
+/// A report that is asked for.
+struct Asked<'a> {
+    path: &'static str,
+    query: Query,
+    /// A tree of filters, which makes a document of the request.
+    tree: Option<&'a str>,
+    output: &'a Output,
+    service: &'a ServiceArgs,
+}
+
+impl Asked<'_> {
+    /// Asks the service and writes what it answers.
+    fn run(self) -> Result<(), Failure> {
+        let Self { path, mut query, tree, output, service } = self;
+        let format = output.format()?;
         query.push(("format", format.in_the_api().to_owned()));
         block_on(async {
-            let client = common.service.client()?;
-            let request = match &common.tree {
+            let client = service.client()?;
+            let request = match tree {
                 None => client.get(path).query(&query),
                 Some(tree) => client.post(path).json(&document(query, tree)?),
             };
             let response = client.send(request).await?;
-            if is_table {
+            if format == output::Format::Table {
                 let answer = response.bytes().await.map_err(|error| client.unreachable(&error))?;
                 let answer: Answer =
                     serde_json::from_slice(&answer).map_err(|error| ClientError::Unreadable(error.to_string()))?;
-                return common.output.write(table::render(&answer).as_bytes());
+                return output.write(table::render(&answer).as_bytes());
             }
-            common.output.copy(&client, response).await
+            output.copy(&client, response).await
         })
     }
+}
+
+/// The range that is asked for, else the last days with today.
+fn range(from: Option<&str>, to: Option<&str>, tz: Option<&str>) -> Query {
+    // A zone that is none is for the service to refuse.
+    let zone: Tz = tz.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC);
+    let today = Utc::now().with_timezone(&zone).date_naive();
+    let from = from.map_or_else(|| (today - Days::new(DAYS - 1)).to_string(), str::to_owned);
+    let to = to.map_or_else(|| (today + Days::new(1)).to_string(), str::to_owned);
+    vec![("from", from), ("to", to)]
 }
 
 /// The request as a document, with a tree of filters.
@@ -223,12 +271,7 @@ impl Rows {
 impl Common {
     /// `fits_a_terminal` leaves out what would make a table too wide, unless it is asked for.
     fn add_to(&self, query: &mut Query, fits_a_terminal: bool) {
-        // A zone that is none is for the service to refuse.
-        let zone: Tz = self.tz.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC);
-        let today = Utc::now().with_timezone(&zone).date_naive();
-        let from = self.from.clone().unwrap_or_else(|| (today - Days::new(DAYS - 1)).to_string());
-        let to = self.to.clone().unwrap_or_else(|| (today + Days::new(1)).to_string());
-        query.extend([("from", from), ("to", to)]);
+        query.extend(range(self.from.as_deref(), self.to.as_deref(), self.tz.as_deref()));
         let usual =
             |names: &Option<String>, usual: &str| names.clone().or_else(|| fits_a_terminal.then(|| usual.to_owned()));
         for (name, value) in [

@@ -8,10 +8,10 @@ use super::{
     words,
 };
 use crate::{
-    Change, Kind, Report, SortKey,
+    Change, Kind, Report, ReportSpec, SortKey,
     compare::At,
     doubt::ShownRate,
-    report::{Part, Remainder, Row},
+    report::{Part, Remainder, Row, shown},
 };
 
 /// The outcomes that every queued message has exactly one of, as the parts of a bar.
@@ -40,7 +40,7 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     let what = if stacked { "Deliveries".to_owned() } else { words::measure(measure) };
     let mut chart = Chart {
         title: format!("{what} by {by}"),
-        subtitle: words::subtitle(report),
+        subtitle: words::subtitle(report.spec()),
         legend: Vec::new(),
         blocks: Vec::new(),
         note: None,
@@ -70,7 +70,7 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     let hidden = (rows.len() - drawn.len()) as u64 + cut.map_or(0, |cut| cut.groups);
     if hidden > 0 {
         let rest = report.total()[measure] - measures.iter().map(|measures| measures[measure]).sum::<i64>();
-        chart.note = Some(not_shown(hidden, rest, measure));
+        chart.note = Some(not_shown(hidden, rest, measure.name()));
     }
     chart
 }
@@ -80,7 +80,7 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
     let spec = report.spec();
     let mut chart = Chart {
         title: "Deliveries".to_owned(),
-        subtitle: words::subtitle(report),
+        subtitle: words::subtitle(report.spec()),
         legend: Vec::new(),
         blocks: Vec::new(),
         note: None,
@@ -113,6 +113,43 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
         chart.note = Some(format!("{hidden} more are not shown: make the picture higher"));
     }
     chart
+}
+
+/// Bars of one number and one rate of each group.
+pub(crate) struct BarsOf<'a> {
+    pub(crate) title: String,
+    /// The range, and what is filtered.
+    pub(crate) spec: &'a ReportSpec,
+    /// What the number counts.
+    pub(crate) counted: &'a str,
+    /// What the rate is called.
+    pub(crate) rate: &'a str,
+    /// The key of each group, its number and its rate.
+    pub(crate) rows: Vec<(&'a str, i64, Option<f64>)>,
+    /// How many groups there are beside these.
+    pub(crate) cut: u64,
+    /// The number of all groups.
+    pub(crate) total: i64,
+    /// What is counted, in a sentence.
+    pub(crate) unit: &'a str,
+}
+
+/// These bars, at most `most`.
+pub(crate) fn plain_split(bars: &BarsOf<'_>, most: usize) -> Chart {
+    let BarsOf { title, spec, counted, rate, rows, cut, total, unit } = bars;
+    let drawn = &rows[..rows.len().min(most)];
+    let labels = drawn.iter().map(|(key, ..)| shown(key).to_owned()).collect();
+    let mut counts = panel(counted, drawn.iter().map(|(_, number, _)| plain(*number)).collect(), 2.2);
+    counts.max = counts.max.max(1.0);
+    let rates = panel(rate, drawn.iter().map(|(.., rate)| fraction(*rate)).collect(), 1.0);
+    let blocks = match drawn {
+        [] => vec![Block::Empty("Nothing of this was counted in this range".to_owned())],
+        _ => vec![Block::Bars(Bars { labels, panels: vec![counts, rates] })],
+    };
+    let hidden = (rows.len() - drawn.len()) as u64 + cut;
+    let rest = total - drawn.iter().map(|(_, number, _)| number).sum::<i64>();
+    let note = (hidden > 0).then(|| not_shown(hidden, rest, unit));
+    Chart { title: title.clone(), subtitle: words::subtitle(spec), legend: Vec::new(), blocks, note }
 }
 
 /// Why there is nothing to draw: without `queued` we cannot say that there were no deliveries.
@@ -167,10 +204,10 @@ pub(crate) fn threshold(rate: Rate) -> Option<Threshold> {
     (rate == Rate::SpamRate).then(|| Threshold { value: words::SPAM_LINE, label: percent(words::SPAM_LINE) })
 }
 
-fn not_shown(hidden: u64, rest: i64, measure: Measure) -> String {
+fn not_shown(hidden: u64, rest: i64, unit: &str) -> String {
     let groups = if hidden == 1 { "group is" } else { "groups are" };
     let hidden = count(i64::try_from(hidden).unwrap_or(i64::MAX));
-    format!("{hidden} more {groups} not shown: {} {}", count(rest), measure.name().replace('_', " "))
+    format!("{hidden} more {groups} not shown: {} {}", count(rest), unit.replace('_', " "))
 }
 
 /// The legend's entry of the other period.
@@ -212,6 +249,12 @@ fn rate_bar(rate: Rate, value: Option<f64>) -> Bar {
     let passed = threshold(rate).is_some_and(|threshold| value > threshold.value);
     let ink = if passed { Ink::Alert } else { Ink::Rate };
     Bar { parts: vec![(ink, value)], text: percent(value), mark: None, before: None }
+}
+
+/// A bar of a rate that no line belongs to.
+fn fraction(value: Option<f64>) -> Bar {
+    let Some(value) = value else { return Bar { parts: Vec::new(), text: "–".to_owned(), mark: None, before: None } };
+    Bar { parts: vec![(Ink::Rate, value)], text: percent(value), mark: None, before: None }
 }
 
 /// The rate of a row of a split. What differs from the rest says so; the others are grey, unless they pass a line.

@@ -38,7 +38,7 @@ pub(crate) fn week(report: &Report, rows: &[Row], cut: Option<&Remainder>, place
     };
     let mut chart = Chart {
         title: format!("{what} by weekday and hour of day"),
-        subtitle: words::subtitle(report),
+        subtitle: words::subtitle(report.spec()),
         legend: Vec::new(),
         blocks: Vec::new(),
         note: None,

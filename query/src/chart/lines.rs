@@ -33,7 +33,7 @@ pub(crate) fn series(
     let spec = report.spec();
     let mut chart = Chart {
         title: String::new(),
-        subtitle: words::subtitle(report),
+        subtitle: words::subtitle(report.spec()),
         legend: Vec::new(),
         blocks: Vec::new(),
         note: None,

@@ -19,6 +19,7 @@ mod plot;
 mod theme;
 mod words;
 
+pub(crate) use bars::BarsOf;
 pub use options::{ChartError, ChartOptions, Theme};
 
 use crate::{Kind, Report, report::Body};
@@ -30,6 +31,12 @@ use crate::{Kind, Report, report::Body};
 pub fn png(report: &Report, options: &ChartOptions) -> Result<Vec<u8>, ChartError> {
     let layout = layout::Layout::of(*options);
     draw::picture(&model_of(report, &layout), &layout, *options)
+}
+
+/// Draws bars of one number and one rate of each group.
+pub(crate) fn bars_png(bars: &BarsOf<'_>, options: &ChartOptions) -> Result<Vec<u8>, ChartError> {
+    let layout = layout::Layout::of(*options);
+    draw::picture(&bars::plain_split(bars, layout.rows()), &layout, *options)
 }
 
 /// What the picture of a report shows.

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use schema::{Basis, Dimension, Measure, Rate};
 
 use super::{model::Time, numbers::percent};
-use crate::{Bounds, Change, Filter, Grouping, Interval, Range, Report, Test, Tree, report::shown};
+use crate::{Bounds, Change, Filter, Grouping, Interval, Range, Report, ReportSpec, Test, Tree, report::shown};
 
 /// The line that mailbox providers draw (METRICS.md, "Rates").
 pub(crate) const SPAM_LINE: f64 = 0.003;
@@ -100,8 +100,7 @@ fn period(range: Range, tz: Tz) -> String {
 }
 
 /// The range, the zone, the clock, and what is filtered.
-pub(crate) fn subtitle(report: &Report) -> String {
-    let spec = report.spec();
+pub(crate) fn subtitle(spec: &ReportSpec) -> String {
     let clock = match spec.basis() {
         Basis::Sent => "by time sent",
         Basis::Event => "by time of each event: rates can exceed 100 %",

@@ -39,11 +39,13 @@ pub(super) struct Binder {
 }
 
 impl Binder {
-    /// Binds a value; what stands for it in the text may stand there several times.
+    /// Binds a value; what stands for it in the text may stand there several times. A name stands for one value.
     pub(super) fn bind(&mut self, name: impl Into<String>, kind: &str, value: Param) -> String {
         let name = name.into();
         let placeholder = format!("{{{name}:{kind}}}");
-        self.params.push((name, value));
+        if !self.params.iter().any(|(known, _)| *known == name) {
+            self.params.push((name, value));
+        }
         placeholder
     }
 

@@ -1,7 +1,9 @@
 //! From a `ReportSpec` to SQL: a pure function. No text of a caller becomes SQL: every value is a bound parameter (**bind**), every
 //! name comes from an enum, and the account is always the first condition (**source**).
 
+mod attributes;
 mod bind;
+mod breakdown;
 mod hygiene;
 mod local;
 mod messages;
@@ -14,6 +16,7 @@ use schema::{AccountId, Dimension, Measure, OTHER_SQL, Rate, SILENT, WEIGHT};
 
 pub(crate) use self::{
     bind::Sql,
+    breakdown::{failures, links, methods},
     hygiene::{stopped, unengaged},
     messages::{deferred, events, message, messages},
     others::others,

@@ -1,6 +1,7 @@
 //! Reports against the real engine, compared with a count by brute force over the same cells.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod breakdown;
 mod compared;
 mod generate;
 mod judge;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fixtures::{Class, Event, Kind};
+use fixtures::{Class, Event, Kind, Method};
 use schema::{AccountId, EventId, EventKind, Identifier, Millis};
 
 /// What makes two events one.
@@ -31,8 +31,9 @@ pub(super) struct Fact {
     pub(super) machine: bool,
     /// A failure without a class is of the class `other`.
     pub(super) class: Option<Class>,
-    /// Whether a method is named.
-    pub(super) method: bool,
+    pub(super) method: Option<Method>,
+    pub(super) url: String,
+    pub(super) reason: String,
 }
 
 impl Fact {
@@ -47,7 +48,7 @@ impl Fact {
 
     /// Evidence of `secured`.
     pub(super) fn is_secured(&self) -> bool {
-        self.is(Kind::Secured) || (self.is(Kind::Delivered) && self.method)
+        self.is(Kind::Secured) || (self.is(Kind::Delivered) && self.method.is_some())
     }
 }
 
@@ -74,7 +75,9 @@ pub(super) fn read(account: &AccountId, identifier: &Identifier, event: &Event) 
         fields: event.fields.clone(),
         machine: event.machine.unwrap_or(false),
         class: event.class.or((event.kind == Kind::Failed).then_some(Class::Other)),
-        method: event.method.is_some(),
+        method: event.method.or((event.kind == Kind::Secured).then_some(Method::Other)),
+        url,
+        reason: text(&event.reason),
     };
     (identity, fact)
 }

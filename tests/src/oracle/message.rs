@@ -28,7 +28,7 @@ pub struct Told {
 pub type Listed = BTreeMap<String, (i64, i64, u64)>;
 
 impl Oracle {
-    fn messages_of_facts(&self) -> Vec<Vec<&Fact>> {
+    pub(super) fn messages_of_facts(&self) -> Vec<Vec<&Fact>> {
         let mut deliveries: BTreeMap<(&str, &str), Vec<&Fact>> = BTreeMap::new();
         for fact in self.facts.values() {
             deliveries.entry((&fact.message_id, &fact.recipient)).or_default().push(fact);
@@ -73,7 +73,7 @@ impl Oracle {
     }
 }
 
-fn time_of(counted: &Counted, measure: Measure) -> Option<i64> {
+pub(super) fn time_of(counted: &Counted, measure: Measure) -> Option<i64> {
     counted.entries(Basis::Event).find(|(known, _)| *known == measure).map(|(_, time)| time)
 }
 

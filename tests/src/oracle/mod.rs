@@ -4,6 +4,7 @@
 //! no logic of counting.
 
 mod attributes;
+mod breakdown;
 mod count;
 mod event;
 mod message;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use schema::{AccountId, Identifier, Secret};
 
+pub use breakdown::{Failures, Links, Methods};
 pub use count::Counts;
 pub use message::{Listed, Told};
 pub use question::{Filter, Key, Question, Tally, Test, rows};

@@ -36,7 +36,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn holds(&self, value: &str) -> bool {
+    pub(super) fn holds(&self, value: &str) -> bool {
         match &self.test {
             Test::Is(text) => value == text,
             Test::IsNot(text) => value != text,
@@ -94,7 +94,7 @@ impl Question {
         parameters
     }
 
-    fn covers(&self, time: i64) -> bool {
+    pub(super) fn covers(&self, time: i64) -> bool {
         (self.from.timestamp_millis()..self.to.timestamp_millis()).contains(&time)
     }
 }

@@ -5,6 +5,7 @@
 mod alert_receivers;
 mod alerts;
 mod bodies;
+mod breakdowns;
 mod budget;
 mod connector_pages;
 mod faults;

@@ -37,6 +37,16 @@ const TRANSPORT: [Kind; 7] =
 const MORE: [Kind; 6] =
     [Kind::Secured, Kind::Opened, Kind::Opened, Kind::Clicked, Kind::Complained, Kind::Unsubscribed];
 
+/// What servers say, the status code in it, and its pattern.
+pub(crate) const REASONS: [(&str, &str, &str); 6] = [
+    ("", "", ""),
+    ("550 5.1.1 <Pat@GMail.com>: user unknown", "5.1.1", "550 5.1.1 <address>: user unknown"),
+    ("550 5.1.1 <sam@x.example>: user unknown", "5.1.1", "550 5.1.1 <address>: user unknown"),
+    ("452 4.2.2 mailbox full (12345 bytes)", "4.2.2", "452 4.2.2 mailbox full (<number> bytes)"),
+    ("421 try later from 192.0.2.7", "421", "421 try later from <ip>"),
+    ("connection timed out", "", "connection timed out"),
+];
+
 prop_compose! {
     /// What an event says of its message.
     fn attributes()(
@@ -63,8 +73,9 @@ prop_compose! {
         (sender, subject, campaign, fields) in attributes(),
         machine in select(&[None, Some(false), Some(true)][..]),
         class in select(&[None, Some(Class::Hard), Some(Class::Soft), Some(Class::Other)][..]),
-        method in select(&[None, Some(Method::Tls)][..]),
-        url in some(&["https://x.example/1", "https://x.example/2"]),
+        method in select(&[None, Some(Method::Tls), Some(Method::Portal)][..]),
+        url in some(&["https://x.example/1", "https://x.example/2", "https://x.example/1?u=7", "https://x.example/3#a"]),
+        (reason, ..) in select(&REASONS[..]),
     ) -> Event {
         let seen = matches!(kind, Kind::Opened | Kind::Clicked);
         Event {
@@ -78,7 +89,7 @@ prop_compose! {
             class: class.filter(|_| kind == Kind::Failed),
             method: method.filter(|_| matches!(kind, Kind::Delivered | Kind::Secured)),
             url: url.filter(|_| seen),
-            reason: None,
+            reason: Some(reason.to_owned()).filter(|reason| kind == Kind::Failed && !reason.is_empty()),
         }
     }
 }

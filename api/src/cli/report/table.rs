@@ -9,6 +9,8 @@ use crate::cli::format::{grouped, percentage};
 
 /// Longer values of a dimension are cut.
 const KEY_WIDTH: usize = 44;
+/// Longer patterns and URLs, which stand beside few numbers.
+const TEXT_WIDTH: usize = 100;
 /// The rate that has a line not to be passed.
 const SPAM: &str = "spam_rate";
 /// The spam rate that mailbox providers tolerate; strictly more passes it (METRICS.md, "Rates").
@@ -113,7 +115,8 @@ fn empty() -> Table {
 }
 
 fn labels(answer: &Answer, row: &Row) -> Vec<String> {
-    let keys = answer.by.iter().map(|name| cut(row.key.get(name).map_or("", String::as_str)));
+    let width = |name: &str| if matches!(name, "reason" | "url") { TEXT_WIDTH } else { KEY_WIDTH };
+    let keys = answer.by.iter().map(|name| cut(row.key.get(name).map_or("", String::as_str), width(name)));
     time_of(answer, row).into_iter().chain(keys).collect()
 }
 
@@ -194,12 +197,12 @@ fn printable(text: &str) -> String {
     text.chars().map(|letter| if hidden(letter) { '\u{fffd}' } else { letter }).collect()
 }
 
-fn cut(text: &str) -> String {
+fn cut(text: &str, width: usize) -> String {
     let text = printable(text);
-    if text.chars().count() <= KEY_WIDTH {
+    if text.chars().count() <= width {
         return text;
     }
-    text.chars().take(KEY_WIDTH - 1).chain(['…']).collect()
+    text.chars().take(width - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -288,8 +291,8 @@ mod tests {
 
     #[test]
     fn a_value_cannot_steer_the_terminal_or_push_the_columns_away() {
-        assert_eq!(cut("a\u{1b}[2Jb\u{202e}"), "a\u{fffd}[2Jb\u{fffd}");
-        let long = cut(&"ä".repeat(100));
+        assert_eq!(cut("a\u{1b}[2Jb\u{202e}", KEY_WIDTH), "a\u{fffd}[2Jb\u{fffd}");
+        let long = cut(&"ä".repeat(100), KEY_WIDTH);
         assert_eq!((long.chars().count(), long.ends_with('…')), (KEY_WIDTH, true));
     }
 }

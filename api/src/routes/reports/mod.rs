@@ -2,6 +2,7 @@
 //! format that the caller likes.
 
 mod answer;
+pub(crate) mod breakdowns;
 mod schema;
 
 use std::time::Instant;

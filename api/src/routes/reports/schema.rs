@@ -266,3 +266,161 @@ pub(crate) struct SeriesReport {
     #[serde(flatten)]
     frame: Frame,
 }
+
+/// Measures and the rate of a group; with `failed`, when the failures were.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FailureNumbers {
+    /// `failed`: deliveries whose outcome is failed. `domains`: how many domains of recipients are among them, which do not add up.
+    measures: BTreeMap<String, i64>,
+    /// `share`: of all that failed in this report; null when nothing did.
+    rates: BTreeMap<String, Option<f64>>,
+    /// The first of the failures that decided; null when there is none.
+    #[schema(required, format = DateTime)]
+    first_at: Option<String>,
+    /// The last.
+    #[schema(required, format = DateTime)]
+    last_at: Option<String>,
+}
+
+/// Deliveries that failed for one reason.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FailuresRow {
+    /// The class, the status code, the domain or the pattern; `(none)` when nothing was said.
+    key: BTreeMap<String, String>,
+    #[serde(flatten)]
+    numbers: FailureNumbers,
+}
+
+/// The groups that are not shown.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FailuresRemainder {
+    /// How many groups.
+    groups: u64,
+    #[serde(flatten)]
+    numbers: FailureNumbers,
+}
+
+/// What these reports tell beside their rows.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BreakdownFrame)]
+pub(crate) struct Around {
+    /// Where the report begins.
+    #[schema(format = DateTime)]
+    from: String,
+    /// Where it ends, exclusive.
+    #[schema(format = DateTime)]
+    to: String,
+    /// The time zone.
+    tz: String,
+    /// The clock that counts: `sent` or `event`.
+    basis: String,
+    /// Every event that was acknowledged before this moment is counted.
+    #[schema(format = DateTime)]
+    as_of: String,
+    /// What to bear in mind; absent when there is nothing.
+    #[schema(required = false)]
+    notes: Option<Vec<String>>,
+}
+
+/// Why messages failed.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "by": ["reason"], "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent",
+    "as_of": "2026-11-20T14:03:07.123Z",
+    "rows": [{"key": {"reason": "550 5.1.1 <address>: user unknown"}, "measures": {"failed": 12, "domains": 3}, "rates": {"share": 0.6},
+              "first_at": "2026-11-01T09:00:00.000Z", "last_at": "2026-11-06T17:20:31.500Z"}],
+    "remainder": {"groups": 4, "measures": {"failed": 8, "domains": 5}, "rates": {"share": 0.4},
+                  "first_at": "2026-11-01T10:12:00.000Z", "last_at": "2026-11-07T08:00:00.000Z"},
+    "total": {"measures": {"failed": 20, "domains": 7}, "rates": {"share": 1.0},
+              "first_at": "2026-11-01T09:00:00.000Z", "last_at": "2026-11-07T08:00:00.000Z"}
+}))]
+pub(crate) struct FailuresReport {
+    /// What it is grouped by.
+    by: Vec<String>,
+    /// The groups, in the order asked for.
+    rows: Vec<FailuresRow>,
+    /// The groups that are not shown, together; null when all are.
+    #[schema(required)]
+    remainder: Option<FailuresRemainder>,
+    #[serde(flatten)]
+    frame: Around,
+    /// Everything.
+    total: FailureNumbers,
+}
+
+/// Measures and the rate of a group.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlainNumbers {
+    /// Whole numbers by name.
+    measures: BTreeMap<String, i64>,
+    /// Fractions by name; null when the denominator is 0.
+    rates: BTreeMap<String, Option<f64>>,
+}
+
+/// A group.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlainRow {
+    /// The group; `(none)` is the empty value.
+    key: BTreeMap<String, String>,
+    #[serde(flatten)]
+    numbers: PlainNumbers,
+}
+
+/// The groups that are not shown.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlainRemainder {
+    /// How many groups.
+    groups: u64,
+    #[serde(flatten)]
+    numbers: PlainNumbers,
+}
+
+/// Which links were followed.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "by": ["url"], "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent",
+    "as_of": "2026-11-20T14:03:07.123Z",
+    "notes": ["`clicked` counts a delivery once for each URL and once in the total, so its rows add up to more than the total."],
+    "rows": [{"key": {"url": "https://acme.org/plans"}, "measures": {"clicks": 30, "clicked": 24, "machine_clicks": 5}, "rates": {"share": 0.75}}],
+    "remainder": {"groups": 2, "measures": {"clicks": 10, "clicked": 9, "machine_clicks": 1}, "rates": {"share": 0.25}},
+    "total": {"measures": {"clicks": 40, "clicked": 27, "machine_clicks": 6}, "rates": {"share": 1.0}}
+}))]
+pub(crate) struct LinksReport {
+    /// What it is grouped by.
+    by: Vec<String>,
+    /// The links, in the order asked for.
+    rows: Vec<PlainRow>,
+    /// The links that are not shown, together; null when all are.
+    #[schema(required)]
+    remainder: Option<PlainRemainder>,
+    #[serde(flatten)]
+    frame: Around,
+    /// Everything.
+    total: PlainNumbers,
+}
+
+/// What left unencrypted.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "by": ["recipient_domain"], "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent",
+    "as_of": "2026-11-20T14:03:07.123Z",
+    "rows": [{"key": {"recipient_domain": "example.com"},
+              "measures": {"queued": 10, "delivered": 9, "secured": 6, "unsecured": 3, "tls": 4, "portal": 2, "pgp": 0, "smime": 0, "other": 0},
+              "rates": {"secured_rate": 0.6}}],
+    "remainder": null,
+    "total": {"measures": {"queued": 10, "delivered": 9, "secured": 6, "unsecured": 3, "tls": 4, "portal": 2, "pgp": 0, "smime": 0, "other": 0},
+              "rates": {"secured_rate": 0.6}}
+}))]
+pub(crate) struct SecurityReport {
+    /// What it is grouped by.
+    by: Vec<String>,
+    /// The groups, in the order asked for.
+    rows: Vec<PlainRow>,
+    /// The groups that are not shown, together; null when all are.
+    #[schema(required)]
+    remainder: Option<PlainRemainder>,
+    #[serde(flatten)]
+    frame: Around,
+    /// Everything.
+    total: PlainNumbers,
+}

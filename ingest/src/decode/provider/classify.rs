@@ -34,7 +34,7 @@
 
 use std::borrow::Cow;
 
-use schema::FailureClass;
+use schema::{EnhancedStatus, FailureClass, is_refusal, reply_code};
 
 use super::draft::cut;
 
@@ -45,13 +45,14 @@ const LOOKED_AT: usize = 1024;
 pub(super) fn by_status(enhanced: Option<&str>, reply: Option<u16>, words: &str) -> FailureClass {
     let words = cut(Cow::Borrowed(words), LOOKED_AT);
     let reply = reply.filter(|code| is_refusal(*code)).or_else(|| reply_code(&words));
-    let status = enhanced.and_then(|text| Status::find(text, None)).or_else(|| Status::find(&words, reply));
-    if let Some(class) = status.and_then(Status::precise) {
+    let status =
+        enhanced.and_then(|text| EnhancedStatus::find(text, None)).or_else(|| EnhancedStatus::find(&words, reply));
+    if let Some(class) = status.and_then(precise) {
         return class;
     }
     let temporary = status.map_or(reply.is_some_and(|code| code < 500), |status| status.class == 4);
     let told = by_words(&words).filter(|class| !temporary || *class == FailureClass::Block);
-    told.or_else(|| status.map(Status::vague)).or_else(|| reply.map(by_reply)).unwrap_or(FailureClass::Other)
+    told.or_else(|| status.map(vague)).or_else(|| reply.map(by_reply)).unwrap_or(FailureClass::Other)
 }
 
 /// Whether the words say that nothing was sent because the address is on a suppression list.
@@ -59,77 +60,26 @@ pub(super) fn is_suppression(words: &str) -> bool {
     plain(&cut(Cow::Borrowed(words), LOOKED_AT)).contains(" suppress")
 }
 
-/// The first enhanced status code in a text that tells of a failure: `5.1.1` of `550 5.1.1 …`, `550-5.1.1 …` and `… (#5.1.1)`.
-pub(super) fn enhanced_status(text: &str) -> Option<&str> {
-    candidates(text).find(|code| Status::parse(code).is_some())
+/// The class, where the code itself names the reason.
+fn precise(status: EnhancedStatus) -> Option<FailureClass> {
+    use FailureClass::{Block, Hard, Other, Soft};
+    let class = match (status.class, status.subject, status.detail) {
+        (_, 7, 17 | 18) => Hard,
+        (_, 7, _) | (5, 1, 7 | 8) => Block,
+        (5, 1, 9) | (5, 2, 3 | 4) | (5, 3, 3..=5) | (5, 4, 6 | 14) | (5, 6, _) => Other,
+        (5, 1, _) | (5, 2, 1) | (5, 4, 4 | 310) => Hard,
+        (_, 2, 2) | (5, 3, 1 | 2) | (5, 4, 2..) => Soft,
+        _ => return None,
+    };
+    Some(class)
 }
 
-/// The reply code that a text begins with, if it tells of a failure: 550 of `550 5.1.1 …`, `550-5.1.1 …` and `smtp; 550 …`.
-pub(super) fn reply_code(text: &str) -> Option<u16> {
-    let text = text.trim_start();
-    let rest =
-        text.get(..5).filter(|start| start.eq_ignore_ascii_case("smtp;")).map_or(text, |_| text[5..].trim_start());
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let ends = !rest[digits..].starts_with(|next: char| next.is_alphanumeric() || next == '.');
-    rest[..digits].parse().ok().filter(|code| digits == 3 && ends && is_refusal(*code))
-}
-
-fn is_refusal(reply: u16) -> bool {
-    (400..600).contains(&reply)
-}
-
-/// Runs of digits and dots.
-fn candidates(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|letter: char| !letter.is_ascii_digit() && letter != '.').map(|run| run.trim_end_matches('.'))
-}
-
-/// An enhanced status code of a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Status {
-    class: u16,
-    subject: u16,
-    detail: u16,
-}
-
-impl Status {
-    /// `class.subject.detail`, the class 4 or 5; neither an address of the internet nor, mostly, the version of a program.
-    fn parse(code: &str) -> Option<Self> {
-        let mut parts = code.split('.');
-        let mut part = |longest: usize| {
-            let digits = parts.next().filter(|digits| (1..=longest).contains(&digits.len()));
-            digits.and_then(|digits| digits.parse().ok())
-        };
-        let status = Self { class: part(1)?, subject: part(1)?, detail: part(3)? };
-        (parts.next().is_none() && matches!(status.class, 4 | 5) && status.subject <= 7).then_some(status)
-    }
-
-    /// The first in a text that does not contradict the reply code.
-    fn find(text: &str, reply: Option<u16>) -> Option<Self> {
-        let agrees = |status: &Self| reply.is_none_or(|reply| reply / 100 == status.class);
-        candidates(text).filter_map(Self::parse).find(agrees)
-    }
-
-    /// The class, where the code itself names the reason.
-    fn precise(self) -> Option<FailureClass> {
-        use FailureClass::{Block, Hard, Other, Soft};
-        let class = match (self.class, self.subject, self.detail) {
-            (_, 7, 17 | 18) => Hard,
-            (_, 7, _) | (5, 1, 7 | 8) => Block,
-            (5, 1, 9) | (5, 2, 3 | 4) | (5, 3, 3..=5) | (5, 4, 6 | 14) | (5, 6, _) => Other,
-            (5, 1, _) | (5, 2, 1) | (5, 4, 4 | 310) => Hard,
-            (_, 2, 2) | (5, 3, 1 | 2) | (5, 4, 2..) => Soft,
-            _ => return None,
-        };
-        Some(class)
-    }
-
-    /// The class, where neither the code nor the words name a reason.
-    fn vague(self) -> FailureClass {
-        match (self.class, self.subject) {
-            (4, _) | (_, 4) => FailureClass::Soft,
-            (_, 0 | 2) => FailureClass::Hard,
-            _ => FailureClass::Other,
-        }
+/// The class, where neither the code nor the words name a reason.
+fn vague(status: EnhancedStatus) -> FailureClass {
+    match (status.class, status.subject) {
+        (4, _) | (_, 4) => FailureClass::Soft,
+        (_, 0 | 2) => FailureClass::Hard,
+        _ => FailureClass::Other,
     }
 }
 

@@ -12,11 +12,11 @@
 //! then would be a delivery that nobody sent. The time is `Last-Attempt-Date`, else the date of the notification; `Arrival-Date`
 //! comes last, for it may lie days before a failure, and before a success that the failure takes back.
 
-use schema::{EventKind, Millis};
+use schema::{EventKind, Millis, enhanced_status, reply_code};
 
 use super::{
     Item, Mapping, Undecodable,
-    classify::{by_status, enhanced_status, reply_code},
+    classify::by_status,
     draft::Draft,
     report::{Fields, Report, address, ignored, missing},
 };

@@ -2,13 +2,13 @@
 //!
 //! `uuid` names the request, which Postal repeats unchanged, and one request tells one event: it is the event's id.
 
-use schema::{EventKind, FailureClass, SecureMethod};
+use schema::{EventKind, FailureClass, SecureMethod, enhanced_status, reply_code};
 use serde::Deserialize;
 
 use super::{
     super::Mismatch,
     Item, Mapping, Undecodable,
-    classify::{by_status, enhanced_status, reply_code},
+    classify::by_status,
     draft::{Draft, drafted, ignored},
     mapping::Labels,
     objects::{Found, each_object},

@@ -8,7 +8,7 @@ mod envelope;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use schema::{EventKind, FailureClass, SecureMethod};
+use schema::{EventKind, FailureClass, SecureMethod, enhanced_status, reply_code};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,7 +16,7 @@ pub(super) use self::envelope::payload;
 use super::{
     super::Mismatch,
     Item, Mapping, Undecodable,
-    classify::{by_status, enhanced_status, reply_code},
+    classify::by_status,
     draft::{Draft, drafted, ignored},
     mapping::Labels,
     objects::{Found, each_object},

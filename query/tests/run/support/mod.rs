@@ -137,7 +137,7 @@ fn statement(cells: &[Cell]) -> String {
     )
 }
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut hex = String::new();
     for byte in text.bytes() {
         write!(hex, "{byte:02X}").expect("writing to a String does not fail");

@@ -1,6 +1,9 @@
 //! What servers say, and what it means.
 
-use schema::FailureClass::{self, Block, Hard, Other, Soft};
+use schema::{
+    FailureClass::{self, Block, Hard, Other, Soft},
+    enhanced_status,
+};
 
 use super::*;
 

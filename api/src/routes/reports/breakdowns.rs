@@ -1,0 +1,261 @@
+//! `/v1/reports/failures`, `/links` and `/security`: reports over single deliveries and events, for what the cube does not have. They hold
+//! patterns and no addresses, so a key for reports opens them; whole URLs, which tell recipients apart, it does not.
+
+use std::time::Instant;
+
+use ::schema::{Millis, metrics::REPORT_SECONDS};
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse as _, Response},
+};
+use query::{
+    Breakdown, BreakdownKind, BreakdownSpec, FailuresRequest, Format, LinksRequest, Presentation, SecurityRequest,
+    SpecError, chart::ChartOptions, from_json, from_pairs,
+};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+
+use super::{
+    format_label, overdue,
+    schema::{FailuresReport, LinksReport, SecurityReport},
+};
+use crate::{
+    auth::{Caller, Read},
+    extract::{Document, Json, Pairs},
+    negotiate,
+    openapi::{PostedReportProblems, ReportProblems},
+    problem::{Kind, Problem},
+    state::AppState,
+};
+
+/// Why messages failed.
+///
+/// By the class, the status code or the domain, or by what the server said, with addresses, ids and numbers folded. `failed` is the
+/// measure of that name: rows and remainder add up to the `failed` of a summary.
+#[utoipa::path(
+    get,
+    path = "/v1/reports/failures",
+    operation_id = "get_failures",
+    tag = "reports",
+    params(FailuresRequest),
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (FailuresReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        ReportProblems
+    )
+)]
+pub(crate) async fn get_failures(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Pairs(pairs): Pairs,
+) -> Result<Response, Problem> {
+    let asked = Asked::failures(from_pairs(pairs)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// Why messages failed, asked by a document.
+#[utoipa::path(
+    post,
+    path = "/v1/reports/failures",
+    operation_id = "post_failures",
+    tag = "reports",
+    request_body = FailuresRequest,
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (FailuresReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        PostedReportProblems
+    )
+)]
+pub(crate) async fn post_failures(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Document(document): Document,
+) -> Result<Response, Problem> {
+    let asked = Asked::failures(from_json(&document)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// Which links were followed.
+///
+/// Clicks by URL, of persons and of machines, and how many deliveries a person followed a link of. `clicks` and `machine_clicks` add up to
+/// those of a summary; `clicked` counts a delivery once for each URL and once in the total.
+#[utoipa::path(
+    get,
+    path = "/v1/reports/links",
+    operation_id = "get_links",
+    tag = "reports",
+    params(LinksRequest),
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (LinksReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        ReportProblems
+    )
+)]
+pub(crate) async fn get_links(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Pairs(pairs): Pairs,
+) -> Result<Response, Problem> {
+    let asked = Asked::links(from_pairs(pairs)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// Which links were followed, asked by a document.
+#[utoipa::path(
+    post,
+    path = "/v1/reports/links",
+    operation_id = "post_links",
+    tag = "reports",
+    request_body = LinksRequest,
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (LinksReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        PostedReportProblems
+    )
+)]
+pub(crate) async fn post_links(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Document(document): Document,
+) -> Result<Response, Problem> {
+    let asked = Asked::links(from_json(&document)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// What left unencrypted.
+///
+/// The numbers are those of a split by that dimension; with `methods`, what was secured is also told by its method.
+#[utoipa::path(
+    get,
+    path = "/v1/reports/security",
+    operation_id = "get_security",
+    tag = "reports",
+    params(SecurityRequest),
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (SecurityReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        ReportProblems
+    )
+)]
+pub(crate) async fn get_security(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Pairs(pairs): Pairs,
+) -> Result<Response, Problem> {
+    let asked = Asked::security(from_pairs(pairs)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// What left unencrypted, asked by a document.
+#[utoipa::path(
+    post,
+    path = "/v1/reports/security",
+    operation_id = "post_security",
+    tag = "reports",
+    request_body = SecurityRequest,
+    responses(
+        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
+            (SecurityReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        )),
+        PostedReportProblems
+    )
+)]
+pub(crate) async fn post_security(
+    caller: Caller<Read>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Document(document): Document,
+) -> Result<Response, Problem> {
+    let asked = Asked::security(from_json(&document)?)?;
+    report(&caller, &state, &headers, asked).await
+}
+
+/// What is asked, judged: the report, and how it is to be shown.
+struct Asked {
+    spec: BreakdownSpec,
+    presentation: Presentation,
+}
+
+impl Asked {
+    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
+    fn failures(request: FailuresRequest) -> Result<Self, SpecError> {
+        Ok(Self { spec: BreakdownSpec::failures(&request)?, presentation: request.presentation()? })
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
+    fn links(request: LinksRequest) -> Result<Self, SpecError> {
+        Ok(Self { spec: BreakdownSpec::links(&request)?, presentation: request.presentation()? })
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
+    fn security(request: SecurityRequest) -> Result<Self, SpecError> {
+        Ok(Self { spec: BreakdownSpec::security(&request)?, presentation: request.presentation()? })
+    }
+}
+
+async fn report(
+    caller: &Caller<Read>,
+    state: &AppState,
+    headers: &HeaderMap,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let format = negotiate::format(asked.presentation.format, headers)?;
+    if matches!(asked.spec.kind(), BreakdownKind::Links { strip_query: false }) && !caller.inspects() {
+        let detail = "whole URLs tell recipients apart: `strip_query=false` needs a key with the role `admin`";
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    let _entered = state.admission.enter(caller.account())?;
+    let (kind, started) = (asked.spec.name(), Instant::now());
+    let answer = run(caller, state, asked, format).await;
+    let labels = [("kind", kind), ("format", format_label(format))];
+    metrics::histogram!(REPORT_SECONDS, &labels).record(started.elapsed());
+    answer
+}
+
+async fn run(caller: &Caller<Read>, state: &AppState, asked: Asked, format: Format) -> Result<Response, Problem> {
+    let Asked { spec, presentation } = asked;
+    let as_of = state.ingest.as_of();
+    let making = query::breakdown(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
+    let report = timeout(state.limits.report_timeout, making).await.map_err(|_| overdue())??;
+    let mut response = match format {
+        Format::Json => Json(report).into_response(),
+        Format::Csv => {
+            let headers = named("text/csv; charset=utf-8; header=present", "attachment", &spec, "csv");
+            (headers, report.csv(&presentation.csv)).into_response()
+        }
+        Format::Png => {
+            let headers = named("image/png", "inline", &spec, "png");
+            (headers, draw(report, presentation.chart, &state.drawing).await?).into_response()
+        }
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
+    Ok(response)
+}
+
+/// Only a few pictures are drawn at once, each on a thread of its own.
+async fn draw(report: Breakdown, options: ChartOptions, drawing: &Semaphore) -> Result<Vec<u8>, Problem> {
+    let broken = || Problem::new(Kind::Internal, "the picture could not be drawn; its id helps to find out why");
+    let _turn = drawing.acquire().await.map_err(|_| broken())?;
+    let drawn = spawn_blocking(move || report.png(&options)).await;
+    drawn.map_err(|error| broken().caused_by(&error))?.map_err(Problem::from)
+}
+
+/// The media type and a name for the file, out of the report and the day it begins.
+fn named(media_type: &str, disposition: &str, spec: &BreakdownSpec, ending: &str) -> [(header::HeaderName, String); 2] {
+    let from = Millis(i64::from(spec.range().from) * 1000).to_datetime().unwrap_or_default().with_timezone(&spec.tz());
+    let name = format!("postlens-{}-{}.{ending}", spec.name(), from.format("%Y-%m-%d"));
+    [
+        (header::CONTENT_TYPE, media_type.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("{disposition}; filename=\"{name}\"")),
+    ]
+}
