@@ -38,6 +38,7 @@ mod run;
 mod spec;
 mod sql;
 mod statistics;
+mod suppression;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
