@@ -2,20 +2,24 @@
 //!
 //! Texts that a spreadsheet would take for a formula get an apostrophe in front. Our own numbers stay as they are: none begins
 //! with a sign. A rate is a fraction; where it does not exist the cell is empty. With `intervals`, what is known of a rate's
-//! certainty stands beside it.
+//! certainty stands beside it. A cell that is hidden for the few people that it stands for, or would tell, is `suppressed`.
 
 use std::borrow::{Borrow, Cow};
 
 use csv::{Terminator, Writer, WriterBuilder};
-use schema::{Measure, Measures};
+use schema::Measure;
 
 use crate::{
     Difference, Kind, Side,
-    report::{Body, Line, Part, Report, shown},
+    doubt::ShownRate,
+    report::{Body, Line, Part, Report, Seen, shown},
 };
 
 /// Chunks are about this long, in bytes.
 const CHUNK: usize = 16 * 1024;
+
+/// What stands in a cell that is hidden for the people it stands for.
+const SUPPRESSED: &str = "suppressed";
 
 /// What a CSV document contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,7 +119,7 @@ fn row(report: &Report, group: usize, time: usize) -> Option<Vec<String>> {
         Body::Split { rows, .. } => {
             let row = rows.get(group)?;
             let differences = report.differences.get(group).map_or(&[][..], Vec::as_slice);
-            Some(cells(report, key(&row.key), Part::Group(&row.key), &row.measures, differences))
+            Some(cells(report, key(&row.key), Part::Group(&row.key), row.seen(), differences))
         }
         Body::Series { times, groups, .. } => {
             let line = groups.get(group)?;
@@ -131,7 +135,7 @@ fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
     };
     match &report.body {
         Body::Split { remainder: Some(cut), .. } if time == 0 => {
-            Some(cells(report, label(cut.groups), Part::Remainder, &cut.measures, &[]))
+            Some(cells(report, label(cut.groups), Part::Remainder, cut.seen(), &[]))
         }
         Body::Series { times, remainder: Some((groups, line)), .. } if time < times.len() => {
             Some(point(report, times, line, time, label(*groups)))
@@ -142,12 +146,12 @@ fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
 
 fn total(report: &Report) -> Vec<String> {
     let time = usize::from(matches!(report.spec.kind, Kind::Series(_)));
-    cells(report, labels(time + report.spec.by.len(), "(total)"), Part::Total, &report.total, &[])
+    cells(report, labels(time + report.spec.by.len(), "(total)"), Part::Total, report.seen(), &[])
 }
 
 fn point(report: &Report, times: &[i64], line: &Line, place: usize, key: Vec<String>) -> Vec<String> {
     let time = std::iter::once(report.time(times[place]));
-    cells(report, time.chain(key).collect(), Part::Group(&line.key), &line.points[place], &[])
+    cells(report, time.chain(key).collect(), Part::Group(&line.key), line.seen(place), &[])
 }
 
 /// The first of the key's cells says what the row is; the others are empty.
@@ -160,16 +164,21 @@ fn cells(
     report: &Report,
     first: Vec<String>,
     part: Part<'_>,
-    measures: &Measures,
+    seen: Seen<'_>,
     differences: &[Option<Difference>],
 ) -> Vec<String> {
     let spec = &report.spec;
-    let counts = spec.measures().iter().map(|measure| measures[*measure].to_string());
+    let counts = spec
+        .measures()
+        .iter()
+        .map(|measure| seen.count(*measure).map_or_else(|| SUPPRESSED.to_owned(), |count| count.to_string()));
     let text = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
     let rates = report.shown_rates().enumerate().flat_map(|(place, rate)| {
-        let mut cells = vec![text(report.shown_rate(rate, part, measures))];
+        let hidden = matches!(rate, ShownRate::Of(rate) if seen.hides(rate));
+        let value = report.shown_rate(rate, part, seen);
+        let mut cells = vec![if hidden { SUPPRESSED.to_owned() } else { text(value) }];
         if spec.intervals {
-            let bounds = report.bounds(rate, part, measures);
+            let bounds = report.bounds(rate, part, seen);
             cells.extend([text(bounds.map(|bounds| bounds.low)), text(bounds.map(|bounds| bounds.high))]);
         }
         if spec.intervals && spec.kind == Kind::Split {

@@ -9,16 +9,17 @@
 //! A summary has no `by`, `rows` and `remainder`. A series has `interval`, its rows have a `time` (group by group, each in the
 //! order of time), and its remainder has `rows` of its own, so that rows add up to the total. On the `event` basis, and where values
 //! were beyond a limit, there are `notes`. `next` is the cursor of the next page. With `intervals`, the bounds of `rates` stand
-//! under their names in `intervals`, and in a split's rows their differences from the rest in `differences`.
+//! under their names in `intervals`, and in a split's rows their differences from the rest in `differences`. With `suppress_below`,
+//! `suppressed` names what is hidden and null.
 
 use chrono::SecondsFormat;
-use schema::{Measure, Measures};
+use schema::Measure;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     Difference, Kind,
     doubt::ShownRate,
-    report::{Body, Line, Part, Report, shown},
+    report::{Body, Line, Part, Report, Seen, shown},
 };
 
 impl Serialize for Report {
@@ -46,12 +47,12 @@ impl Serialize for Report {
             Body::Split { rows, remainder, .. } => {
                 let rows = rows.iter().enumerate().map(|(place, row)| Entry {
                     differences: self.differences.get(place).map(Vec::as_slice),
-                    ..self.entry(None, Some(&row.key), &row.measures)
+                    ..self.entry(None, Some(&row.key), row.seen())
                 });
                 map.serialize_entry("rows", &Sequence(rows))?;
                 let remainder = remainder
                     .as_ref()
-                    .map(|cut| Entry { groups: Some(cut.groups), ..self.entry(None, None, &cut.measures) });
+                    .map(|cut| Entry { groups: Some(cut.groups), ..self.entry(None, None, cut.seen()) });
                 map.serialize_entry("remainder", &remainder)?;
                 map.serialize_entry("next", &self.next())?;
             }
@@ -62,19 +63,19 @@ impl Serialize for Report {
                 let remainder = remainder.as_ref().map(|(groups, line)| Entry {
                     groups: Some(*groups),
                     rows: Some((times, line)),
-                    ..self.entry(None, None, &line.total)
+                    ..self.entry(None, None, line.seen_in_total())
                 });
                 map.serialize_entry("remainder", &remainder)?;
             }
         }
-        map.serialize_entry("total", &self.entry(None, None, &self.total))?;
+        map.serialize_entry("total", &self.entry(None, None, self.seen()))?;
         map.end()
     }
 }
 
 impl Report {
-    fn entry<'a>(&'a self, time: Option<i64>, key: Option<&'a [String]>, measures: &'a Measures) -> Entry<'a> {
-        Entry { report: self, time, key, groups: None, measures, differences: None, rows: None }
+    fn entry<'a>(&'a self, time: Option<i64>, key: Option<&'a [String]>, seen: Seen<'a>) -> Entry<'a> {
+        Entry { report: self, time, key, groups: None, seen, differences: None, rows: None }
     }
 
     fn points<'a>(
@@ -84,7 +85,7 @@ impl Report {
         keyed: bool,
     ) -> impl Iterator<Item = Entry<'a>> + Clone + 'a {
         let key = keyed.then_some(line.key.as_slice());
-        times.iter().zip(&line.points).map(move |(time, measures)| self.entry(Some(*time), key, measures))
+        times.iter().enumerate().map(move |(place, time)| self.entry(Some(*time), key, line.seen(place)))
     }
 }
 
@@ -104,7 +105,7 @@ struct Entry<'a> {
     time: Option<i64>,
     key: Option<&'a [String]>,
     groups: Option<u64>,
-    measures: &'a Measures,
+    seen: Seen<'a>,
     differences: Option<&'a [Option<Difference>]>,
     rows: Option<(&'a [i64], &'a Line)>,
 }
@@ -123,7 +124,8 @@ impl Serialize for Entry<'_> {
         if let Some(groups) = self.groups {
             map.serialize_entry("groups", &groups)?;
         }
-        let measures = spec.measures().iter().copied().map(|measure| (Measure::name(measure), self.measures[measure]));
+        let measures =
+            spec.measures().iter().copied().map(|measure| (Measure::name(measure), self.seen.count(measure)));
         map.serialize_entry("measures", &Object(measures))?;
         let part = match (self.key, self.groups) {
             (Some(key), _) => Part::Group(key),
@@ -131,10 +133,16 @@ impl Serialize for Entry<'_> {
             (None, None) => Part::Total,
         };
         let shown = self.report.shown_rates();
-        let rates = shown.clone().map(|rate| (rate.name(), self.report.shown_rate(rate, part, self.measures)));
+        let rates = shown.clone().map(|rate| (rate.name(), self.report.shown_rate(rate, part, self.seen)));
         map.serialize_entry("rates", &Object(rates))?;
+        if spec.suppress_below.is_some() {
+            let measures = spec.measures().iter().filter(|measure| self.seen.hidden.contains(**measure));
+            let rates = spec.rates().iter().filter(|rate| self.seen.hides(**rate));
+            let names: Vec<_> = measures.map(|one| Measure::name(*one)).chain(rates.map(|one| one.name())).collect();
+            map.serialize_entry("suppressed", &names)?;
+        }
         if spec.intervals {
-            let bounds = shown.clone().map(|rate| (rate.name(), self.report.bounds(rate, part, self.measures)));
+            let bounds = shown.clone().map(|rate| (rate.name(), self.report.bounds(rate, part, self.seen)));
             map.serialize_entry("intervals", &Object(bounds))?;
         }
         if let Some(differences) = self.differences {

@@ -63,6 +63,13 @@ macro_rules! requests {
             #[param(value_type = Option<bool>, example = false)]
             #[schema(value_type = Option<bool>, example = false)]
             pub intervals: Option<String>,
+            /// Hides every number that stands for fewer distinct recipients than this and for one at least, and what would tell it
+            /// (docs/reports.md, "Small groups"). 11 is what the CMS cell suppression policy asks for. A request may ask for more than the
+            /// account's setting and not for less. Default: the account's setting, else nothing is hidden.
+            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+            #[param(value_type = Option<u32>, minimum = 2, maximum = 100, example = 11)]
+            #[schema(value_type = Option<u32>, minimum = 2, maximum = 100, example = 11)]
+            pub suppress_below: Option<String>,
             $($own)*
             /// `json`, `csv` or `png`. Default: what the Accept header prefers.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,6 +110,7 @@ macro_rules! requests {
                     rates: self.rates.as_deref(),
                     filter: &self.filter,
                     intervals: self.intervals.as_deref(),
+                    suppress_below: self.suppress_below.as_deref(),
                 }
             }
 
@@ -190,6 +198,7 @@ pub(crate) struct Common<'a> {
     pub(crate) rates: Option<&'a [String]>,
     pub(crate) filter: &'a [Expression],
     pub(crate) intervals: Option<&'a str>,
+    pub(crate) suppress_below: Option<&'a str>,
 }
 
 /// Reads a request from the decoded pairs of a query string. Only `filter` may be repeated.

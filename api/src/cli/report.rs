@@ -129,6 +129,9 @@ struct Common {
     /// Show how sure each rate is, and in a split which rates differ from the rest beyond chance
     #[arg(long)]
     intervals: bool,
+    /// Hide numbers that stand for fewer recipients than this, and what would tell them; 11 is what CMS asks for
+    #[arg(long, value_name = "N")]
+    suppress_below: Option<u32>,
     /// End a CSV document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
@@ -233,6 +236,7 @@ impl Common {
             ("measures", usual(&self.measures, MEASURES)),
             ("rates", usual(&self.rates, RATES)),
             ("intervals", self.intervals.then(|| "true".to_owned())),
+            ("suppress_below", self.suppress_below.map(|least| least.to_string())),
             ("total", self.total.then(|| "true".to_owned())),
             ("width", self.width.map(|pixels| pixels.to_string())),
             ("height", self.height.map(|pixels| pixels.to_string())),

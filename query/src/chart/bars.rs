@@ -1,6 +1,6 @@
 //! From a split or a summary to bars.
 
-use schema::{Measure, Measures, Rate};
+use schema::{Measure, Rate};
 
 use super::{
     model::{Bar, Bars, Block, Chart, Entry, Ink, Panel, Threshold},
@@ -15,6 +15,9 @@ use crate::{
 /// The outcomes that every queued message has exactly one of, as the parts of a bar.
 const OUTCOMES: [(Measure, Ink); 3] =
     [(Measure::Delivered, Ink::Series(0)), (Measure::Failed, Ink::Series(1)), (Measure::Pending, Ink::Neutral)];
+
+/// What stands in the place of a bar that is hidden.
+const HIDDEN: &str = "hidden";
 
 /// What a summary shows when nothing is named.
 const FUNNEL: [Measure; 9] = [
@@ -52,8 +55,7 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
         chart.legend = OUTCOMES.map(|(part, ink)| Entry { label: words::measure(part), ink }).into();
     }
     let drawn = &rows[..rows.len().min(most)];
-    let measures: Vec<_> = drawn.iter().map(|row| row.measures).collect();
-    let mut columns = vec![counts(&what, measure, stacked, &measures)];
+    let mut columns = vec![counts(&what, measure, stacked, drawn)];
     columns.extend(
         leading_rates(report, panels)
             .into_iter()
@@ -63,9 +65,11 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     chart.blocks.push(Block::Bars(Bars { labels, panels: columns }));
     let hidden = (rows.len() - drawn.len()) as u64 + cut.map_or(0, |cut| cut.groups);
     if hidden > 0 {
-        let rest = report.total()[measure] - measures.iter().map(|measures| measures[measure]).sum::<i64>();
+        let undrawn = rows[drawn.len()..].iter().map(Row::seen).chain(cut.map(Remainder::seen));
+        let rest: Option<i64> = undrawn.map(|seen| seen.count(measure)).sum();
         chart.note = Some(not_shown(hidden, rest, measure));
     }
+    say_what_is_hidden(report, &mut chart);
     chart
 }
 
@@ -79,7 +83,7 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
         blocks: Vec::new(),
         note: None,
     };
-    if report.total().is_zero() {
+    if report.total().is_zero() && report.hidden.is_empty() {
         chart.blocks.push(Block::Empty(nothing(report)));
         return chart;
     }
@@ -89,7 +93,7 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
     let second = rates.len().min(most.saturating_sub(first));
     keep_spam_rate(&mut rates, second);
     if first > 0 {
-        let bars: Vec<_> = measures[..first].iter().map(|measure| plain(report.total()[*measure])).collect();
+        let bars: Vec<_> = measures[..first].iter().map(|measure| plain(report.seen().count(*measure))).collect();
         let labels = measures[..first].iter().map(|measure| words::measure(*measure)).collect();
         chart.blocks.push(Block::Bars(Bars { labels, panels: vec![panel("Messages", bars, 1.0)] }));
     }
@@ -102,6 +106,7 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
     if hidden > 0 {
         chart.note = Some(format!("{hidden} more are not shown: make the picture higher"));
     }
+    say_what_is_hidden(report, &mut chart);
     chart
 }
 
@@ -157,17 +162,26 @@ pub(crate) fn threshold(rate: Rate) -> Option<Threshold> {
     (rate == Rate::SpamRate).then(|| Threshold { value: words::SPAM_LINE, label: percent(words::SPAM_LINE) })
 }
 
-fn not_shown(hidden: u64, rest: i64, measure: Measure) -> String {
+fn not_shown(hidden: u64, rest: Option<i64>, measure: Measure) -> String {
     let groups = if hidden == 1 { "group is" } else { "groups are" };
     let hidden = count(i64::try_from(hidden).unwrap_or(i64::MAX));
-    format!("{hidden} more {groups} not shown: {} {}", count(rest), measure.name().replace('_', " "))
+    let rest = rest.map(|rest| format!(": {} {}", count(rest), measure.name().replace('_', " ")));
+    format!("{hidden} more {groups} not shown{}", rest.unwrap_or_default())
 }
 
-fn counts(title: &str, measure: Measure, stacked: bool, rows: &[Measures]) -> Panel {
-    let bar = |measures: &Measures| {
-        let whole = vec![(Ink::Series(0), measures[measure] as f64)];
-        let parts = if stacked { OUTCOMES.map(|(part, ink)| (ink, measures[part] as f64)).into() } else { whole };
-        Bar { parts, text: count(measures[measure]), mark: None }
+/// Says why bars or points are missing, where small numbers are hidden.
+pub(crate) fn say_what_is_hidden(report: &Report, chart: &mut Chart) {
+    let Some(least) = report.spec().suppress_below() else { return };
+    let why = format!("Hidden: fewer than {least} people, or needed to protect them");
+    chart.note = Some(chart.note.take().map_or_else(|| why.clone(), |note| format!("{note}. {why}")));
+}
+
+fn counts(title: &str, measure: Measure, stacked: bool, rows: &[Row]) -> Panel {
+    let bar = |row: &Row| {
+        let seen = row.seen();
+        let part = |(part, ink): (Measure, Ink)| Some((ink, seen.count(part)? as f64));
+        let measures = if stacked { OUTCOMES.to_vec() } else { vec![(measure, Ink::Series(0))] };
+        Bar { parts: measures.into_iter().filter_map(part).collect(), ..plain(seen.count(measure)) }
     };
     panel(title, rows.iter().map(bar).collect(), 2.2)
 }
@@ -191,8 +205,11 @@ fn rate_bar(rate: Rate, value: Option<f64>) -> Bar {
 /// The rate of a row of a split. What differs from the rest says so; the others are grey, unless they pass a line.
 fn rate_bar_of(report: &Report, rate: Rate, row: &Row, place: usize) -> Bar {
     let part = Part::Group(&row.key);
-    let mut bar = rate_bar(rate, report.rate_of(rate, &row.key, &row.measures));
-    let Some(bounds) = report.bounds_shown(rate, part, &row.measures) else { return bar };
+    let mut bar = rate_bar(rate, report.rate_of(rate, &row.key, row.seen()));
+    if row.seen().hides(rate) {
+        HIDDEN.clone_into(&mut bar.text);
+    }
+    let Some(bounds) = report.bounds_shown(rate, part, row.seen()) else { return bar };
     bar.text = words::with_bounds(&bar.text, bounds);
     match report.side(rate, place) {
         Some(side) => bar.text = format!("{} {}", bar.text, side.name()),
@@ -204,7 +221,10 @@ fn rate_bar_of(report: &Report, rate: Rate, row: &Row, place: usize) -> Bar {
 /// A bar among bars of other rates: the line belongs to it alone and is named behind it.
 fn marked(report: &Report, rate: Rate) -> Bar {
     let mut bar = rate_bar(rate, report.rate(rate));
-    if let Some(bounds) = report.bounds_shown(rate, Part::Total, report.total()) {
+    if report.seen().hides(rate) {
+        HIDDEN.clone_into(&mut bar.text);
+    }
+    if let Some(bounds) = report.bounds_shown(rate, Part::Total, report.seen()) {
         bar.text = words::with_bounds(&bar.text, bounds);
     }
     if let Some(threshold) = threshold(rate) {
@@ -214,8 +234,9 @@ fn marked(report: &Report, rate: Rate) -> Bar {
     bar
 }
 
-fn plain(value: i64) -> Bar {
-    Bar { parts: vec![(Ink::Series(0), value as f64)], text: count(value), mark: None }
+fn plain(value: Option<i64>) -> Bar {
+    let parts = value.map(|value| (Ink::Series(0), value as f64)).into_iter().collect();
+    Bar { parts, text: value.map_or_else(|| HIDDEN.to_owned(), count), mark: None }
 }
 
 fn panel(title: &str, bars: Vec<Bar>, share: f32) -> Panel {

@@ -3,7 +3,7 @@
 use schema::{Measure, Rate};
 
 use super::{
-    bars::{leading_measure, leading_rates, nothing, threshold},
+    bars::{leading_measure, leading_rates, nothing, say_what_is_hidden, threshold},
     model::{Block, Chart, Entry, Ink, LineOf, Lines, Time},
     numbers::{count_tick, percent_tick, ticks},
     words,
@@ -51,11 +51,12 @@ pub(crate) fn series(
     if let Some(partly) = partly(report, interval, times) {
         chart.note = Some(chart.note.map_or_else(|| partly.clone(), |note| format!("{note}. {partly}")));
     }
-    if report.total().is_zero() {
+    if report.total().is_zero() && report.hidden.is_empty() {
         chart.blocks = vec![Block::Empty(nothing(report))];
         chart.legend.clear();
         chart.note = None;
     }
+    say_what_is_hidden(report, &mut chart);
     chart
 }
 
@@ -104,7 +105,7 @@ impl Show<'_> {
         if !measures.is_empty() && !rates.is_empty() && !self.two {
             rates.clear();
         }
-        let values = |measure: Measure| all.points.iter().map(|point| Some(point[measure] as f64)).collect();
+        let values = |measure: Measure| counts(all, measure);
         let lines: Vec<_> = measures
             .iter()
             .enumerate()
@@ -155,10 +156,8 @@ impl Show<'_> {
             _ => words::measure(measure),
         };
         if !only_rate {
-            let line = |(place, line): (usize, &Line)| LineOf {
-                ink: Ink::Series(place),
-                values: line.points.iter().map(|point| Some(point[measure] as f64)).collect(),
-            };
+            let line =
+                |(place, line): (usize, &Line)| LineOf { ink: Ink::Series(place), values: counts(line, measure) };
             chart.blocks.push(Block::Lines(self.counts("", drawn.iter().enumerate().map(line).collect())));
         }
         if let Some(rate) = rate.filter(|_| only_rate || self.two) {
@@ -219,7 +218,13 @@ impl Show<'_> {
 }
 
 fn rate_line(report: &Report, rate: Rate, line: &Line, ink: Ink) -> LineOf {
-    LineOf { ink, values: line.points.iter().map(|point| report.rate_of(rate, &line.key, point)).collect() }
+    let value = |place| report.rate_of(rate, &line.key, line.seen(place));
+    LineOf { ink, values: (0..line.points.len()).map(value).collect() }
+}
+
+/// A measure in each interval; none where it is hidden.
+fn counts(line: &Line, measure: Measure) -> Vec<Option<f64>> {
+    (0..line.points.len()).map(|place| line.seen(place).count(measure).map(|count| count as f64)).collect()
 }
 
 fn greatest(lines: &[LineOf]) -> f64 {

@@ -186,7 +186,7 @@ fn column(binder: &mut Binder, dimension: &Dimension, name: String) -> String {
 }
 
 /// A tree, made of its tests in the order in which they stand.
-fn combined(tree: &Tree, tests: &mut impl Iterator<Item = String>) -> String {
+pub(super) fn combined(tree: &Tree, tests: &mut impl Iterator<Item = String>) -> String {
     let mut list = |trees: &[Tree], word| {
         let parts: Vec<_> = trees.iter().map(|tree| combined(tree, &mut *tests)).collect();
         format!("({})", parts.join(word))
@@ -200,7 +200,7 @@ fn combined(tree: &Tree, tests: &mut impl Iterator<Item = String>) -> String {
 }
 
 /// Binds what a filter compares with.
-fn value_of(binder: &mut Binder, place: usize, filter: &Filter) -> String {
+pub(super) fn value_of(binder: &mut Binder, place: usize, filter: &Filter) -> String {
     let name = format!("filter{place}");
     match &filter.test {
         Test::In(texts) | Test::NotIn(texts) => binder.bind(name, "Array(String)", Param::Texts(texts.clone())),
@@ -209,7 +209,7 @@ fn value_of(binder: &mut Binder, place: usize, filter: &Filter) -> String {
 }
 
 /// Whether `value`, an expression, passes the filter, which compares it with what was bound.
-fn condition(value: &str, filter: &Filter, bound: &str) -> String {
+pub(super) fn condition(value: &str, filter: &Filter, bound: &str) -> String {
     match &filter.test {
         Test::Is(_) => format!("{value} = {bound}"),
         Test::IsNot(_) => format!("{value} != {bound}"),

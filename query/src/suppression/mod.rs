@@ -4,8 +4,10 @@
 //! - **count** – what stands for people: measures, and what is left when one is taken from another;
 //! - **possible** – what always holds of the numbers of a group;
 //! - **change** – how they could have been others;
-//! - **cover** – what is hidden, so that they could.
+//! - **cover** – what is hidden, so that they could;
+//! - **apply** – a report as the table that is covered, and what is hidden taken out of it.
 
+mod apply;
 mod change;
 mod count;
 mod cover;
@@ -14,9 +16,8 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports)]
 pub(crate) use self::{
+    apply::{People, PeopleOfGroups},
     count::Count,
-    cover::{Cells, Group, Hidden, Table, cover},
     set::MeasureSet,
 };

@@ -148,7 +148,11 @@ fn doubtful(more: &[(&str, &str)]) -> Report {
     {
         row.measures = counted(delivered, opened, clicked);
     }
-    *remainder = Some(Remainder { groups: 7, measures: counted(5_000, 2_000, 50) });
+    *remainder = Some(Remainder {
+        groups: 7,
+        measures: counted(5_000, 2_000, 50),
+        hidden: crate::suppression::MeasureSet::default(),
+    });
     report.total = counted(17_003, 6_801, 191);
     report.compared()
 }

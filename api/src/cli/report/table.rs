@@ -86,7 +86,7 @@ fn summary(total: &Numbers) -> (Table, bool) {
     let mut table = empty();
     let past = passes(total);
     for (name, count) in &total.measures.0 {
-        table.add_row(Line::from(vec![Cell::new(name), right(&grouped(count))]));
+        table.add_row(Line::from(vec![Cell::new(name), right(&number(*count))]));
     }
     for (name, rate) in &total.rates.0 {
         let mark = if past && name == SPAM { MARK } else { "" };
@@ -115,7 +115,7 @@ fn time_of(answer: &Answer, row: &Row) -> Option<String> {
 }
 
 fn cells(numbers: &Numbers) -> impl Iterator<Item = Cell> {
-    let measures = numbers.measures.0.iter().map(|(_, count)| right(&grouped(count)));
+    let measures = numbers.measures.0.iter().map(|(_, count)| right(&number(*count)));
     let rates = numbers.rates.0.iter().map(|(name, rate)| {
         let text = format!("{}{}", percentage(*rate), doubt(numbers, name));
         // Numbers stay aligned, marked or not.
@@ -140,6 +140,11 @@ fn doubt(numbers: &Numbers, name: &str) -> String {
         _ => " ",
     };
     format!("{bounds} {side}")
+}
+
+/// A number; a dot where it is hidden for the few people that it stands for, or would tell.
+fn number(count: Option<i64>) -> String {
+    count.map_or_else(|| "·".to_owned(), grouped)
 }
 
 fn passes(numbers: &Numbers) -> bool {

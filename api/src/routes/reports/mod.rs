@@ -26,7 +26,8 @@ use crate::{
 
 /// One row for each group of messages.
 ///
-/// The rows, the remainder and the total add up, measure by measure, on every page. METRICS.md says what every number means.
+/// The rows, the remainder and the total add up, measure by measure, on every page. METRICS.md says what every number means. With
+/// `suppress_below`, or the account's setting, what stands for few people is null.
 #[utoipa::path(
     get,
     path = "/v1/reports/split",
@@ -202,6 +203,8 @@ async fn report(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let format = negotiate::format(asked.presentation.format, headers)?;
+    let spec = asked.spec.suppressed_below(state.suppression.of(caller.account()))?;
+    let asked = Asked { spec, ..asked };
     let _entered = state.admission.enter(caller.account())?;
     let (kind, started) = (asked.spec.kind(), Instant::now());
     let answer = run(caller, state, asked, format).await;
