@@ -26,8 +26,11 @@ pub(crate) struct Cells {
 
 impl Cells {
     fn small(&self, least: i64) -> Counts {
-        let few =
-            Count::all().zip(&self.people).map(|(count, people)| count.value(&self.counts) > 0 && *people < least);
+        let few = Count::all().zip(&self.people).map(|(count, people)| {
+            let value = count.value(&self.counts);
+            // A message has one recipient: a number of few messages is one of few people, whatever else is known.
+            value > 0 && (*people < least || value < least && count.without.is_empty())
+        });
         Counts(few.enumerate().fold(0, |set, (place, few)| set | u64::from(few) << place))
     }
 }

@@ -175,6 +175,27 @@ fn the_reader_tells_what_is_hidden_by_itself_alone() {
     Reader::of(&table, &hidden).tells_nothing(11);
 }
 
+/// The most groups that a report has, each with all sorts of small numbers.
+#[test]
+fn a_thousand_groups_take_no_long_time() {
+    let few = |group: usize| {
+        let from = 1_000 * u32::try_from(group).unwrap();
+        let sort =
+            |place: u32| Message { outcome: usize::try_from(place).unwrap() % 7, events: [1, 0, 1, 0, 1], ..DELIVERED };
+        let small = (0..7)
+            .flat_map(move |place| to(group, from..from + (u32::try_from(group).unwrap() + place) % 13, sort(place)));
+        small.chain(usual(group, from).take(if group.is_multiple_of(3) { 500 } else { 0 }))
+    };
+    let messages: Vec<Vec<_>> = (0..1_000).map(|group| few(group).collect()).collect();
+    let group = |messages: &Vec<Message>| Group { cells: cells(messages.iter()), sums: vec![0], known: Vec::new() };
+    let groups = messages.iter().map(group).collect();
+    let table = Table { groups, sums: vec![cells(messages.iter().flatten())], shown: all() };
+    let started = std::time::Instant::now();
+    let hidden = cover(&table, 11);
+    is_proper(&table, &hidden, 11);
+    assert!(started.elapsed().as_secs() < 20, "{:?} without optimisation", started.elapsed());
+}
+
 fn message(groups: usize) -> impl Strategy<Value = Message> {
     let events = prop::array::uniform5(prop_oneof![3 => Just(0_i64), 1 => 1..4_i64]);
     let outcome = prop_oneof![5 => Just(1_usize), 3 => 0..7_usize];

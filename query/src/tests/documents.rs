@@ -8,6 +8,7 @@ use crate::{
     Report, csv,
     csv::CsvOptions,
     report::{Body, Remainder, Reporting},
+    suppression::{Count, People},
     testing::{series_report, split_report, summary_report, traffic},
 };
 
@@ -224,4 +225,23 @@ fn a_summary_and_a_series_have_intervals_and_compare_nothing() {
     let document = serde_json::to_value(&days).unwrap();
     assert!(document["rows"][1]["intervals"]["delivery_rate"]["high"].is_number());
     assert!(document["rows"][1].get("differences").is_none());
+}
+
+#[test]
+fn what_is_hidden_is_null_and_named_and_no_value_of_it_is_left() {
+    let more = with(&[("by", "campaign"), ("suppress_below", "11"), ("intervals", "true")]);
+    let mut report = split_report(&more, &[&["autumn"], &["few"], &["winter"]], Some((2, traffic(900, 3))));
+    let Body::Split { rows, .. } = &report.body else { unreachable!("a split") };
+    let many = |key: Option<&str>, people: i64| {
+        let key = key.map(|key| vec![key.to_owned()]);
+        ((key, 0), vec![people; Count::number()])
+    };
+    let [few] = [rows[1].measures[Measure::Queued]];
+    let groups = [many(Some("autumn"), 100), many(Some("few"), 3), many(Some("winter"), 100), many(None, 100)];
+    let people = People { groups: groups.into(), rest: [].into(), whole: [many(None, 100)].into() };
+    report.suppress(&people, 11);
+    let report = report.compared();
+    insta::assert_snapshot!(json(&report));
+    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+    assert!(!format!("{report:?}").contains(&few.to_string()), "it is nowhere in the report");
 }
