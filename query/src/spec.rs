@@ -326,8 +326,14 @@ impl ReportSpec {
         self.min_volume == 0 && self.after.is_none()
     }
 
-    /// The measures that must be known: those shown, those that the rates need, the one to sort by, and the volume.
+    /// The measures that must be known: those that are told, and where small numbers are hidden all, for what is not shown may follow from
+    /// what is.
     pub(crate) fn needed(&self) -> Vec<Measure> {
+        if self.suppress_below.is_some() { Measure::ALL.to_vec() } else { self.told() }
+    }
+
+    /// The measures that an answer tells of: those shown, those that the rates need, the one to sort by, and the volume.
+    pub(crate) fn told(&self) -> Vec<Measure> {
         let sorted = match self.sort.key {
             SortKey::Rate(rate) => vec![rate.numerator(), rate.denominator()],
             SortKey::Measure(measure) => vec![measure],

@@ -37,7 +37,7 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     let spec = report.spec();
     let measure = leading_measure(report);
     let by = words::dimensions(spec.by());
-    let stacked = measure == Measure::Queued && OUTCOMES.iter().all(|(part, _)| spec.needed().contains(part));
+    let stacked = measure == Measure::Queued && OUTCOMES.iter().all(|(part, _)| spec.told().contains(part));
     let what = if stacked { "Deliveries".to_owned() } else { words::measure(measure) };
     let mut chart = Chart {
         title: format!("{what} by {by}"),
@@ -112,7 +112,7 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
 
 /// Why there is nothing to draw: without `queued` we cannot say that there were no deliveries.
 pub(crate) fn nothing(report: &Report) -> String {
-    if report.spec().needed().contains(&Measure::Queued) {
+    if report.spec().told().contains(&Measure::Queued) {
         "No deliveries in this range".to_owned()
     } else {
         "Nothing of this was counted in this range".to_owned()
@@ -128,8 +128,8 @@ pub(crate) fn leading_measure(report: &Report) -> Measure {
             measure
         }
         (_, Some(named)) => named,
-        _ if spec.needed().contains(&Measure::Queued) => Measure::Queued,
-        _ => spec.needed().first().copied().unwrap_or(Measure::Queued),
+        _ if spec.told().contains(&Measure::Queued) => Measure::Queued,
+        _ => spec.told().first().copied().unwrap_or(Measure::Queued),
     }
 }
 

@@ -163,7 +163,7 @@ impl States<'_> {
 
     /// Whether a delivery has events of which its state tells nothing.
     fn events(&self, binder: &mut Binder, account: &str, from: i64, begin: &str, end: &str) -> Vec<String> {
-        let needed = self.spec.needed();
+        let needed = self.spec.told();
         let told = EVENT_COUNTS.iter().filter(|(measure, _)| needed.contains(measure) && self.tells_events());
         let told: Vec<_> = told.collect();
         if told.is_empty() {
@@ -225,7 +225,7 @@ impl States<'_> {
             Measure::Complained => entry("complained", "is_complained"),
             Measure::Unsubscribed => entry("unsubscribed", "is_unsubscribed"),
             Measure::MachineOpens | Measure::MachineClicks | Measure::Deferrals => {
-                if self.tells_events() && self.spec.needed().contains(&measure) {
+                if self.tells_events() && self.spec.told().contains(&measure) {
                     entry("events", &format!("has_{}", measure.name()))
                 } else {
                     "false".to_owned()

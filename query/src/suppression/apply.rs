@@ -36,10 +36,6 @@ fn cells(counts: &Measures, people: &PeopleOfGroups, key: Option<&[String]>, pla
     Cells { counts: *counts, people: known.cloned().unwrap_or_else(|| vec![0; Count::number()]) }
 }
 
-fn clear(measures: &mut Measures, hidden: MeasureSet) {
-    Measure::ALL.iter().filter(|measure| hidden.contains(**measure)).for_each(|measure| measures[*measure] = 0);
-}
-
 impl Report {
     /// The keys of the groups shown.
     pub(crate) fn keys(&self) -> Vec<Vec<String>> {
@@ -53,6 +49,12 @@ impl Report {
     /// Hides what stands for fewer people than `least`, and what would tell it.
     pub(crate) fn suppress(&mut self, people: &People, least: u32) {
         let hidden = cover(&self.table(people), least);
+        let told: MeasureSet = self.spec.told().into_iter().collect();
+        // What was known only to decide is not told.
+        let clear = |measures: &mut Measures, hidden: MeasureSet| {
+            let kept = |measure: &Measure| told.contains(*measure) && !hidden.contains(*measure);
+            Measure::ALL.iter().filter(|measure| !kept(measure)).for_each(|measure| measures[*measure] = 0);
+        };
         let mut groups = hidden.groups.into_iter();
         let mut sums = hidden.sums.into_iter();
         match &mut self.body {
@@ -86,7 +88,7 @@ impl Report {
     }
 
     fn table(&self, people: &People) -> Table {
-        let shown = self.spec.needed().into_iter().collect();
+        let shown = self.spec.told().into_iter().collect();
         let whole = || cells(&self.total, &people.whole, None, 0);
         let group = |cells, sums: &[usize], known| Group { cells, sums: sums.to_vec(), known };
         match &self.body {
