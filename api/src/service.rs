@@ -93,6 +93,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
             report_timeout: config.reports.timeout.0,
             report: report_limits,
         },
+        suppression: Arc::new(config.reports.suppress_below.clone()),
         clock,
     };
     let address = listener.local_addr()?;

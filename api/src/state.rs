@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use schema::{ClickHouse, Clock};
 use tokio::sync::Semaphore;
 
-use crate::{admission::Admission, alerts::Alerts, auth::Keys, sources::Sources, telemetry::Telemetry};
+use crate::{
+    admission::Admission, alerts::Alerts, auth::Keys, config::Suppression, sources::Sources, telemetry::Telemetry,
+};
 
 /// The parts of the service. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +30,8 @@ pub(crate) struct AppState {
     pub(crate) telemetry: Telemetry,
     /// Limits of requests.
     pub(crate) limits: Limits,
+    /// Below how many people the reports of an account hide a number.
+    pub(crate) suppression: Arc<Suppression>,
     /// Tells the time.
     pub(crate) clock: Arc<dyn Clock>,
 }

@@ -10,7 +10,8 @@ use crate::{
     Report,
     doubt::ShownRate,
     period,
-    report::{Body, Line, Part, Remainder},
+    report::{Body, Line, Part, Remainder, Seen},
+    suppression::MeasureSet,
 };
 
 /// How a number changed since the other period.
@@ -78,7 +79,8 @@ impl<'a> Before<'a> {
 
     /// A rate there.
     pub(crate) fn rate(&self, rate: ShownRate) -> Option<f64> {
-        self.report.shown_rate(rate, self.part, self.measures)
+        // Where small numbers are hidden, no other period is shown.
+        self.report.shown_rate(rate, self.part, Seen { measures: self.measures, hidden: MeasureSet::default() })
     }
 }
 
@@ -117,7 +119,8 @@ impl Report {
         match (&mut self.body, other.as_ref().map(|other| &other.body)) {
             (Body::Split { remainder, .. }, Some(Body::Split { remainder: Some(rest), .. })) => {
                 if remainder.is_none() && !rest.measures.is_zero() {
-                    *remainder = Some(Remainder { groups: 0, measures: Measures::default() });
+                    *remainder =
+                        Some(Remainder { groups: 0, measures: Measures::default(), hidden: MeasureSet::default() });
                 }
             }
             (Body::Series { times, remainder, .. }, Some(Body::Series { remainder: Some((_, rest)), .. })) => {

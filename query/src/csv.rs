@@ -2,21 +2,26 @@
 //!
 //! Texts that a spreadsheet would take for a formula get an apostrophe in front. Our own numbers stay as they are: at most a
 //! minus is in front. A rate is a fraction; where it does not exist the cell is empty. With `intervals`, what is known of a rate's
-//! certainty stands beside it; with `compare`, what each number was in the other period, and how it changed.
+//! certainty stands beside it; with `compare`, what each number was in the other period, and how it changed. A cell that is hidden for
+//! the few people that it stands for, or would tell, is `suppressed`.
 
 use std::borrow::{Borrow, Cow};
 
 use csv::{Terminator, Writer, WriterBuilder};
-use schema::{Measure, Measures};
+use schema::Measure;
 
 use crate::{
     Change, Difference, Kind, Side,
     compare::At,
-    report::{Body, Line, Part, Report, shown},
+    doubt::ShownRate,
+    report::{Body, Line, Part, Report, Seen, shown},
 };
 
 /// Chunks are about this long, in bytes.
 const CHUNK: usize = 16 * 1024;
+
+/// What stands in a cell that is hidden for the people it stands for.
+const SUPPRESSED: &str = "suppressed";
 
 /// What a CSV document contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,7 +135,7 @@ fn row(report: &Report, group: usize, time: usize) -> Option<Vec<String>> {
         Body::Split { rows, .. } => {
             let row = rows.get(group)?;
             let differences = report.differences.get(group).map_or(&[][..], Vec::as_slice);
-            Some(cells(report, key(&row.key), (At::Row(group), Part::Group(&row.key)), &row.measures, differences))
+            Some(cells(report, key(&row.key), (At::Row(group), Part::Group(&row.key)), row.seen(), differences))
         }
         Body::Series { times, groups, .. } => {
             let line = groups.get(group)?;
@@ -146,7 +151,7 @@ fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
     };
     match &report.body {
         Body::Split { remainder: Some(cut), .. } if time == 0 => {
-            Some(cells(report, label(cut.groups), (At::Cut, Part::Remainder), &cut.measures, &[]))
+            Some(cells(report, label(cut.groups), (At::Cut, Part::Remainder), cut.seen(), &[]))
         }
         Body::Series { times, remainder: Some((groups, line)), .. } if time < times.len() => {
             Some(point(report, (times, line), (At::CutPoint(time), time), label(*groups)))
@@ -157,13 +162,13 @@ fn remainder(report: &Report, time: usize) -> Option<Vec<String>> {
 
 fn total(report: &Report) -> Vec<String> {
     let first = labels(times(report).len() + report.spec.by.len(), "(total)");
-    cells(report, first, (At::Total, Part::Total), &report.total, &[])
+    cells(report, first, (At::Total, Part::Total), report.seen(), &[])
 }
 
 fn point(report: &Report, (times, line): (&[i64], &Line), (at, place): (At, usize), key: Vec<String>) -> Vec<String> {
     let before = report.has_other().then(|| report.before(at).and_then(|before| before.begins()).unwrap_or_default());
     let first = std::iter::once(report.time(times[place])).chain(before).chain(key).collect();
-    cells(report, first, (at, Part::Group(&line.key)), &line.points[place], &[])
+    cells(report, first, (at, Part::Group(&line.key)), line.seen(place), &[])
 }
 
 /// The first of the key's cells says what the row is; the others are empty.
@@ -176,18 +181,17 @@ fn cells(
     report: &Report,
     first: Vec<String>,
     (at, part): (At, Part<'_>),
-    measures: &Measures,
+    seen: Seen<'_>,
     differences: &[Option<Difference>],
 ) -> Vec<String> {
     let spec = &report.spec;
     let text = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
     let before = report.before(at);
     let counts = spec.measures().iter().flat_map(|measure| {
-        let now = measures[*measure];
-        let mut cells = vec![now.to_string()];
+        let mut cells = vec![seen.count(*measure).map_or_else(|| SUPPRESSED.to_owned(), |count| count.to_string())];
         if report.has_other() {
             let before = before.map(|before| before.measures[*measure]);
-            let change = before.map(|before| Change::of_counts(now, before));
+            let change = before.map(|before| Change::of_counts(seen.measures[*measure], before));
             let whole = |number: Option<i64>| number.map_or_else(String::new, |number| number.to_string());
             cells.extend([whole(before), whole(change.map(|change| change.absolute))]);
             cells.push(text(change.and_then(|change| change.relative)));
@@ -195,10 +199,11 @@ fn cells(
         cells
     });
     let rates = report.shown_rates().enumerate().flat_map(|(place, rate)| {
-        let now = report.shown_rate(rate, part, measures);
-        let mut cells = vec![text(now)];
+        let hidden = matches!(rate, ShownRate::Of(rate) if seen.hides(rate));
+        let now = report.shown_rate(rate, part, seen);
+        let mut cells = vec![if hidden { SUPPRESSED.to_owned() } else { text(now) }];
         if spec.intervals {
-            let bounds = report.bounds(rate, part, measures);
+            let bounds = report.bounds(rate, part, seen);
             cells.extend([text(bounds.map(|bounds| bounds.low)), text(bounds.map(|bounds| bounds.high))]);
         }
         if spec.intervals && spec.kind == Kind::Split {

@@ -125,7 +125,11 @@ mod tests {
     const BY: (&str, &str) = ("by", "weekday,subject");
 
     fn row() -> Row {
-        Row { key: vec!["monday".to_owned(), "Grüße \"🏥\"".to_owned()], measures: traffic(100, 3) }
+        Row {
+            key: vec!["monday".to_owned(), "Grüße \"🏥\"".to_owned()],
+            measures: traffic(100, 3),
+            hidden: crate::suppression::MeasureSet::default(),
+        }
     }
 
     #[test]

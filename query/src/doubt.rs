@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     Report,
     alert::FBL_SPAM_RATE,
-    report::{Body, Part},
+    report::{Body, Part, Seen},
     statistics::{Confidence, Proportion, adjusted, by_chance, wilson},
 };
 
@@ -88,21 +88,21 @@ impl Report {
     }
 
     /// A rate of a part, whose measures these are.
-    pub(crate) fn shown_rate(&self, rate: ShownRate, part: Part<'_>, measures: &Measures) -> Option<f64> {
+    pub(crate) fn shown_rate(&self, rate: ShownRate, part: Part<'_>, seen: Seen<'_>) -> Option<f64> {
         match rate {
-            ShownRate::Of(rate) => self.rate_of(rate, part.key(), measures),
+            ShownRate::Of(rate) => self.rate_of(rate, part.key(), seen),
             ShownRate::Told => self.fbl_spam_rate(part),
         }
     }
 
     /// The 95 % interval of a rate of a part; `None` where there is no rate, or it is no proportion.
-    pub(crate) fn bounds(&self, rate: ShownRate, part: Part<'_>, measures: &Measures) -> Option<Bounds> {
-        self.shown_rate(rate, part, measures)?;
+    pub(crate) fn bounds(&self, rate: ShownRate, part: Part<'_>, seen: Seen<'_>) -> Option<Bounds> {
+        self.shown_rate(rate, part, seen)?;
         if self.spec.basis == Basis::Event {
             return None;
         }
         let proportion = match rate {
-            ShownRate::Of(rate) => proportion(rate, measures),
+            ShownRate::Of(rate) => proportion(rate, seen.measures),
             ShownRate::Told => proportion(Rate::SpamRate, &self.told(part)?),
         }?;
         let (low, high) = wilson(proportion.count(), proportion.among(), Confidence::USUAL);
@@ -110,8 +110,8 @@ impl Report {
     }
 
     /// The same if it is asked for.
-    pub(crate) fn bounds_shown(&self, rate: Rate, part: Part<'_>, measures: &Measures) -> Option<Bounds> {
-        self.spec.intervals.then(|| self.bounds(ShownRate::Of(rate), part, measures)).flatten()
+    pub(crate) fn bounds_shown(&self, rate: Rate, part: Part<'_>, seen: Seen<'_>) -> Option<Bounds> {
+        self.spec.intervals.then(|| self.bounds(ShownRate::Of(rate), part, seen)).flatten()
     }
 
     /// On which side of the rest a rate of the row in this place is, if that is asked for, shown and beyond chance.
@@ -135,7 +135,9 @@ impl Report {
         let Body::Split { rows, .. } = &self.body else { return Vec::new() };
         let pairs = rows.iter().map(|row| {
             let part = Part::Group(&row.key);
-            self.shown_rate(rate, part, &row.measures)?;
+            self.shown_rate(rate, part, row.seen())?;
+            // The rest is the total without the row: what is not shown of the total would be told by the comparison.
+            self.shown_rate(rate, Part::Total, self.seen())?;
             // Complaints are compared where they are told: the rest would seem better for those who are silent.
             let (rate, of_row, total) = match rate {
                 ShownRate::Of(rate) if rate != Rate::SpamRate => (rate, row.measures, self.total),

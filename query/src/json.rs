@@ -10,7 +10,8 @@
 //! order of time), and its remainder has `rows` of its own, so that rows add up to the total. On the `event` basis, and where values
 //! were beyond a limit, there are `notes`. `next` is the cursor of the next page. With `intervals`, the bounds of `rates` stand
 //! under their names in `intervals`, and in a split's rows their differences from the rest in `differences`. With `compare`, the other
-//! period stands in front, and what was counted there and changed since in the `compare` of rows, remainder and total.
+//! period stands in front, and what was counted there and changed since in the `compare` of rows, remainder and total. With
+//! `suppress_below`, `suppressed` names what is hidden and null.
 
 use chrono::SecondsFormat;
 use schema::{Measure, Measures};
@@ -20,7 +21,7 @@ use crate::{
     Change, Difference, Kind,
     compare::{At, Before},
     doubt::ShownRate,
-    report::{Body, Line, Part, Report, shown},
+    report::{Body, Line, Part, Report, Seen, shown},
 };
 
 impl Serialize for Report {
@@ -52,12 +53,12 @@ impl Serialize for Report {
             Body::Split { rows, remainder, .. } => {
                 let rows = rows.iter().enumerate().map(|(place, row)| Entry {
                     differences: self.differences.get(place).map(Vec::as_slice),
-                    ..self.entry(At::Row(place), Some(&row.key), &row.measures)
+                    ..self.entry(At::Row(place), Some(&row.key), row.seen())
                 });
                 map.serialize_entry("rows", &Sequence(rows))?;
                 let remainder = remainder
                     .as_ref()
-                    .map(|cut| Entry { groups: Some(cut.groups), ..self.entry(At::Cut, None, &cut.measures) });
+                    .map(|cut| Entry { groups: Some(cut.groups), ..self.entry(At::Cut, None, cut.seen()) });
                 map.serialize_entry("remainder", &remainder)?;
                 map.serialize_entry("next", &self.next())?;
             }
@@ -75,26 +76,26 @@ impl Serialize for Report {
                 let remainder = remainder.as_ref().map(|(groups, line)| Entry {
                     groups: Some(*groups),
                     rows: Some((times, line)),
-                    ..self.entry(At::Cut, None, &line.total)
+                    ..self.entry(At::Cut, None, line.seen_in_total())
                 });
                 map.serialize_entry("remainder", &remainder)?;
             }
         }
-        map.serialize_entry("total", &self.entry(At::Total, None, &self.total))?;
+        map.serialize_entry("total", &self.entry(At::Total, None, self.seen()))?;
         map.end()
     }
 }
 
 impl Report {
-    fn entry<'a>(&'a self, at: At, key: Option<&'a [String]>, measures: &'a Measures) -> Entry<'a> {
-        Entry { report: self, at, time: None, key, groups: None, measures, differences: None, rows: None }
+    fn entry<'a>(&'a self, at: At, key: Option<&'a [String]>, seen: Seen<'a>) -> Entry<'a> {
+        Entry { report: self, at, time: None, key, groups: None, seen, differences: None, rows: None }
     }
 
     /// The points of a line, as those of what was cut.
     fn points<'a>(&'a self, times: &'a [i64], line: &'a Line) -> impl Iterator<Item = Entry<'a>> + Clone + 'a {
-        times.iter().zip(&line.points).enumerate().map(move |(place, (time, measures))| Entry {
+        times.iter().enumerate().map(move |(place, time)| Entry {
             time: Some(*time),
-            ..self.entry(At::CutPoint(place), None, measures)
+            ..self.entry(At::CutPoint(place), None, line.seen(place))
         })
     }
 }
@@ -116,7 +117,7 @@ struct Entry<'a> {
     time: Option<i64>,
     key: Option<&'a [String]>,
     groups: Option<u64>,
-    measures: &'a Measures,
+    seen: Seen<'a>,
     differences: Option<&'a [Option<Difference>]>,
     rows: Option<(&'a [i64], &'a Line)>,
 }
@@ -135,7 +136,8 @@ impl Serialize for Entry<'_> {
         if let Some(groups) = self.groups {
             map.serialize_entry("groups", &groups)?;
         }
-        let measures = spec.measures().iter().copied().map(|measure| (Measure::name(measure), self.measures[measure]));
+        let measures =
+            spec.measures().iter().copied().map(|measure| (Measure::name(measure), self.seen.count(measure)));
         map.serialize_entry("measures", &Object(measures))?;
         let part = match (self.key, self.groups) {
             (Some(key), _) => Part::Group(key),
@@ -143,10 +145,16 @@ impl Serialize for Entry<'_> {
             (None, None) => Part::Total,
         };
         let shown = self.report.shown_rates();
-        let rates = shown.clone().map(|rate| (rate.name(), self.report.shown_rate(rate, part, self.measures)));
+        let rates = shown.clone().map(|rate| (rate.name(), self.report.shown_rate(rate, part, self.seen)));
         map.serialize_entry("rates", &Object(rates))?;
+        if spec.suppress_below.is_some() {
+            let measures = spec.measures().iter().filter(|measure| self.seen.hidden.contains(**measure));
+            let rates = spec.rates().iter().filter(|rate| self.seen.hides(**rate));
+            let names: Vec<_> = measures.map(|one| Measure::name(*one)).chain(rates.map(|one| one.name())).collect();
+            map.serialize_entry("suppressed", &names)?;
+        }
         if spec.intervals {
-            let bounds = shown.clone().map(|rate| (rate.name(), self.report.bounds(rate, part, self.measures)));
+            let bounds = shown.clone().map(|rate| (rate.name(), self.report.bounds(rate, part, self.seen)));
             map.serialize_entry("intervals", &Object(bounds))?;
         }
         if let Some(differences) = self.differences {
@@ -154,8 +162,8 @@ impl Serialize for Entry<'_> {
         }
         if self.report.has_other() {
             let before = self.report.before(self.at);
-            let rates = shown.clone().map(|rate| (rate, self.report.shown_rate(rate, part, self.measures)));
-            let now = self.measures;
+            let rates = shown.clone().map(|rate| (rate, self.report.shown_rate(rate, part, self.seen)));
+            let now = self.seen.measures;
             map.serialize_entry("compare", &before.map(|before| Comparison { before, now, rates }))?;
         }
         if let Some((times, line)) = self.rows {

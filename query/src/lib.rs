@@ -44,6 +44,7 @@ mod run;
 mod spec;
 mod sql;
 mod statistics;
+mod suppression;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -71,7 +72,7 @@ pub use presentation::{Format, Presentation};
 pub use report::{Body, EVENT_BASIS_NOTE, Line, Remainder, Report, Row};
 pub use request::{SeriesRequest, SplitRequest, SummaryRequest, from_json, from_pairs};
 pub use run::{Limits, QueryError, run};
-pub use spec::{Kind, ReportSpec, Sort, SortKey};
+pub use spec::{Kind, ReportSpec, Sort, SortKey, suppress_below};
 pub use tree::Tree;
 pub use when::Range;
 pub use zone::rfc3339;

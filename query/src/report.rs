@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use schema::{Basis, Dimension, Measures, Millis, OTHER, Rate};
+use schema::{Basis, Dimension, Measure, Measures, Millis, OTHER, Rate};
 
-use crate::{Difference, ReportSpec, cursor::Position, doubt::NO_PROPORTION_NOTE, zone::rfc3339};
+use crate::{
+    Difference, ReportSpec, cursor::Position, doubt::NO_PROPORTION_NOTE, suppression::MeasureSet, zone::rfc3339,
+};
 
 /// On the `event` basis numerator and denominator count different deliveries (METRICS.md, "Measures").
 pub const EVENT_BASIS_NOTE: &str =
@@ -19,6 +21,8 @@ pub struct Report {
     pub(crate) spec: ReportSpec,
     pub(crate) as_of: Millis,
     pub(crate) total: Measures,
+    /// What is hidden of the total.
+    pub(crate) hidden: MeasureSet,
     pub(crate) body: Body,
     /// The dimensions of which it may hide values under `(other)`.
     pub(crate) others: Vec<Dimension>,
@@ -90,8 +94,10 @@ pub enum Body {
 pub struct Row {
     /// One value for each dimension of the spec; the empty text is the empty value.
     pub key: Vec<String>,
-    /// Its measures; those that were not asked for are zero.
+    /// Its measures; those that were not asked for, or are hidden, are zero.
     pub measures: Measures,
+    /// Which are hidden, for they stand for few people or would tell what does.
+    pub(crate) hidden: MeasureSet,
 }
 
 /// The groups that are not shown, together.
@@ -101,6 +107,8 @@ pub struct Remainder {
     pub groups: u64,
     /// Their measures.
     pub measures: Measures,
+    /// Which are hidden.
+    pub(crate) hidden: MeasureSet,
 }
 
 /// A group of a series.
@@ -112,12 +120,58 @@ pub struct Line {
     pub points: Vec<Measures>,
     /// Its measures in the whole range.
     pub total: Measures,
+    /// Which are hidden in each interval; empty when none is.
+    pub(crate) hidden: Vec<MeasureSet>,
+    /// Which are hidden in the whole range.
+    pub(crate) hidden_in_total: MeasureSet,
+}
+
+/// Measures as a reader sees them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Seen<'a> {
+    pub(crate) measures: &'a Measures,
+    pub(crate) hidden: MeasureSet,
+}
+
+impl Seen<'_> {
+    /// A measure; `None` when it is hidden.
+    pub(crate) fn count(self, measure: Measure) -> Option<i64> {
+        (!self.hidden.contains(measure)).then(|| self.measures[measure])
+    }
+
+    /// Whether a rate is hidden: one of its measures and the rate tell the other.
+    pub(crate) const fn hides(self, rate: Rate) -> bool {
+        self.hidden.contains(rate.numerator()) || self.hidden.contains(rate.denominator())
+    }
+}
+
+impl Row {
+    pub(crate) const fn seen(&self) -> Seen<'_> {
+        Seen { measures: &self.measures, hidden: self.hidden }
+    }
+}
+
+impl Remainder {
+    pub(crate) const fn seen(&self) -> Seen<'_> {
+        Seen { measures: &self.measures, hidden: self.hidden }
+    }
 }
 
 impl Line {
     /// A group of which nothing is known yet.
     pub(crate) fn empty(key: Vec<String>, rows: usize) -> Self {
-        Self { key, points: vec![Measures::default(); rows], total: Measures::default() }
+        let (points, total) = (vec![Measures::default(); rows], Measures::default());
+        Self { key, points, total, hidden: Vec::new(), hidden_in_total: MeasureSet::default() }
+    }
+
+    /// Its measures in an interval.
+    pub(crate) fn seen(&self, place: usize) -> Seen<'_> {
+        Seen { measures: &self.points[place], hidden: self.hidden.get(place).copied().unwrap_or_default() }
+    }
+
+    /// Its measures in the whole range.
+    pub(crate) const fn seen_in_total(&self) -> Seen<'_> {
+        Seen { measures: &self.total, hidden: self.hidden_in_total }
     }
 
     /// Counts what happened in an interval.
@@ -149,13 +203,19 @@ impl Report {
     /// A rate of the total; `None` when its denominator is 0, or nobody knows it.
     #[must_use]
     pub fn rate(&self, rate: Rate) -> Option<f64> {
-        self.rate_of(rate, &[], &self.total)
+        self.rate_of(rate, &[], self.seen())
+    }
+
+    /// The total as a reader sees it.
+    pub(crate) const fn seen(&self) -> Seen<'_> {
+        Seen { measures: &self.total, hidden: self.hidden }
     }
 
     /// A rate of the group with this key (none: of all groups); `None` when its denominator is 0, or nobody knows it: complaints of
     /// mailbox providers that do not tell of them are unknown, and not zero.
-    pub(crate) fn rate_of(&self, rate: Rate, key: &[String], measures: &Measures) -> Option<f64> {
-        if rate == Rate::SpamRate && self.spec.is_silent(key) { None } else { rate.of(measures) }
+    pub(crate) fn rate_of(&self, rate: Rate, key: &[String], seen: Seen<'_>) -> Option<f64> {
+        let unknown = rate == Rate::SpamRate && self.spec.is_silent(key);
+        if unknown || seen.hides(rate) { None } else { rate.of(seen.measures) }
     }
 
     /// Whether the spam rate among mail to those who tell of complaints is shown.
@@ -201,7 +261,8 @@ impl Report {
     #[must_use]
     pub fn next(&self) -> Option<String> {
         match &self.body {
-            Body::Split { rows, more: true, .. } => {
+            // Pages would tell what each hides.
+            Body::Split { rows, more: true, .. } if self.spec.suppress_below.is_none() => {
                 rows.last().map(|row| Position::of(&self.spec, row).write(&self.spec))
             }
             Body::Summary | Body::Split { .. } | Body::Series { .. } => None,
@@ -220,7 +281,8 @@ impl Report {
         let event = (self.spec.basis == Basis::Event).then_some(EVENT_BASIS_NOTE);
         let silent = self.hides_a_spam_rate().then_some(SILENT_NOTE);
         let unsure = event.filter(|_| self.spec.intervals && self.shows_rates()).map(|_| NO_PROPORTION_NOTE);
-        let fixed = event.into_iter().chain(unsure).chain(silent).map(str::to_owned);
+        let few = self.spec.suppress_below.map(suppressed_note);
+        let fixed = event.into_iter().chain(unsure).chain(silent).map(str::to_owned).chain(few);
         let others = self.others.iter().map(|dimension| others_note("this range", dimension));
         fixed.chain(others).chain(self.notes_of_comparison()).collect()
     }
@@ -229,6 +291,13 @@ impl Report {
     pub(crate) fn time(&self, seconds: i64) -> String {
         rfc3339(self.spec.tz, seconds)
     }
+}
+
+/// What is said where small numbers are hidden.
+fn suppressed_note(least: u32) -> String {
+    format!(
+        "Numbers that stand for fewer than {least} recipients are hidden, and others that would tell them; zeros are shown. Rows with a hidden number to sort by come last."
+    )
 }
 
 /// What is said of a dimension that went beyond its limit (METRICS.md, "Dimensions").

@@ -69,6 +69,13 @@ macro_rules! requests {
             #[param(example = "previous")]
             #[schema(example = "previous")]
             pub compare: Option<String>,
+            /// Hides every number that stands for fewer distinct recipients than this and for one at least, and what would tell it
+            /// (docs/reports.md, "Small groups"). 11 is what the CMS cell suppression policy asks for. A request may ask for more than the
+            /// account's setting and not for less. Default: the account's setting, else nothing is hidden.
+            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+            #[param(value_type = Option<u32>, minimum = 2, maximum = 100, example = 11)]
+            #[schema(value_type = Option<u32>, minimum = 2, maximum = 100, example = 11)]
+            pub suppress_below: Option<String>,
             $($own)*
             /// `json`, `csv` or `png`. Default: what the Accept header prefers.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,6 +117,7 @@ macro_rules! requests {
                     filter: &self.filter,
                     intervals: self.intervals.as_deref(),
                     compare: self.compare.as_deref(),
+                    suppress_below: self.suppress_below.as_deref(),
                 }
             }
 
@@ -198,6 +206,7 @@ pub(crate) struct Common<'a> {
     pub(crate) filter: &'a [Expression],
     pub(crate) intervals: Option<&'a str>,
     pub(crate) compare: Option<&'a str>,
+    pub(crate) suppress_below: Option<&'a str>,
 }
 
 /// Reads a request from the decoded pairs of a query string. Only `filter` may be repeated.

@@ -9,7 +9,8 @@ use crate::{
     answer::{Answer, Cells},
     picker::MOST_FIELDS,
     report::{Body, Line, Remainder, Report, Reporting, Row},
-    sql::{self, Sql},
+    sql::{self, PeopleOf, Sql},
+    suppression::{Count, MeasureSet, People, PeopleOfGroups},
 };
 
 /// What a query may cost.
@@ -75,8 +76,13 @@ pub async fn run(
     // In the order in which the report names them.
     let named = spec.dimensions().into_iter().filter(|name| others.contains(name) || hidden.contains(name));
     let others = named.cloned().collect();
-    let differences = Vec::new();
-    let report = Report { spec: spec.clone(), as_of, total, body, others, reporting, differences, other: None };
+    let (differences, hidden) = (Vec::new(), MeasureSet::default());
+    let mut report =
+        Report { spec: spec.clone(), as_of, total, hidden, body, others, reporting, differences, other: None };
+    if let Some(least) = spec.suppress_below {
+        let people = store.people(&report, least).await?;
+        report.suppress(&people, least);
+    }
     Ok(report.compared().with_other(other))
 }
 
@@ -170,8 +176,8 @@ impl Store<'_> {
             remainder.get_or_insert_with(|| (0, Line::empty(Vec::new(), times.len())));
         }
         let reporting = self.reporting(spec, &body).await?;
-        let (spec, differences) = (spec.clone(), Vec::new());
-        Ok(Some(Box::new(Report { spec, as_of, total, body, others, reporting, differences, other: None })))
+        let (spec, differences, hidden) = (spec.clone(), Vec::new(), MeasureSet::default());
+        Ok(Some(Box::new(Report { spec, as_of, total, hidden, body, others, reporting, differences, other: None })))
     }
 
     /// The groups of these rows, and all others as the remainder.
@@ -193,13 +199,17 @@ impl Store<'_> {
                 }
             }
         }
-        let row = |row: &Row| Row { key: row.key.clone(), measures: found.get(&row.key).copied().unwrap_or_default() };
+        let hidden = MeasureSet::default();
+        let row = |row: &Row| {
+            let measures = found.get(&row.key).copied().unwrap_or_default();
+            Row { key: row.key.clone(), measures, hidden }
+        };
         let rows: Vec<_> = rows.iter().map(row).collect();
         let mut total = rest;
         for row in &rows {
             total += &row.measures;
         }
-        let remainder = Some(Remainder { groups: 0, measures: rest });
+        let remainder = Some(Remainder { groups: 0, measures: rest, hidden });
         Ok(Answered { total, body: Body::Split { rows, remainder, more: false }, others: Vec::new() })
     }
 
@@ -259,7 +269,7 @@ impl Store<'_> {
         for row in answer.rows() {
             if spec.shows_all() || row.number(shown)? != 0 {
                 let measures = measures(&needed, row.numbers(keys, needed.len())?);
-                rows.push(Row { key: key(spec, row, 0)?, measures });
+                rows.push(Row { key: key(spec, row, 0)?, measures, hidden: MeasureSet::default() });
             }
         }
         Ok(Groups { more: showable > rows.len() as u64, rows, count, total, others })
@@ -273,7 +283,7 @@ impl Store<'_> {
             for row in &rows {
                 measures -= &row.measures;
             }
-            Remainder { groups: cut, measures }
+            Remainder { groups: cut, measures, hidden: MeasureSet::default() }
         });
         Ok(Answered { total, body: Body::Split { rows, remainder, more }, others })
     }
@@ -320,6 +330,72 @@ impl Store<'_> {
         let cut = if rest.total.is_zero() { cut } else { cut.max(1) };
         let remainder = (cut > 0).then_some((cut, rest));
         Ok(Answered { total, body: Body::Series { times, groups, remainder }, others: Vec::new() })
+    }
+
+    /// For how many people the numbers of a report stand, as far as it matters below `least`.
+    async fn people(&self, report: &Report, least: u32) -> Result<People, QueryError> {
+        let spec = &report.spec;
+        let sql = |of, top: &[Vec<String>]| sql::people(self.account, spec, of, top, least);
+        let top = report.keys();
+        let whole = async { self.people_of(spec, &sql(PeopleOf::All, &[]), None, None).await };
+        let (of, times) = match (&report.body, spec.kind) {
+            (Body::Split { .. }, _) => (Some(PeopleOf::Groups), None),
+            (Body::Series { times, .. }, Kind::Series(interval)) => (Some(PeopleOf::Steps(interval)), Some(times)),
+            _ => (None, None),
+        };
+        let groups = async {
+            match of {
+                Some(of) => self.people_of(spec, &sql(of, &top), Some(!spec.by.is_empty()), times).await,
+                None => Ok(PeopleOfGroups::new()),
+            }
+        };
+        let rest = async {
+            match of {
+                Some(PeopleOf::Steps(_)) if !spec.by.is_empty() => {
+                    self.people_of(spec, &sql(PeopleOf::Shown, &top), Some(false), None).await
+                }
+                _ => Ok(PeopleOfGroups::new()),
+            }
+        };
+        let (whole, groups, rest) = tokio::try_join!(whole, groups, rest)?;
+        Ok(People { groups, rest, whole })
+    }
+
+    async fn people_of(
+        &self,
+        spec: &ReportSpec,
+        sql: &Sql,
+        keyed: Option<bool>,
+        times: Option<&Vec<i64>>,
+    ) -> Result<PeopleOfGroups, QueryError> {
+        let answer = self.ask(sql).await?;
+        let mut people = PeopleOfGroups::new();
+        for row in answer.rows() {
+            let shown_column = keyed.is_some() && !spec.by.is_empty();
+            let mut column = usize::from(shown_column);
+            let shown = !shown_column || row.number(0)? != 0;
+            let mut name = None;
+            if keyed == Some(true) {
+                name = if shown { Some(key(spec, row, column)?) } else { None };
+                column += spec.by.len();
+            } else if keyed == Some(false) && spec.by.is_empty() {
+                name = Some(Vec::new());
+            }
+            let mut place = 0;
+            if let Some(times) = times {
+                let quarter = row.number(column)?;
+                place = times.partition_point(|time| *time <= quarter).saturating_sub(1);
+                column += 1;
+            }
+            let numbers: Vec<_> = row.numbers(column, Count::number())?.collect();
+            if keyed == Some(false) && !spec.by.is_empty() && shown {
+                continue;
+            }
+            // Steps lie inside one interval; several of one interval may have the same people.
+            let known = people.entry((name, place)).or_insert_with(|| vec![0; numbers.len()]);
+            known.iter_mut().zip(numbers).for_each(|(known, number)| *known = (*known).max(number));
+        }
+        Ok(people)
     }
 
     async fn ask(&self, sql: &Sql) -> Result<Answer, QueryError> {

@@ -21,6 +21,10 @@ const MOST_FILTERS: usize = 32;
 pub(crate) const MOST_GROUPS: u32 = 10_000;
 /// The most points (rows × groups) of a series.
 const MOST_POINTS: u64 = 10_000;
+/// The most groups or points of a report that hides small numbers.
+const MOST_SUPPRESSED: u32 = 1_000;
+/// The greatest number below which numbers of people are hidden, and the least.
+const SUPPRESSED_BELOW: std::ops::RangeInclusive<u32> = 2..=100;
 
 /// What is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +89,8 @@ pub struct ReportSpec {
     pub(crate) intervals: bool,
     /// The period that it is compared with.
     pub(crate) compare: Option<Range>,
+    /// Numbers of fewer people are hidden.
+    pub(crate) suppress_below: Option<u32>,
 }
 
 impl ReportSpec {
@@ -107,6 +113,7 @@ impl ReportSpec {
         let min_volume = min_volume(request.min_volume.as_deref())?;
         let mut spec = Self { by, sort, limit, min_volume, ..Self::common(Kind::Split, &request.common())? };
         spec.after = request.cursor.as_deref().map(|cursor| Position::read(cursor, &spec)).transpose()?;
+        spec.check_suppression()?;
         Ok(spec)
     }
 
@@ -115,7 +122,9 @@ impl ReportSpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn summary(request: &SummaryRequest) -> Result<Self, SpecError> {
-        Self::common(Kind::Summary, &request.common())
+        let spec = Self::common(Kind::Summary, &request.common())?;
+        spec.check_suppression()?;
+        Ok(spec)
     }
 
     /// One row for each interval of local time.
@@ -138,6 +147,7 @@ impl ReportSpec {
         let limit = limit(request.limit.as_deref(), 10)?;
         let spec = Self { by, sort, limit, ..Self::common(Kind::Series(interval), &request.common())? };
         spec.check_points(interval)?;
+        spec.check_suppression()?;
         Ok(spec)
     }
 
@@ -156,6 +166,7 @@ impl ReportSpec {
             fbl,
             intervals: truth("intervals", common.intervals)?,
             compare: common.compare.map(|text| period::other(text, range, tz)).transpose()?,
+            suppress_below: common.suppress_below.map(suppress_below).transpose()?,
             ..Self::plain(kind, range, tz, basis(common.basis)?, measures)
         })
     }
@@ -178,24 +189,69 @@ impl ReportSpec {
             fbl: false,
             intervals: false,
             compare: None,
+            suppress_below: None,
         }
     }
 
+    /// The same as an account allows it, of which numbers of fewer people than this are always hidden.
+    ///
+    /// # Errors
+    /// When that cannot be done for such a report.
+    pub fn suppressed_below(mut self, least: Option<u32>) -> Result<Self, SpecError> {
+        self.suppress_below = self.suppress_below.max(least);
+        self.check_suppression()?;
+        Ok(self)
+    }
+
+    /// What would tell hidden numbers, or would take too long to hide, is refused.
+    fn check_suppression(&self) -> Result<(), SpecError> {
+        if self.suppress_below.is_none() {
+            return Ok(());
+        }
+        if self.compare.is_some() {
+            let expected = "leave it out where small numbers are hidden: what another period shows could tell them";
+            return Err(SpecError::value("compare", "…", expected));
+        }
+        if self.after.is_some() {
+            let expected = "pages would tell what each hides: where small numbers are hidden, raise `limit` instead";
+            return Err(SpecError::value("cursor", "…", expected));
+        }
+        if self.fbl {
+            let expected = format!(
+                "its parts are no numbers of the report: where small numbers are hidden, ask for spam_rate with filter={}",
+                reporting_text()
+            );
+            return Err(SpecError::value("rates", FBL_SPAM_RATE, expected));
+        }
+        if self.kind == Kind::Split && self.limit > MOST_SUPPRESSED {
+            let expected = format!("where small numbers are hidden, use at most {MOST_SUPPRESSED}");
+            return Err(SpecError::value("limit", &self.limit.to_string(), expected));
+        }
+        if let Kind::Series(interval) = self.kind {
+            self.check_points_of(interval, u64::from(MOST_SUPPRESSED))?;
+        }
+        Ok(())
+    }
+
     fn check_points(&self, interval: Interval) -> Result<(), SpecError> {
+        self.check_points_of(interval, MOST_POINTS)
+    }
+
+    fn check_points_of(&self, interval: Interval, limit: u64) -> Result<(), SpecError> {
         let lengths =
             [Some(self.range), self.compare].into_iter().flatten().map(|range| u64::from(range.to - range.from));
         let length = lengths.max().unwrap_or_default();
         let groups = if self.by.is_empty() { 1 } else { u64::from(self.limit) };
         let points = |interval: Interval| length.div_ceil(interval.seconds().unsigned_abs()) * groups;
-        if points(interval) <= MOST_POINTS {
+        if points(interval) <= limit {
             return Ok(());
         }
-        let coarser = Interval::ALL.into_iter().find(|coarser| points(*coarser) <= MOST_POINTS);
+        let coarser = Interval::ALL.into_iter().find(|coarser| points(*coarser) <= limit);
         let change = match coarser {
             Some(coarser) => format!("use interval={}, or a shorter range or a smaller limit", coarser.name()),
             None => "use a shorter range or a smaller limit".to_owned(),
         };
-        Err(SpecError::TooManyPoints { points: points(interval), limit: MOST_POINTS, change })
+        Err(SpecError::TooManyPoints { points: points(interval), limit, change })
     }
 
     /// What is reported.
@@ -258,6 +314,12 @@ impl ReportSpec {
         Some(Self { range, compare: None, intervals: false, min_volume: 0, after: None, ..self.clone() })
     }
 
+    /// Below how many people a number is hidden, if any is.
+    #[must_use]
+    pub const fn suppress_below(&self) -> Option<u32> {
+        self.suppress_below
+    }
+
     /// Whether the rates of its rows are compared with the rest: on the `event` basis they are no proportions.
     pub(crate) fn compares(&self) -> bool {
         self.intervals && self.kind == Kind::Split && self.basis == Basis::Sent
@@ -265,7 +327,9 @@ impl ReportSpec {
 
     /// Whether complaints must be known apart of mail to those who tell of them: to show their rate, or to compare by it.
     pub(crate) fn asks_who_reports(&self) -> bool {
-        self.fbl || self.compares() && self.rates.all.contains(&Rate::SpamRate)
+        // Where small numbers are hidden, those of a part of the providers would tell them.
+        let compared = self.compares() && self.suppress_below.is_none();
+        self.fbl || compared && self.rates.all.contains(&Rate::SpamRate)
     }
 
     /// The same of mail to those who tell of complaints: what its spam rate is made of.
@@ -290,8 +354,14 @@ impl ReportSpec {
         self.min_volume == 0 && self.after.is_none()
     }
 
-    /// The measures that must be known: those shown, those that the rates need, the one to sort by, and the volume.
+    /// The measures that must be known: those that are told, and where small numbers are hidden all, for what is not shown may follow from
+    /// what is.
     pub(crate) fn needed(&self) -> Vec<Measure> {
+        if self.suppress_below.is_some() { Measure::ALL.to_vec() } else { self.told() }
+    }
+
+    /// The measures that an answer tells of: those shown, those that the rates need, the one to sort by, and the volume.
+    pub(crate) fn told(&self) -> Vec<Measure> {
         let sorted = match self.sort.key {
             SortKey::Rate(rate) => vec![rate.numerator(), rate.denominator()],
             SortKey::Measure(measure) => vec![measure],
@@ -354,6 +424,16 @@ pub(crate) fn truth(parameter: &'static str, text: Option<&str>) -> Result<bool,
         Some("true") => Ok(true),
         Some(other) => Err(SpecError::value(parameter, other, "use true or false")),
     }
+}
+
+/// Reads below how many people numbers are hidden.
+///
+/// # Errors
+/// When it is no number, or too small or too great.
+pub fn suppress_below(text: &str) -> Result<u32, SpecError> {
+    let least = text.parse().ok().filter(|least| SUPPRESSED_BELOW.contains(least));
+    let (from, to) = SUPPRESSED_BELOW.into_inner();
+    least.ok_or_else(|| SpecError::value("suppress_below", text, format!("use a whole number from {from} to {to}")))
 }
 
 fn shown<T: Copy + PartialEq>(

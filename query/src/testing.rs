@@ -5,6 +5,7 @@ use schema::{Measure, Measures, Millis};
 use crate::{
     Kind, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest, from_pairs,
     report::{Body, Line, Remainder, Report, Row},
+    suppression::MeasureSet,
 };
 
 /// The pairs of a query string over a week of November 2026 in New York, the first of which has 25 hours.
@@ -74,14 +75,16 @@ pub(crate) fn split_report(more: &[(&str, &str)], keys: &[&[&str]], cut: Option<
     let row = |(place, key): (i64, &&[&str])| Row {
         key: key.iter().map(|value| (*value).to_owned()).collect(),
         measures: traffic(40_000 / (place + 1), place),
+        hidden: MeasureSet::default(),
     };
     let rows: Vec<_> = (0..).zip(keys).map(row).collect();
-    let remainder = cut.map(|(groups, measures)| Remainder { groups, measures });
+    let remainder = cut.map(|(groups, measures)| Remainder { groups, measures, hidden: MeasureSet::default() });
     let total = sum(rows.iter().map(|row| &row.measures).chain(remainder.iter().map(|cut| &cut.measures)));
     Report {
         spec: split_spec(more),
         as_of: AS_OF,
         total,
+        hidden: MeasureSet::default(),
         body: Body::Split { rows, more: remainder.is_some(), remainder },
         others: Vec::new(),
         reporting: None,
@@ -96,6 +99,7 @@ pub(crate) fn summary_report(more: &[(&str, &str)], total: Measures) -> Report {
         spec: summary_spec(more),
         as_of: AS_OF,
         total,
+        hidden: MeasureSet::default(),
         body: Body::Summary,
         others: Vec::new(),
         reporting: None,
@@ -123,6 +127,7 @@ pub(crate) fn series_report(more: &[(&str, &str)], keys: &[&[&str]], cut: Option
         spec,
         as_of: AS_OF,
         total,
+        hidden: MeasureSet::default(),
         body: Body::Series { times, groups, remainder },
         others: Vec::new(),
         reporting: None,
@@ -145,7 +150,11 @@ pub(crate) fn with_other(report: Report) -> Report {
                 ..row.clone()
             };
             let rows = (0..).zip(rows).map(row).collect();
-            Body::Split { rows, remainder: Some(Remainder { groups: 0, measures: traffic(800, 7) }), more: false }
+            Body::Split {
+                rows,
+                remainder: Some(Remainder { groups: 0, measures: traffic(800, 7), hidden: MeasureSet::default() }),
+                more: false,
+            }
         }
         Body::Series { groups, remainder, .. } => {
             let Kind::Series(interval) = spec.kind else { unreachable!("a series") };
@@ -172,6 +181,16 @@ pub(crate) fn with_other(report: Report) -> Report {
         }
     };
     let (others, differences) = (Vec::new(), Vec::new());
-    let other = Report { spec, as_of: AS_OF, total, body, others, reporting: None, differences, other: None };
+    let other = Report {
+        spec,
+        as_of: AS_OF,
+        total,
+        hidden: MeasureSet::default(),
+        body,
+        others,
+        reporting: None,
+        differences,
+        other: None,
+    };
     report.with_other(Some(Box::new(other)))
 }

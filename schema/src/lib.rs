@@ -35,7 +35,7 @@ pub use identity::{DeliveryKey, EventId, Identifier, RecipientHash, Secret, Valu
 pub use measure::{Measure, Measures};
 pub use migrate::{MigrationError, migrate};
 pub use other::{OTHER, OTHER_SQL, is_other, other_sender};
-pub use provider::MailboxProvider;
+pub use provider::{MailboxProvider, provider_sql};
 pub use rate::Rate;
 pub use status::{
     ENHANCED_STATUS_PATTERN, EnhancedStatus, REPLY_CODE_PATTERN, enhanced_status, is_refusal, reply_code,

@@ -88,6 +88,20 @@ impl MailboxProvider {
     }
 }
 
+/// The same as an expression of SQL over a domain: where a table has the domain alone.
+#[must_use]
+pub fn provider_sql(domain: &str) -> String {
+    let list = |texts: Vec<&str>| format!("['{}']", texts.join("', '"));
+    let (domains, names): (Vec<_>, Vec<_>) =
+        DOMAINS.iter().flat_map(|(name, domains)| domains.iter().map(|domain| (*domain, *name))).unzip();
+    let mut national = "'other'".to_owned();
+    for (name, labels) in WORLDWIDE {
+        let pattern = format!("^({})[.]((co|com)[.])?[^.]{{2}}$", labels.join("|"));
+        national = format!("if(match({domain}, '{pattern}'), '{name}', {national})");
+    }
+    format!("transform({domain}, {}, {}, {national})", list(domains), list(names))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -150,6 +150,9 @@ struct Common {
     /// Compare with another period: `previous`, `year_ago` or `FROM..TO`, written as --from is
     #[arg(long, value_name = "PERIOD")]
     compare: Option<String>,
+    /// Hide numbers that stand for fewer recipients than this, and what would tell them; 11 is what CMS asks for
+    #[arg(long, value_name = "N")]
+    suppress_below: Option<u32>,
     /// End a CSV document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
@@ -281,6 +284,7 @@ impl Common {
             ("rates", usual(&self.rates, RATES)),
             ("intervals", self.intervals.then(|| "true".to_owned())),
             ("compare", self.compare.clone()),
+            ("suppress_below", self.suppress_below.map(|least| least.to_string())),
             ("total", self.total.then(|| "true".to_owned())),
             ("width", self.width.map(|pixels| pixels.to_string())),
             ("height", self.height.map(|pixels| pixels.to_string())),

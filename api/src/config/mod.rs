@@ -3,6 +3,7 @@
 //! `postlens.example.toml` at the repository's root explains every key to operators; a test holds it to this structure.
 
 mod load;
+mod suppression;
 mod units;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 use serde::{Deserialize, Serialize, Serializer};
 
 pub(crate) use load::{ConfigError, Sources, load};
+pub(crate) use suppression::Suppression;
 pub(crate) use units::{Size, Span};
 
 /// The example file, every key with its default and what it means.
@@ -216,11 +218,13 @@ impl From<&Limits> for ingest::Limits {
 pub(crate) struct Reports {
     /// How long a report may take.
     pub(crate) timeout: Span,
+    /// Below how many people a number is hidden, whatever a request asks for.
+    pub(crate) suppress_below: Suppression,
 }
 
 impl Default for Reports {
     fn default() -> Self {
-        Self { timeout: Span(Duration::from_secs(30)) }
+        Self { timeout: Span(Duration::from_secs(30)), suppress_below: Suppression::default() }
     }
 }
 

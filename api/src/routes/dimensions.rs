@@ -5,7 +5,7 @@ use axum::extract::State;
 use query::{Dimensions, DimensionsRequest, ReportSpec, Values, ValuesRequest, from_pairs};
 use tokio::time::timeout;
 
-use super::reports::overdue;
+use super::reports::{overdue, refuse_small_groups};
 use crate::{
     auth::{Caller, Read},
     extract::{Json, Name, Pairs},
@@ -32,6 +32,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Dimensions>, Problem> {
     let request: DimensionsRequest = from_pairs(pairs)?;
     let spec = ReportSpec::dimensions_of(&request, state.clock.now())?;
+    refuse_small_groups(&caller, &state)?;
     let _entered = state.admission.enter(caller.account())?;
     let as_of = state.ingest.as_of();
     let asking = query::dimensions(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
@@ -60,6 +61,7 @@ pub(crate) async fn values(
     let dimension: Dimension = name.parse().map_err(unknown)?;
     let request: ValuesRequest = from_pairs(pairs)?;
     let spec = ReportSpec::values_of(&dimension, &request, state.clock.now())?;
+    refuse_small_groups(&caller, &state)?;
     let _entered = state.admission.enter(caller.account())?;
     let as_of = state.ingest.as_of();
     let asking = query::run(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);

@@ -74,6 +74,7 @@ impl Bench {
                 report_timeout: Duration::from_mins(1),
                 report: query::Limits::default(),
             },
+            suppression: Arc::default(),
             telemetry: Telemetry::apart(metrics_key.map(Token::digest)),
             clock,
         };

@@ -1,6 +1,6 @@
 //! From a split or a summary to bars.
 
-use schema::{Measure, Measures, Rate};
+use schema::{Measure, Rate};
 
 use super::{
     model::{Bar, Bars, Block, Chart, Entry, Ink, Panel, Threshold},
@@ -11,12 +11,15 @@ use crate::{
     Change, Kind, Report, ReportSpec, SortKey,
     compare::At,
     doubt::ShownRate,
-    report::{Part, Remainder, Row, shown},
+    report::{Part, Remainder, Row, Seen, shown},
 };
 
 /// The outcomes that every queued message has exactly one of, as the parts of a bar.
 const OUTCOMES: [(Measure, Ink); 3] =
     [(Measure::Delivered, Ink::Series(0)), (Measure::Failed, Ink::Series(1)), (Measure::Pending, Ink::Neutral)];
+
+/// What stands in the place of a bar that is hidden.
+const HIDDEN: &str = "hidden";
 
 /// What a summary shows when nothing is named.
 const FUNNEL: [Measure; 9] = [
@@ -36,7 +39,7 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     let spec = report.spec();
     let measure = leading_measure(report);
     let by = words::dimensions(spec.by());
-    let stacked = measure == Measure::Queued && OUTCOMES.iter().all(|(part, _)| spec.needed().contains(part));
+    let stacked = measure == Measure::Queued && OUTCOMES.iter().all(|(part, _)| spec.told().contains(part));
     let what = if stacked { "Deliveries".to_owned() } else { words::measure(measure) };
     let mut chart = Chart {
         title: format!("{what} by {by}"),
@@ -55,9 +58,8 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     }
     chart.legend.extend(other_period(report));
     let drawn = &rows[..rows.len().min(most)];
-    let measures: Vec<_> = drawn.iter().map(|row| row.measures).collect();
     let count = |(place, row): (usize, &Row)| {
-        compared(report, count_bar(measure, stacked, &row.measures), (measure, row.measures[measure]), At::Row(place))
+        compared(report, count_bar(measure, stacked, row.seen()), (measure, row.measures[measure]), At::Row(place))
     };
     let mut columns = vec![panel(&what, drawn.iter().enumerate().map(count).collect(), 2.2)];
     columns.extend(
@@ -69,9 +71,11 @@ pub(crate) fn split(report: &Report, rows: &[Row], cut: Option<&Remainder>, most
     chart.blocks.push(Block::Bars(Bars { labels, panels: columns }));
     let hidden = (rows.len() - drawn.len()) as u64 + cut.map_or(0, |cut| cut.groups);
     if hidden > 0 {
-        let rest = report.total()[measure] - measures.iter().map(|measures| measures[measure]).sum::<i64>();
+        let undrawn = rows[drawn.len()..].iter().map(Row::seen).chain(cut.map(Remainder::seen));
+        let rest: Option<i64> = undrawn.map(|seen| seen.count(measure)).sum();
         chart.note = Some(not_shown(hidden, rest, measure.name()));
     }
+    say_what_is_hidden(report, &mut chart);
     chart
 }
 
@@ -85,7 +89,7 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
         blocks: Vec::new(),
         note: None,
     };
-    if report.total().is_zero() {
+    if report.total().is_zero() && report.hidden.is_empty() {
         chart.blocks.push(Block::Empty(nothing(report)));
         return chart;
     }
@@ -97,7 +101,8 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
     keep_spam_rate(&mut rates, second);
     if first > 0 {
         let bar = |measure: &Measure| {
-            compared(report, plain(report.total()[*measure]), (*measure, report.total()[*measure]), At::Total)
+            let now = (*measure, report.total()[*measure]);
+            compared(report, plain(report.seen().count(*measure)), now, At::Total)
         };
         let bars: Vec<_> = measures[..first].iter().map(bar).collect();
         let labels = measures[..first].iter().map(|measure| words::measure(*measure)).collect();
@@ -112,6 +117,7 @@ pub(crate) fn summary(report: &Report, most: usize) -> Chart {
     if hidden > 0 {
         chart.note = Some(format!("{hidden} more are not shown: make the picture higher"));
     }
+    say_what_is_hidden(report, &mut chart);
     chart
 }
 
@@ -139,7 +145,7 @@ pub(crate) fn plain_split(bars: &BarsOf<'_>, most: usize) -> Chart {
     let BarsOf { title, spec, counted, rate, rows, cut, total, unit } = bars;
     let drawn = &rows[..rows.len().min(most)];
     let labels = drawn.iter().map(|(key, ..)| shown(key).to_owned()).collect();
-    let mut counts = panel(counted, drawn.iter().map(|(_, number, _)| plain(*number)).collect(), 2.2);
+    let mut counts = panel(counted, drawn.iter().map(|(_, number, _)| plain(Some(*number))).collect(), 2.2);
     counts.max = counts.max.max(1.0);
     let rates = panel(rate, drawn.iter().map(|(.., rate)| fraction(*rate)).collect(), 1.0);
     let blocks = match drawn {
@@ -148,13 +154,13 @@ pub(crate) fn plain_split(bars: &BarsOf<'_>, most: usize) -> Chart {
     };
     let hidden = (rows.len() - drawn.len()) as u64 + cut;
     let rest = total - drawn.iter().map(|(_, number, _)| number).sum::<i64>();
-    let note = (hidden > 0).then(|| not_shown(hidden, rest, unit));
+    let note = (hidden > 0).then(|| not_shown(hidden, Some(rest), unit));
     Chart { title: title.clone(), subtitle: words::subtitle(spec), legend: Vec::new(), blocks, note }
 }
 
 /// Why there is nothing to draw: without `queued` we cannot say that there were no deliveries.
 pub(crate) fn nothing(report: &Report) -> String {
-    if report.spec().needed().contains(&Measure::Queued) {
+    if report.spec().told().contains(&Measure::Queued) {
         "No deliveries in this range".to_owned()
     } else {
         "Nothing of this was counted in this range".to_owned()
@@ -170,8 +176,8 @@ pub(crate) fn leading_measure(report: &Report) -> Measure {
             measure
         }
         (_, Some(named)) => named,
-        _ if spec.needed().contains(&Measure::Queued) => Measure::Queued,
-        _ => spec.needed().first().copied().unwrap_or(Measure::Queued),
+        _ if spec.told().contains(&Measure::Queued) => Measure::Queued,
+        _ => spec.told().first().copied().unwrap_or(Measure::Queued),
     }
 }
 
@@ -204,10 +210,18 @@ pub(crate) fn threshold(rate: Rate) -> Option<Threshold> {
     (rate == Rate::SpamRate).then(|| Threshold { value: words::SPAM_LINE, label: percent(words::SPAM_LINE) })
 }
 
-fn not_shown(hidden: u64, rest: i64, unit: &str) -> String {
+fn not_shown(hidden: u64, rest: Option<i64>, unit: &str) -> String {
     let groups = if hidden == 1 { "group is" } else { "groups are" };
     let hidden = count(i64::try_from(hidden).unwrap_or(i64::MAX));
-    format!("{hidden} more {groups} not shown: {} {}", count(rest), unit.replace('_', " "))
+    let rest = rest.map(|rest| format!(": {} {}", count(rest), unit.replace('_', " ")));
+    format!("{hidden} more {groups} not shown{}", rest.unwrap_or_default())
+}
+
+/// Says why bars or points are missing, where small numbers are hidden.
+pub(crate) fn say_what_is_hidden(report: &Report, chart: &mut Chart) {
+    let Some(least) = report.spec().suppress_below() else { return };
+    let why = format!("Hidden: fewer than {least} people, or needed to protect them");
+    chart.note = Some(chart.note.take().map_or_else(|| why.clone(), |note| format!("{note}. {why}")));
 }
 
 /// The legend's entry of the other period.
@@ -215,10 +229,10 @@ fn other_period(report: &Report) -> Option<Entry> {
     words::other_period(report).map(|label| Entry { label, ink: Ink::Before })
 }
 
-fn count_bar(measure: Measure, stacked: bool, measures: &Measures) -> Bar {
-    let whole = vec![(Ink::Series(0), measures[measure] as f64)];
-    let parts = if stacked { OUTCOMES.map(|(part, ink)| (ink, measures[part] as f64)).into() } else { whole };
-    Bar { parts, text: count(measures[measure]), mark: None, before: None }
+fn count_bar(measure: Measure, stacked: bool, seen: Seen<'_>) -> Bar {
+    let part = |(part, ink): (Measure, Ink)| Some((ink, seen.count(part)? as f64));
+    let measures = if stacked { OUTCOMES.to_vec() } else { vec![(measure, Ink::Series(0))] };
+    Bar { parts: measures.into_iter().filter_map(part).collect(), ..plain(seen.count(measure)) }
 }
 
 /// The bar of a measure with what it was in the other period, and how it changed.
@@ -260,9 +274,12 @@ fn fraction(value: Option<f64>) -> Bar {
 /// The rate of a row of a split. What differs from the rest says so; the others are grey, unless they pass a line.
 fn rate_bar_of(report: &Report, rate: Rate, row: &Row, place: usize) -> Bar {
     let part = Part::Group(&row.key);
-    let now = report.rate_of(rate, &row.key, &row.measures);
+    let now = report.rate_of(rate, &row.key, row.seen());
     let mut bar = compared_rate(report, rate_bar(rate, now), (rate, now), At::Row(place));
-    let Some(bounds) = report.bounds_shown(rate, part, &row.measures) else { return bar };
+    if row.seen().hides(rate) {
+        HIDDEN.clone_into(&mut bar.text);
+    }
+    let Some(bounds) = report.bounds_shown(rate, part, row.seen()) else { return bar };
     // There is no room for both: the change shows in the bars.
     bar.text = words::with_bounds(&rate_bar(rate, now).text, bounds);
     match report.side(rate, place) {
@@ -276,7 +293,10 @@ fn rate_bar_of(report: &Report, rate: Rate, row: &Row, place: usize) -> Bar {
 fn marked(report: &Report, rate: Rate) -> Bar {
     let now = report.rate(rate);
     let mut bar = compared_rate(report, rate_bar(rate, now), (rate, now), At::Total);
-    if let Some(bounds) = report.bounds_shown(rate, Part::Total, report.total()) {
+    if report.seen().hides(rate) {
+        HIDDEN.clone_into(&mut bar.text);
+    }
+    if let Some(bounds) = report.bounds_shown(rate, Part::Total, report.seen()) {
         bar.text = words::with_bounds(&rate_bar(rate, now).text, bounds);
     }
     if let Some(threshold) = threshold(rate) {
@@ -286,8 +306,9 @@ fn marked(report: &Report, rate: Rate) -> Bar {
     bar
 }
 
-fn plain(value: i64) -> Bar {
-    Bar { parts: vec![(Ink::Series(0), value as f64)], text: count(value), mark: None, before: None }
+fn plain(value: Option<i64>) -> Bar {
+    let parts = value.map(|value| (Ink::Series(0), value as f64)).into_iter().collect();
+    Bar { parts, text: value.map_or_else(|| HIDDEN.to_owned(), count), mark: None, before: None }
 }
 
 fn panel(title: &str, bars: Vec<Bar>, share: f32) -> Panel {

@@ -75,6 +75,7 @@ pub(crate) fn week(report: &Report, rows: &[Row], cut: Option<&Remainder>, place
         let hours = if cut.groups == 1 { "hour of the week is" } else { "hours of the week are" };
         format!("{} more {hours} not shown", cut.groups)
     });
+    bars::say_what_is_hidden(report, &mut chart);
     chart
 }
 
@@ -90,8 +91,8 @@ fn tint(report: &Report) -> Tint {
 
 fn value(report: &Report, tint: Tint, row: &Row) -> Option<f64> {
     match tint {
-        Tint::Measure(measure) => Some(row.measures[measure] as f64),
-        Tint::Rate(rate) => report.rate_of(rate, &row.key, &row.measures),
+        Tint::Measure(measure) => row.seen().count(measure).map(|count| count as f64),
+        Tint::Rate(rate) => report.rate_of(rate, &row.key, row.seen()),
     }
 }
 

@@ -3,7 +3,7 @@
 use schema::{Measure, Rate};
 
 use super::{
-    bars::{leading_measure, leading_rates, nothing, threshold},
+    bars::{leading_measure, leading_rates, nothing, say_what_is_hidden, threshold},
     model::{Block, Chart, Entry, Ink, LineOf, Lines, Time},
     numbers::{count_tick, percent_tick, ticks},
     words,
@@ -57,11 +57,12 @@ pub(crate) fn series(
     if let Some(partly) = partly(report, interval, times) {
         chart.note = Some(chart.note.map_or_else(|| partly.clone(), |note| format!("{note}. {partly}")));
     }
-    if report.total().is_zero() {
+    if report.total().is_zero() && report.hidden.is_empty() {
         chart.blocks = vec![Block::Empty(nothing(report))];
         chart.legend.clear();
         chart.note = None;
     }
+    say_what_is_hidden(report, &mut chart);
     chart
 }
 
@@ -176,13 +177,15 @@ impl Show<'_> {
 
     /// The line of a measure of a group, behind it that of the other period.
     fn of_measure(&self, measure: Measure, (group, line): (usize, &Line), ink: Ink) -> Vec<LineOf> {
-        let values = line.points.iter().map(|point| Some(point[measure] as f64)).collect();
+        let count = |place| line.seen(place).count(measure).map(|count| count as f64);
+        let values = (0..line.points.len()).map(count).collect();
         self.both(values, |before| Some(before.measures[measure] as f64), group, ink)
     }
 
     /// The same of a rate.
     fn of_rate(&self, rate: Rate, (group, line): (usize, &Line), ink: Ink) -> Vec<LineOf> {
-        let values = line.points.iter().map(|point| self.report.rate_of(rate, &line.key, point)).collect();
+        let of = |place| self.report.rate_of(rate, &line.key, line.seen(place));
+        let values = (0..line.points.len()).map(of).collect();
         self.both(values, |before| before.rate(ShownRate::Of(rate)), group, ink)
     }
 

@@ -170,6 +170,21 @@ const BLUE: [u8; 3] = [0x00, 0x72, 0xB2];
 const RED: [u8; 3] = [0xB8, 0x32, 0x0B];
 
 #[test]
+fn what_is_hidden_has_no_bar_and_the_picture_says_why() {
+    let mut report = split_report(&[("suppress_below", "11")], &[&["a.example"], &["b.example"]], None);
+    // Of whom nothing is known there may be few.
+    report.suppress(&crate::suppression::People::default(), 11);
+    let chart = model_of(&report, &Layout::of(ChartOptions::default()));
+    let super::model::Block::Bars(bars) = &chart.blocks[0] else { panic!("bars") };
+    for bar in bars.panels.iter().flat_map(|panel| &panel.bars) {
+        // Of nothing a bar has no length: none was pending.
+        let length: f64 = bar.parts.iter().map(|(_, value)| value).sum();
+        assert!(length == 0.0 && (bar.text == "hidden" || bar.text == "–"), "{bar:?}");
+    }
+    assert_eq!(chart.note.as_deref(), Some("Hidden: fewer than 11 people, or needed to protect them"));
+}
+
+#[test]
 fn a_split_shows_outcomes_with_counts_rates_and_what_is_not_shown() {
     insta::assert_snapshot!(model(&split_report(&[], &DOMAINS[4..8], Some((1_204, traffic(31_000, 4)))), 1200, 675));
 }

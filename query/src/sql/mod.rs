@@ -9,6 +9,7 @@ mod local;
 mod messages;
 mod others;
 mod page;
+mod people;
 mod source;
 mod volumes;
 
@@ -20,6 +21,7 @@ pub(crate) use self::{
     hygiene::{stopped, unengaged},
     messages::{deferred, events, message, messages},
     others::others,
+    people::{Of as PeopleOf, people},
     volumes::volumes,
 };
 use self::{

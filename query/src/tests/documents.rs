@@ -9,6 +9,7 @@ use crate::{
     Report, csv,
     csv::CsvOptions,
     report::{Body, Remainder, Reporting},
+    suppression::{Count, People},
     testing::{series_report, split_report, summary_report, traffic, with_other},
 };
 
@@ -149,7 +150,11 @@ fn doubtful(more: &[(&str, &str)]) -> Report {
     {
         row.measures = counted(delivered, opened, clicked);
     }
-    *remainder = Some(Remainder { groups: 7, measures: counted(5_000, 2_000, 50) });
+    *remainder = Some(Remainder {
+        groups: 7,
+        measures: counted(5_000, 2_000, 50),
+        hidden: crate::suppression::MeasureSet::default(),
+    });
     report.total = counted(17_003, 6_801, 191);
     report.compared()
 }
@@ -319,4 +324,23 @@ fn a_comparison_says_what_keeps_numbers_from_being_compared() {
     let mut report = with_other(split_report(&[("compare", "previous"), ("by", "subject")], &[&["a"]], None));
     report.other.as_mut().unwrap().others = vec!["subject".parse().unwrap()];
     assert!(report.notes()[0].starts_with("On a day of the other period subject had more"), "{:?}", report.notes());
+}
+
+#[test]
+fn what_is_hidden_is_null_and_named_and_no_value_of_it_is_left() {
+    let more = with(&[("by", "campaign"), ("suppress_below", "11"), ("intervals", "true")]);
+    let mut report = split_report(&more, &[&["autumn"], &["few"], &["winter"]], Some((2, traffic(900, 3))));
+    let Body::Split { rows, .. } = &report.body else { unreachable!("a split") };
+    let many = |key: Option<&str>, people: i64| {
+        let key = key.map(|key| vec![key.to_owned()]);
+        ((key, 0), vec![people; Count::number()])
+    };
+    let [few] = [rows[1].measures[Measure::Queued]];
+    let groups = [many(Some("autumn"), 100), many(Some("few"), 3), many(Some("winter"), 100), many(None, 100)];
+    let people = People { groups: groups.into(), rest: [].into(), whole: [many(None, 100)].into() };
+    report.suppress(&people, 11);
+    let report = report.compared();
+    insta::assert_snapshot!(json(&report));
+    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+    assert!(!format!("{report:?}").contains(&few.to_string()), "it is nowhere in the report");
 }

@@ -4,7 +4,7 @@ use schema::AccountId;
 
 use crate::{
     Kind, ReportSpec,
-    sql::{self, Sql},
+    sql::{self, PeopleOf, Sql},
     testing::{series_spec, split_spec, summary_spec},
 };
 
@@ -219,4 +219,22 @@ fn the_account_is_always_the_first_condition() {
         assert!(tables > 0, "{}", sql.text);
         assert!(conditions.iter().all(|text| text.starts_with("account = {account:String}\n")), "{}", sql.text);
     }
+}
+
+#[test]
+fn people_are_distinct_recipients_of_the_groups_shown_and_of_the_others() {
+    let more =
+        [("by", "mailbox_provider,field:payer,day"), ("measures", "queued,deferrals"), ("filter", "sender:is:a@b.c")];
+    let spec = split_spec(&more);
+    let top = [["gmail", "p1", "2026-11-01"].map(str::to_owned).to_vec()];
+    insta::assert_snapshot!(shown(&sql::people(&account(), &spec, PeopleOf::Groups, &top, 11)));
+}
+
+#[test]
+fn on_the_event_basis_people_are_counted_by_the_time_of_each_measure() {
+    let spec = series_spec(&[("by", "campaign"), ("basis", "event"), ("rates", "")]);
+    let Kind::Series(interval) = spec.kind else { unreachable!("a series") };
+    let top = [vec!["autumn".to_owned()]];
+    insta::assert_snapshot!(shown(&sql::people(&account(), &spec, PeopleOf::Steps(interval), &top, 11)));
+    insta::assert_snapshot!(shown(&sql::people(&account(), &spec, PeopleOf::All, &[], 11)));
 }

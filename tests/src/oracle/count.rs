@@ -61,6 +61,8 @@ impl AddAssign<&Self> for Counts {
 /// A delivery that was counted.
 #[derive(Clone, Debug)]
 pub(super) struct Counted {
+    /// To whom.
+    pub(super) recipient: String,
     pub(super) attributes: Attributes,
     sent_at: i64,
     /// Each measure that it counts in, with its time on the `event` basis; a total stands once per event.
@@ -76,7 +78,8 @@ impl Counted {
         outcome(&facts, sent_at, &mut entries);
         entries.extend(engagement(&facts));
         entries.extend(facts.iter().filter_map(|fact| Some((total(fact)?, fact.time))));
-        Self { attributes: Attributes::of(&facts), sent_at, entries }
+        let recipient = facts[0].recipient.clone();
+        Self { recipient, attributes: Attributes::of(&facts), sent_at, entries }
     }
 
     /// Each measure that it counts in, with its time on that basis in milliseconds.

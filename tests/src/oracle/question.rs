@@ -123,7 +123,18 @@ impl Tally {
     #[must_use]
     pub fn split(&self, question: &Question) -> BTreeMap<Key, Counts> {
         let mut groups: BTreeMap<Key, Counts> = BTreeMap::new();
-        self.each(question, |key, measure, _| groups.entry(key.clone()).or_default().add_one(measure));
+        self.each(question, |key, measure, _, _| groups.entry(key.clone()).or_default().add_one(measure));
+        groups
+    }
+
+    /// Who stands behind each number of the split.
+    #[must_use]
+    pub fn people(&self, question: &Question) -> BTreeMap<Key, BTreeMap<&'static str, BTreeSet<String>>> {
+        let mut groups: BTreeMap<Key, BTreeMap<&'static str, BTreeSet<String>>> = BTreeMap::new();
+        self.each(question, |key, measure, _, recipient| {
+            let people = groups.entry(key.clone()).or_default().entry(measure.name()).or_default();
+            people.insert(recipient.to_owned());
+        });
         groups
     }
 
@@ -132,14 +143,14 @@ impl Tally {
     pub fn series(&self, question: &Question, tz: Tz, interval: Interval) -> BTreeMap<Key, BTreeMap<String, Counts>> {
         let mut groups: BTreeMap<Key, BTreeMap<String, Counts>> = BTreeMap::new();
         let mut rows = Rows::new(tz, interval);
-        self.each(question, |key, measure, time| {
+        self.each(question, |key, measure, time, _| {
             let row = rows.of(time);
             groups.entry(key.clone()).or_default().entry(row).or_default().add_one(measure);
         });
         groups
     }
 
-    fn each(&self, question: &Question, mut count: impl FnMut(&Key, schema::Measure, i64)) {
+    fn each(&self, question: &Question, mut count: impl FnMut(&Key, schema::Measure, i64, &str)) {
         for delivery in &self.deliveries {
             let value = |dimension: &Dimension| delivery.attributes.value(dimension);
             if !question.filters.iter().all(|filter| filter.holds(value(&filter.dimension))) {
@@ -147,7 +158,7 @@ impl Tally {
             }
             let key = question.by.iter().map(|dimension| value(dimension).to_owned()).collect();
             for (measure, time) in delivery.entries(question.basis).filter(|(_, time)| question.covers(*time)) {
-                count(&key, measure, time);
+                count(&key, measure, time, &delivery.recipient);
             }
         }
     }

@@ -22,6 +22,7 @@ mod properties;
 mod queue;
 mod refusals;
 mod schemathesis;
+mod small_groups;
 mod sources;
 mod story;
 mod tour;

@@ -59,7 +59,7 @@ pub(super) struct Remainder {
 /// Measures and rates.
 #[derive(Debug, Deserialize)]
 pub(super) struct Numbers {
-    pub(super) measures: Pairs<i64>,
+    pub(super) measures: Pairs<Option<i64>>,
     pub(super) rates: Pairs<Option<f64>>,
     /// How sure the rates are, by their names.
     #[serde(default)]

@@ -97,7 +97,7 @@ fn summary(total: &Numbers) -> (Table, bool) {
     for (name, count) in &total.measures.0 {
         table.add_row(Line::from(vec![
             Cell::new(name),
-            right(&format!("{}{}", grouped(count), count_change(total, name))),
+            right(&format!("{}{}", number(*count), count_change(total, name))),
         ]));
     }
     for (name, rate) in &total.rates.0 {
@@ -128,7 +128,8 @@ fn time_of(answer: &Answer, row: &Row) -> Option<String> {
 }
 
 fn cells(numbers: &Numbers) -> impl Iterator<Item = Cell> {
-    let measure = |(name, count): &(String, i64)| right(&format!("{}{}", grouped(count), count_change(numbers, name)));
+    let measure =
+        |(name, count): &(String, Option<i64>)| right(&format!("{}{}", number(*count), count_change(numbers, name)));
     let measures = numbers.measures.0.iter().map(measure);
     let rates = numbers.rates.0.iter().map(|(name, rate)| {
         let text = format!("{}{}{}", percentage(*rate), doubt(numbers, name), rate_change(numbers, name));
@@ -173,6 +174,11 @@ fn rate_change(numbers: &Numbers, name: &str) -> String {
     let change = compare.change.rates.get(name).copied().flatten();
     let text = change.map_or_else(|| "–".to_owned(), |change| format!("{:+.2} pp", change.absolute * 100.0));
     format!(" {text:>9}")
+}
+
+/// A number; a dot where it is hidden for the few people that it stands for, or would tell.
+fn number(count: Option<i64>) -> String {
+    count.map_or_else(|| "·".to_owned(), grouped)
 }
 
 fn passes(numbers: &Numbers) -> bool {

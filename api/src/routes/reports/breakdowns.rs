@@ -16,7 +16,7 @@ use query::{
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use super::{
-    format_label, overdue,
+    format_label, overdue, refuse_small_groups,
     schema::{FailuresReport, LinksReport, SecurityReport},
 };
 use crate::{
@@ -214,6 +214,7 @@ async fn report(
         let detail = "whole URLs tell recipients apart: `strip_query=false` needs a key with the role `admin`";
         return Err(Problem::new(Kind::Forbidden, detail));
     }
+    refuse_small_groups(caller, state)?;
     let _entered = state.admission.enter(caller.account())?;
     let (kind, started) = (asked.spec.name(), Instant::now());
     let answer = run(caller, state, asked, format).await;

@@ -27,7 +27,8 @@ use crate::{
 
 /// One row for each group of messages.
 ///
-/// The rows, the remainder and the total add up, measure by measure, on every page. METRICS.md says what every number means.
+/// The rows, the remainder and the total add up, measure by measure, on every page. METRICS.md says what every number means. With
+/// `suppress_below`, or the account's setting, what stands for few people is null.
 #[utoipa::path(
     get,
     path = "/v1/reports/split",
@@ -203,6 +204,8 @@ async fn report(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let format = negotiate::format(asked.presentation.format, headers)?;
+    let spec = asked.spec.suppressed_below(state.suppression.of(caller.account()))?;
+    let asked = Asked { spec, ..asked };
     let _entered = state.admission.enter(caller.account())?;
     let (kind, started) = (asked.spec.kind(), Instant::now());
     let answer = run(caller, state, asked, format).await;
@@ -217,6 +220,15 @@ async fn run(caller: &Caller<Read>, state: &AppState, asked: Asked, format: Form
     // ClickHouse gives up before that, unless it hangs.
     let report = timeout(state.limits.report_timeout, making).await.map_err(|_| overdue())??;
     answer::of(report, format, &asked.presentation, &state.drawing).await
+}
+
+/// Where an account hides numbers of few people, reports that cannot hide them are for those who may look at single messages.
+pub(super) fn refuse_small_groups(caller: &Caller<Read>, state: &AppState) -> Result<(), Problem> {
+    if state.suppression.of(caller.account()).is_none() || caller.inspects() {
+        return Ok(());
+    }
+    let detail = "this account hides numbers of few people (`reports.suppress_below`) and this report cannot hide them: it needs a key with the role `admin`";
+    Err(Problem::new(Kind::Forbidden, detail))
 }
 
 /// ClickHouse has let the report's time pass without a word.

@@ -11,10 +11,13 @@ use utoipa::{
 /// Measures and rates of a group of messages.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Numbers {
-    /// Whole numbers by name: `queued`, `delivered`, …
-    measures: BTreeMap<String, i64>,
-    /// Fractions by name (0.003 is 0.3 %): `ctr`, `spam_rate`, …; null when the denominator is 0.
+    /// Whole numbers by name: `queued`, `delivered`, …; null when hidden for the few people that it stands for, or would tell.
+    measures: BTreeMap<String, Option<i64>>,
+    /// Fractions by name (0.003 is 0.3 %): `ctr`, `spam_rate`, …; null when the denominator is 0, or a measure of it is hidden.
     rates: BTreeMap<String, Option<f64>>,
+    /// With `suppress_below`, or the account's setting: the names of the measures and rates that are hidden.
+    #[schema(required = false)]
+    suppressed: Option<Vec<String>>,
     /// With `intervals`: the 95 % intervals of the rates by their names; null where the rate is, and on the `event` basis.
     #[schema(schema_with = intervals, required = false)]
     intervals: Option<BTreeMap<String, Option<Bounds>>>,
