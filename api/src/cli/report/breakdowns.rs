@@ -6,7 +6,7 @@ use super::{Asked, Query, output::Output, range};
 use crate::cli::{Failure, client::ServiceArgs};
 
 #[derive(Debug, Args)]
-pub(super) struct Failures {
+pub(in crate::cli) struct Failures {
     /// What to group by: class, status, domain or reason
     #[arg(long, default_value = "reason")]
     by: String,
@@ -15,7 +15,7 @@ pub(super) struct Failures {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Links {
+pub(in crate::cli) struct Links {
     /// Only this campaign
     #[arg(long)]
     campaign: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct Links {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Security {
+pub(in crate::cli) struct Security {
     /// What to group by: `recipient_domain` or `mailbox_provider`
     #[arg(long, default_value = "recipient_domain")]
     by: String,
