@@ -236,7 +236,7 @@ fn security(client: &Client, oracle: &Oracle, question: &Question) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: budget::RANDOM_CASES / 4,
+        cases: budget::RANDOM_CASES / 8,
         max_shrink_time: u32::try_from(budget::SHRINKING.as_millis()).unwrap(),
         failure_persistence: None,
         ..ProptestConfig::default()
