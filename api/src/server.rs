@@ -30,6 +30,8 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::get_split, reports::post_split))
         .routes(routes!(reports::get_summary, reports::post_summary))
         .routes(routes!(reports::get_series, reports::post_series))
+        .routes(routes!(reports::latency::get_latency, reports::latency::post_latency))
+        .routes(routes!(reports::latency::get_decay, reports::latency::post_decay))
         .routes(routes!(dimensions::list))
         .routes(routes!(dimensions::values))
         .routes(routes!(messages::list))

@@ -11,7 +11,7 @@
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
 //!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
 //!
-//! **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
+//! **latency** tells how long things took, of groups that are found like those of a split. **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
 //!
 //! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
 //! crate knows nothing of HTTP.
@@ -28,6 +28,7 @@ mod filter;
 mod grouping;
 mod interval;
 mod json;
+mod latency;
 mod messages;
 mod picker;
 mod plan;
@@ -52,6 +53,10 @@ pub use expression::{Expression, Node};
 pub use filter::{Filter, Test};
 pub use grouping::{Grouping, InvalidGrouping, TimePart};
 pub use interval::Interval;
+pub use latency::{
+    DecayReport, DecayRequest, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRequest, LatencyRow,
+    LatencySpec, Percentiles, Written, decay, latencies,
+};
 pub use messages::{
     Carried, Found, Hygiene, HygieneRequest, HygieneSpec, Inference, Kind as HygieneKind, Message, MessageId,
     MessageSpec, MessagesRequest, Sheet, Timeline, TimelineEvent, hygiene, messages, timeline,

@@ -121,7 +121,6 @@ impl Step {
     /// The time that stands for all in it, in milliseconds: the geometric middle of the shortest and the longest, less than 4.5 % off each,
     /// and exact where these are one.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "times are below 2^42")]
     pub fn middle(self) -> f64 {
         let first = self.from();
         let last = EDGES.get(usize::from(self.0 % KIND)).map_or(first, |next| next - 1);

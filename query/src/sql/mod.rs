@@ -3,6 +3,7 @@
 
 mod bind;
 mod hygiene;
+mod latency;
 mod local;
 mod messages;
 mod others;
@@ -15,6 +16,7 @@ use schema::{AccountId, Dimension, Measure, OTHER_SQL, Rate, SILENT, WEIGHT};
 pub(crate) use self::{
     bind::Sql,
     hygiene::{stopped, unengaged},
+    latency::latencies,
     messages::{deferred, events, message, messages},
     others::others,
     volumes::volumes,

@@ -3,6 +3,7 @@
 
 mod generate;
 mod judge;
+mod latency;
 mod migration;
 mod properties;
 mod support;

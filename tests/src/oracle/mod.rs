@@ -6,6 +6,7 @@
 mod attributes;
 mod count;
 mod event;
+mod latency;
 mod message;
 mod question;
 mod time;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use schema::{AccountId, Identifier, Secret};
 
 pub use count::Counts;
+pub use latency::Times;
 pub use message::{Listed, Told};
 pub use question::{Filter, Key, Question, Tally, Test, rows};
 pub use time::{Interval, last_change_of_offset};

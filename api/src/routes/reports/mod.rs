@@ -2,6 +2,7 @@
 //! format that the caller likes.
 
 mod answer;
+pub(crate) mod latency;
 mod schema;
 
 use std::time::Instant;
