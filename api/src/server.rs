@@ -33,6 +33,8 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::breakdowns::get_failures, reports::breakdowns::post_failures))
         .routes(routes!(reports::breakdowns::get_links, reports::breakdowns::post_links))
         .routes(routes!(reports::breakdowns::get_security, reports::breakdowns::post_security))
+        .routes(routes!(reports::latency::get_latency, reports::latency::post_latency))
+        .routes(routes!(reports::latency::get_decay, reports::latency::post_decay))
         .routes(routes!(dimensions::list))
         .routes(routes!(dimensions::values))
         .routes(routes!(messages::list))

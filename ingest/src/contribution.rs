@@ -3,7 +3,7 @@
 //! A batch writes `contribution(after) − contribution(before)`: so duplicates add nothing, late attributes move counts to the right
 //! cell, and order does not matter. METRICS.md, "Measures", defines every line of it.
 
-use schema::{Basis, Bucket, FailureClass, Measure, Measures, Millis};
+use schema::{Basis, Bucket, FailureClass, Latency, Measure, Measures, Millis, Step};
 
 use crate::delivery::{Delivery, Outcome};
 
@@ -56,6 +56,18 @@ fn once(delivery: &Delivery, sent_at: Millis, add: &mut impl FnMut(Basis, Bucket
     }
 }
 
+/// How long things took, on the `sent` basis (METRICS.md, "Latencies"). Of a delivery that was forgotten nothing is known to have been the
+/// first.
+pub(crate) fn latencies(delivery: &Delivery) -> impl Iterator<Item = Step> {
+    let sent_at = delivery.sent_at().filter(|_| !delivery.is_forgotten());
+    let arrived = matches!(delivery.outcome(), Outcome::Delivered(_));
+    // Without a `queued` event the delivery may be all that is known, and took no time.
+    let delivered = delivery.delivered().filter(|_| arrived && delivery.queued().is_some());
+    let ends =
+        [(Latency::Delivery, delivered), (Latency::Open, delivery.opened()), (Latency::Click, delivery.clicked())];
+    ends.into_iter().filter_map(move |(kind, end)| Some(kind.step(end?.0.saturating_sub(sent_at?.0))))
+}
+
 const fn failed_with(class: FailureClass) -> Measure {
     match class {
         FailureClass::Hard => Measure::FailedHard,
@@ -66,28 +78,53 @@ const fn failed_with(class: FailureClass) -> Measure {
     }
 }
 
-/// The cells of one delivery before or after a batch, few enough for a list: found by a scan from the end.
+/// The cells of one delivery before or after a batch, few enough for lists: found by a scan from the end.
 #[derive(Debug, Default)]
-pub(crate) struct Cells(Vec<(Basis, Bucket, Measures)>);
+pub(crate) struct Cells {
+    measures: Vec<(Basis, Bucket, Measures)>,
+    /// In cells of the `sent` basis.
+    latencies: Vec<(Bucket, Step, i64)>,
+}
 
 impl Cells {
     /// Adds `sign` times the delivery's contribution.
     pub(crate) fn add(&mut self, delivery: &Delivery, sign: i64) {
         contribution(delivery, |basis, bucket, measure, count| {
-            let found = self.0.iter().rposition(|(b, q, _)| (*b, *q) == (basis, bucket));
+            let found = self.measures.iter().rposition(|(b, q, _)| (*b, *q) == (basis, bucket));
             let place = found.unwrap_or_else(|| {
-                self.0.push((basis, bucket, Measures::default()));
-                self.0.len() - 1
+                self.measures.push((basis, bucket, Measures::default()));
+                self.measures.len() - 1
             });
-            self.0[place].2[measure] += sign * count;
+            self.measures[place].2[measure] += sign * count;
         });
+        let bucket = Bucket::of(delivery.sent_at().unwrap_or_default());
+        for step in latencies(delivery) {
+            match self.latencies.iter_mut().find(|(q, known, _)| (*q, *known) == (bucket, step)) {
+                Some((.., count)) => *count += sign,
+                None => self.latencies.push((bucket, step, sign)),
+            }
+        }
     }
 
-    /// Takes the cells that are not zero, and leaves the list empty.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Basis, Bucket, Measures)> {
-        self.0.drain(..).filter(|(_, _, measures)| !measures.is_zero())
+    /// Leaves out what is zero; answers whether anything is left.
+    pub(crate) fn settle(&mut self) -> bool {
+        self.measures.retain(|(_, _, measures)| !measures.is_zero());
+        self.latencies.retain(|(.., count)| *count != 0);
+        !self.measures.is_empty() || !self.latencies.is_empty()
+    }
+
+    /// Takes the measures.
+    pub(crate) fn measures(&mut self) -> impl Iterator<Item = (Basis, Bucket, Measures)> {
+        self.measures.drain(..)
+    }
+
+    /// Takes the latencies, which are on the `sent` basis: in so many deliveries more something took so long.
+    pub(crate) fn latencies(&mut self) -> impl Iterator<Item = (Bucket, Step, i64)> {
+        self.latencies.drain(..)
     }
 }
 
+#[cfg(test)]
+mod latency;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
-use schema::{Basis, Bucket, MailboxProvider, Measures, OTHER, is_other};
+use schema::{Basis, Bucket, MailboxProvider, Measures, OTHER, Step, is_other};
 
 use crate::{
     contribution::Cells,
@@ -46,19 +46,23 @@ pub(crate) struct Derived {
 /// A cell: the place of its dimensions, a clock and a quarter of an hour.
 pub(crate) type Cell = (u32, Basis, Bucket);
 
-/// Changed measures by the cube's key; the dimensions are kept once.
+/// In so many deliveries more of a cell something took so long.
+pub(crate) type CellLatency = (Cell, Step, i64);
+
+/// Changed measures and latencies by the cube's key; the dimensions are kept once.
 #[derive(Debug, Default)]
 pub(crate) struct CubeChange {
     dimensions: IndexSet<Dimensions, FxBuildHasher>,
     derived: Vec<Derived>,
     cells: IndexMap<Cell, Measures, FxBuildHasher>,
+    /// Of cells that are there; once settled, sorted and each once.
+    latencies: Vec<CellLatency>,
 }
 
 impl CubeChange {
     /// Adds the cells of a delivery with these dimensions, and empties the list.
     pub(crate) fn add(&mut self, dimensions: Dimensions, cells: &mut Cells, texts: &mut Texts<'_>) {
-        let mut cells = cells.drain().peekable();
-        if cells.peek().is_none() {
+        if !cells.settle() {
             return;
         }
         let (place, new) = self.dimensions.insert_full(dimensions);
@@ -70,8 +74,14 @@ impl CubeChange {
             self.derived.push(Derived { sender, sender_domain, mailbox_provider: texts.intern(provider.name()) });
         }
         let place = u32::try_from(place).unwrap_or(u32::MAX);
-        for (basis, bucket, measures) in cells {
+        for (basis, bucket, measures) in cells.measures() {
             *self.cells.entry((place, basis, bucket)).or_default() += &measures;
+        }
+        for (bucket, step, count) in cells.latencies() {
+            let cell = (place, Basis::Sent, bucket);
+            // An earlier delivery that comes late may change nothing else.
+            self.cells.entry(cell).or_default();
+            self.latencies.push((cell, step, count));
         }
     }
 
@@ -80,11 +90,22 @@ impl CubeChange {
         self.dimensions.clear();
         self.derived.clear();
         self.cells.clear();
+        self.latencies.clear();
     }
 
     /// Leaves out what has cancelled itself out.
     pub(crate) fn settle(&mut self) {
-        self.cells.retain(|_, measures| !measures.is_zero());
+        self.latencies.sort_unstable_by_key(|(cell, step, _)| (*cell, *step));
+        self.latencies.dedup_by(|(cell, step, count), (first, same, sum)| {
+            let equal = (*cell, *step) == (*first, *same);
+            if equal {
+                *sum += *count;
+            }
+            equal
+        });
+        self.latencies.retain(|(.., count)| *count != 0);
+        let latencies = &self.latencies;
+        self.cells.retain(|cell, measures| !measures.is_zero() || !of_cell(latencies, cell).is_empty());
     }
 
     /// All dimensions, by their places.
@@ -97,8 +118,23 @@ impl CubeChange {
         (&self.dimensions[place as usize], self.derived[place as usize])
     }
 
+    /// The latencies of a cell that change.
+    pub(crate) fn latencies(&self, cell: &Cell) -> &[CellLatency] {
+        of_cell(&self.latencies, cell)
+    }
+
     /// The cells that change.
     pub(crate) fn cells(&self) -> impl ExactSizeIterator<Item = (&Cell, &Measures)> {
         self.cells.iter()
     }
+}
+
+/// Those of one cell out of the sorted ones of all. The `event` basis has none.
+fn of_cell<'l>(latencies: &'l [CellLatency], cell: &Cell) -> &'l [CellLatency] {
+    if cell.1 != Basis::Sent {
+        return &[];
+    }
+    let start = latencies.partition_point(|(other, ..)| other < cell);
+    let length = latencies[start..].iter().take_while(|(other, ..)| other == cell).count();
+    &latencies[start..start + length]
 }

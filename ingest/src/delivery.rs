@@ -130,6 +130,16 @@ impl Delivery {
         self.life.queued.or(self.life.first)
     }
 
+    /// Its earliest `queued` event.
+    pub(crate) fn queued(&self) -> Option<Millis> {
+        self.life.queued
+    }
+
+    /// Its earliest `delivered` event, whatever became of it.
+    pub(crate) fn delivered(&self) -> Option<Millis> {
+        self.life.delivered
+    }
+
     /// The time of its latest event.
     pub(crate) fn last_event_at(&self) -> Option<Millis> {
         self.life.last

@@ -2,11 +2,11 @@
 //! rows there are (`schema/src/rollup.rs`).
 
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
-use schema::{Basis, Bucket, Dimension, Measures, Month};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use schema::{Basis, Bucket, Dimension, Measures, Month, Step};
 
 use crate::{
-    cube::{CubeChange, Derived, Dimensions},
+    cube::{CellLatency, CubeChange, Derived, Dimensions},
     texts::{TextId, Texts},
 };
 
@@ -45,54 +45,98 @@ pub(crate) struct Key {
     pub(crate) value: TextId,
 }
 
-/// Changed measures by the rollup's key.
+/// In so many deliveries more of a row, named by its place, something took so long.
+pub(crate) type RowLatency = (u32, Step, i64);
+
+/// Changed measures and latencies by the rollup's key.
 #[derive(Default)]
-pub(crate) struct RollupChange(IndexMap<Key, Measures, FxBuildHasher>);
+pub(crate) struct RollupChange {
+    rows: IndexMap<Key, Measures, FxBuildHasher>,
+    /// Sorted.
+    latencies: Vec<RowLatency>,
+}
+
+/// What is summed up so far.
+#[derive(Default)]
+struct Sums {
+    rows: IndexMap<Key, Measures, FxBuildHasher>,
+    latencies: FxHashMap<(u32, Step), i64>,
+}
+
+/// What a cell adds to a row.
+#[derive(Clone, Copy)]
+struct Counted<'c> {
+    measures: &'c Measures,
+    latencies: &'c [CellLatency],
+}
 
 impl RollupChange {
     /// Counts the cells of one month.
     pub(crate) fn of(cube: &CubeChange, month: Month, texts: &Texts<'_>) -> Self {
-        let mut change = Self::default();
+        let mut sums = Sums::default();
         let cells = cube.cells().filter(|((_, _, bucket), _)| Month::of((*bucket).into()) == month);
-        for ((place, basis, bucket), measures) in cells {
-            let (dimensions, derived) = cube.at(*place);
-            change.add(dimensions, derived, (*basis, *bucket), measures, texts);
+        for (cell, measures) in cells {
+            let (place, basis, bucket) = *cell;
+            let (dimensions, derived) = cube.at(place);
+            let counted = Counted { measures, latencies: cube.latencies(cell) };
+            sums.add(dimensions, derived, (basis, bucket), counted, texts);
         }
-        change.0.retain(|_, measures| !measures.is_zero());
-        change
+        let latencies = sums.latencies.into_iter().filter(|(_, count)| *count != 0);
+        let mut latencies: Vec<_> = latencies.map(|((row, step), count)| (row, step, count)).collect();
+        latencies.sort_unstable();
+        Self { rows: sums.rows, latencies }
     }
 
     /// The rows that change.
-    pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = (&Key, &Measures)> {
-        self.0.iter()
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&Key, &Measures, &[RowLatency])> {
+        let mut rest = self.latencies.as_slice();
+        let rows = (0..).zip(&self.rows).map(move |(place, (key, measures))| {
+            let length = rest.iter().take_while(|(row, ..)| *row == place).count();
+            let (latencies, after) = rest.split_at(length);
+            rest = after;
+            (key, measures, latencies)
+        });
+        rows.filter(|(_, measures, latencies)| !measures.is_zero() || !latencies.is_empty())
     }
+}
 
+impl Sums {
     fn add(
         &mut self,
         dimensions: &Dimensions,
         derived: Derived,
         (basis, bucket): (Basis, Bucket),
-        measures: &Measures,
+        counted: Counted<'_>,
         texts: &Texts<'_>,
     ) {
         let account = dimensions.account;
         let day = Bucket(bucket.0 - bucket.0 % DAY);
         let total = Key { account, basis, by: By::Total, bucket, value: TextId::default() };
-        *self.row(total) += measures;
+        self.count(total, counted, 1);
         for (place, dimension) in Dimension::FIXED.iter().enumerate() {
             let value = value(dimension, dimensions, derived);
-            *self.row(Key { by: By::Fixed(place), bucket: day, value, ..total }) += measures;
+            self.count(Key { by: By::Fixed(place), bucket: day, value, ..total }, counted, 1);
         }
         for (name, value) in texts.fields(dimensions.fields) {
             let with = Key { by: By::Field(*name), bucket: day, value: *value, ..total };
-            *self.row(with) += measures;
+            self.count(with, counted, 1);
             // With the total's rows the empty value is what has no such field.
-            *self.row(Key { value: TextId::default(), ..with }) -= measures;
+            self.count(Key { value: TextId::default(), ..with }, counted, -1);
         }
     }
 
-    fn row(&mut self, key: Key) -> &mut Measures {
-        self.0.entry(key).or_default()
+    fn count(&mut self, key: Key, counted: Counted<'_>, sign: i64) {
+        let row = self.rows.entry(key);
+        let place = u32::try_from(row.index()).unwrap_or(u32::MAX);
+        let measures = row.or_default();
+        if sign > 0 {
+            *measures += counted.measures;
+        } else {
+            *measures -= counted.measures;
+        }
+        for (_, step, count) in counted.latencies {
+            *self.latencies.entry((place, *step)).or_default() += sign * count;
+        }
     }
 }
 

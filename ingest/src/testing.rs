@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bumpalo::Bump;
-use schema::{Basis, Bucket, Event, EventKind, Identifier, Measure, Millis, Month, Secret};
+use schema::{Basis, Bucket, Event, EventKind, Identifier, Measure, Millis, Month, Secret, Step};
 use tempfile::TempDir;
 
 use crate::{
@@ -40,8 +40,16 @@ pub(crate) fn event(kind: EventKind, message_id: &str, time: i64) -> Event<'_> {
     }
 }
 
-/// Measures by dimension, clock, bucket and value.
-pub(crate) type Counts = BTreeMap<(String, Basis, Bucket, String), BTreeMap<&'static str, i64>>;
+/// Measures, and how many deliveries have which latency, by their names.
+pub(crate) type Sums = BTreeMap<String, i64>;
+
+/// They by dimension, clock, bucket and value.
+pub(crate) type Counts = BTreeMap<(String, Basis, Bucket, String), Sums>;
+
+/// What a step of latencies is called among the sums.
+pub(crate) fn named(step: Step) -> String {
+    format!("latency step {}", step.0)
+}
 
 /// A ledger, and what the tables would hold.
 pub(crate) struct World {
@@ -112,7 +120,7 @@ impl World {
                 let bucket = Bucket(day(Millis::from(*bucket)) * 86_400);
                 let row = sums.entry((named.clone(), basis, bucket, value.clone())).or_default();
                 for (measure, count) in measures.iter().filter(|(_, count)| **count != 0) {
-                    *row.entry(*measure).or_default() += count;
+                    *row.entry(measure.clone()).or_default() += count;
                 }
             }
         }
@@ -128,11 +136,14 @@ fn counts(batch: &Batch<'_>) -> Counts {
     let mut counts = Counts::new();
     let months: BTreeSet<Month> = batch.cube.cells().map(|((_, _, bucket), _)| Month::of((*bucket).into())).collect();
     for month in months {
-        for (key, measures) in RollupChange::of(&batch.cube, month, &batch.texts).rows() {
+        for (key, measures, latencies) in RollupChange::of(&batch.cube, month, &batch.texts).rows() {
             let value = batch.texts.text(key.value).to_owned();
             let row = counts.entry((key.by.name(&batch.texts), key.basis, key.bucket, value)).or_default();
             for measure in Measure::ALL.iter().filter(|measure| measures[**measure] != 0) {
-                *row.entry(measure.name()).or_default() += measures[*measure];
+                *row.entry(measure.name().to_owned()).or_default() += measures[*measure];
+            }
+            for (_, step, count) in latencies {
+                *row.entry(named(*step)).or_default() += count;
             }
         }
     }

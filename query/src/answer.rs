@@ -20,6 +20,7 @@ enum Cell {
     Number(i64),
     Truth(bool),
     Text(String),
+    Numbers(Vec<i64>),
 }
 
 /// A row of an answer.
@@ -48,6 +49,14 @@ impl Cells<'_> {
         Ok(cells.iter().map(number).collect::<Result<Vec<_>, _>>()?.into_iter())
     }
 
+    /// The list of numbers in a column.
+    pub(crate) fn list(&self, column: usize) -> Result<&[i64], Malformed> {
+        match self.0.get(column).ok_or_else(missing)? {
+            Cell::Numbers(numbers) => Ok(numbers),
+            other => Err(Malformed(format!("{other:?} is no list"))),
+        }
+    }
+
     /// The texts of `count` columns.
     pub(crate) fn texts(self, from: usize, count: usize) -> Result<Vec<String>, Malformed> {
         let text = |cell: &Cell| match cell {
@@ -63,6 +72,7 @@ fn number(cell: &Cell) -> Result<i64, Malformed> {
         Cell::Number(number) => Ok(*number),
         Cell::Truth(truth) => Ok(i64::from(*truth)),
         Cell::Text(_) => Err(Malformed("a text is no number".to_owned())),
+        Cell::Numbers(_) => Err(Malformed("a list is no number".to_owned())),
     }
 }
 

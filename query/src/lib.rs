@@ -13,7 +13,7 @@
 //!
 //! **breakdown** is the same for what the cube does not have: why mail failed, which links were followed, how mail was secured.
 //!
-//! **period** says which other period a report is compared with, **compare** what changed since. **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
+//! **period** says which other period a report is compared with, **compare** what changed since. **latency** tells how long things took, of groups that are found like those of a split. **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
 //!
 //! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
 //! crate knows nothing of HTTP.
@@ -32,6 +32,7 @@ mod filter;
 mod grouping;
 mod interval;
 mod json;
+mod latency;
 mod messages;
 mod pattern;
 mod period;
@@ -63,6 +64,10 @@ pub use expression::{Expression, Node};
 pub use filter::{Filter, Test};
 pub use grouping::{Grouping, InvalidGrouping, TimePart};
 pub use interval::Interval;
+pub use latency::{
+    DecayReport, DecayRequest, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRequest, LatencyRow,
+    LatencySpec, Percentiles, Written, decay, latencies,
+};
 pub use messages::{
     Carried, Found, Hygiene, HygieneRequest, HygieneSpec, Inference, Kind as HygieneKind, Message, MessageId,
     MessageSpec, MessagesRequest, Sheet, Timeline, TimelineEvent, hygiene, messages, timeline,

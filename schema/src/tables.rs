@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{EventKind, FailureClass, Measure, SecureMethod, rollup};
+use crate::{EventKind, FailureClass, LATENCY_COUNTS, LATENCY_STEPS, Measure, SecureMethod, rollup};
 
 /// Every distinct event, as accepted: for drill-down, audit and rebuild.
 pub const EVENTS: &str = "events";
@@ -26,8 +26,17 @@ pub(crate) const SETTINGS: &str =
 
 /// The migrations, oldest first, each of statements that can be repeated from its first one on. Their numbers are their places;
 /// never change one that was released, append another.
-pub(crate) fn migrations() -> [Vec<String>; 7] {
-    [vec![events()], vec![deliveries()], vec![cube()], rollup::migration(), compact_blocks(), marks(), sources()]
+pub(crate) fn migrations() -> [Vec<String>; 8] {
+    [
+        vec![events()],
+        vec![deliveries()],
+        vec![cube()],
+        rollup::migration(),
+        compact_blocks(),
+        marks(),
+        sources(),
+        latencies(),
+    ]
 }
 
 /// What the ledger decided and does not follow from the events: which of a delivery's attributes reports show as other, a bit each,
@@ -42,6 +51,18 @@ fn marks() -> Vec<String> {
 /// By which source's webhook an event came; empty when it came another way, or before this was kept.
 fn sources() -> Vec<String> {
     vec![format!("ALTER TABLE {EVENTS} ADD COLUMN IF NOT EXISTS source LowCardinality(String)")]
+}
+
+/// How many deliveries took how long, in the rows of the `sent` basis. What was counted before has none until it is rebuilt. The two are
+/// named one by one, for what a server makes of a `Nested` column is a setting of its own.
+fn latencies() -> Vec<String> {
+    let add = |table| {
+        format!(
+            "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {LATENCY_STEPS} Array(UInt16) CODEC(Delta, ZSTD(1)), \
+             ADD COLUMN IF NOT EXISTS {LATENCY_COUNTS} Array(Int64) CODEC(T64, ZSTD(1))"
+        )
+    };
+    [CUBE, ROLLUP].map(add).into()
 }
 
 /// Parts below so many bytes lie in one file, not in two for each column: a batch's block is written and synced once instead of

@@ -7,4 +7,5 @@
 
 pub mod check;
 pub mod harness;
+pub mod latency;
 pub mod oracle;

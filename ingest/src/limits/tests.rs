@@ -10,7 +10,7 @@ use super::Limits;
 use crate::{
     ledger::{Changes, Memory, Rules},
     record::RecordBuilder,
-    testing::{Counts, World, event},
+    testing::{Counts, Sums, World, event},
 };
 
 /// 2026-11-01T00:00:00Z.
@@ -58,16 +58,16 @@ fn frames(sketches: &[(usize, Sketch)]) -> Vec<u8> {
     record.finish(&"a".parse().expect("a name"), Millis(START))
 }
 
-fn add(into: &mut BTreeMap<&'static str, i64>, measures: &BTreeMap<&'static str, i64>) {
+fn add(into: &mut Sums, measures: &Sums) {
     for (measure, count) in measures {
-        *into.entry(*measure).or_default() += count;
+        *into.entry(measure.clone()).or_default() += count;
     }
     into.retain(|_, count| *count != 0);
 }
 
 /// What is shown of a limited dimension against what there is: values as they are or among the others, at most `limit` on a day.
 fn judge(shown: &Counts, exact: &Counts, limit: usize) -> Result<(), TestCaseError> {
-    let mut others: BTreeMap<Bucket, BTreeMap<&'static str, i64>> = BTreeMap::new();
+    let mut others: BTreeMap<Bucket, Sums> = BTreeMap::new();
     for ((dimension, basis, bucket, value), measures) in exact {
         match shown.get(&(dimension.clone(), *basis, *bucket, value.clone())) {
             Some(found) => prop_assert_eq!(found, measures, "{} on {:?}", value, bucket),

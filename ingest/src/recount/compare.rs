@@ -1,13 +1,15 @@
 //! Compares the real tables with those beside them, row by row, in ClickHouse: a slice of days at a time, so that memory is bounded.
 
 use clickhouse::Row;
-use schema::{CUBE, DELIVERIES, Measure, ROLLUP, WEIGHT};
+use schema::{CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, Measure, ROLLUP, WEIGHT};
 use serde::Deserialize;
 
 use super::{Counted, Doing, Drift, Recount, Result, Scope, Verdict, staging::TABLES, statement::statement};
 
 /// So many differences are named; the others are counted.
 pub(super) const NAMED: usize = 100;
+/// So many steps of latencies are named of a row, by what one side has and the other has not.
+const STEPS: usize = 3;
 /// Rows of a slice, unless one day has more.
 const SLICE: u64 = 1_000_000;
 /// What a cell of the cube is told apart by; two of them follow from others.
@@ -182,18 +184,21 @@ impl Recount<'_> {
     }
 }
 
-/// Rows are sums, of which there may be several until a merge.
+/// Rows are sums, of which there may be several until a merge. Of the latencies, `latencies` is what is expected minus what is found, step
+/// by step, and nothing of it is zero.
 fn sums(table: &str, beside: &str, keys: &[&str], condition: &str) -> String {
     let sum = |recounted: u8| {
         let sums = numbers().iter().map(|name| format!("sumIf({name}, recounted = {recounted})")).collect::<Vec<_>>();
         sums.join(", ")
     };
-    let (keys, columns) = (keys.join(", "), numbers().join(", "));
+    let (keys, numbers) = (keys.join(", "), numbers().join(", "));
+    let columns = format!("{numbers}, {LATENCY_STEPS} AS steps, {LATENCY_COUNTS} AS counts");
     format!(
-        "SELECT {keys}, [{}] AS expected, [{}] AS found FROM (
+        "SELECT {keys}, [{}] AS expected, [{}] AS found,
+    sumMap(steps, arrayMap(number -> if(recounted = 1, number, -number), counts)) AS latencies FROM (
     SELECT 0 AS recounted, {keys}, {columns} FROM {table} WHERE {condition}
     UNION ALL SELECT 1 AS recounted, {keys}, {columns} FROM {beside} WHERE {condition}
-) GROUP BY {keys} HAVING expected != found",
+) GROUP BY {keys} HAVING expected != found OR notEmpty(latencies.1)",
         sum(1),
         sum(0)
     )
@@ -226,9 +231,20 @@ fn named_sums(keys: &[&str], difference: &str, room: usize) -> String {
         "SELECT CAST(account, 'String') AS owner, if(basis = 0, 'sent', 'event') AS clock,
     formatDateTime(bucket, '%Y-%m-%dT%H:%i:%SZ', 'UTC') AS moment,
     arrayFilter(pair -> pair.2 NOT IN ('', '{{}}'), [{dimensions}]) AS dimensions,
-    cell.1 AS what, toString(cell.2) AS should, toString(cell.3) AS does
+    cell.1 AS what, cell.2 AS should, cell.3 AS does
 FROM ({difference})
-ARRAY JOIN arrayFilter(cell -> cell.2 != cell.3, arrayZip([{names}], expected, found)) AS cell
+ARRAY JOIN arrayConcat(
+    arrayMap(
+        cell -> (cell.1, toString(cell.2), toString(cell.3)),
+        arrayFilter(cell -> cell.2 != cell.3, arrayZip([{names}], expected, found))
+    ),
+    arrayMap(
+        (step, number) -> (
+            concat('latency step ', toString(step)), toString(greatest(number, 0)), toString(greatest(-number, 0))
+        ),
+        arraySlice(latencies.1, 1, {STEPS}), arraySlice(latencies.2, 1, {STEPS})
+    )
+) AS cell
 ORDER BY owner, moment, clock, dimensions, what LIMIT {room}",
         dimensions = dimensions.join(", "),
         names = quoted(&numbers()),

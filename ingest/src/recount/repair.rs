@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use schema::{CUBE, DELIVERIES, ROLLUP};
+use schema::{CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, ROLLUP};
 
 use super::{
     Doing, Recount, RecountError, Result,
@@ -40,7 +40,8 @@ impl Recount<'_> {
         let (keys, columns) = (keys.join(", "), numbers());
         let values = (1..=columns.len()).map(|place| format!("expected[{place}] - found[{place}]"));
         let sql = format!(
-            "INSERT INTO {table} ({keys}, {}) SELECT {keys}, {} FROM ({})",
+            "INSERT INTO {table} ({keys}, {}, {LATENCY_STEPS}, {LATENCY_COUNTS})
+SELECT {keys}, {}, latencies.1, latencies.2 FROM ({})",
             columns.join(", "),
             values.collect::<Vec<_>>().join(", "),
             self.difference(table, &slice.days)

@@ -5,13 +5,13 @@ use std::iter::once;
 use schema::{Basis, Bucket, MARKER_BASIS, Measure, Measures, Month, WEIGHT};
 
 use super::{
-    Insert, Table, by_month, first_of_month,
+    Insert, Table, by_month, first_of_month, latencies,
     native::{Block, Encoded},
 };
 use crate::{
     batch::Batch,
     buffers::Buffers,
-    cube::{Derived, Dimensions},
+    cube::{Cell, CellLatency, Derived, Dimensions},
     texts::{FieldsId, Ranks, TextId, inverse},
 };
 
@@ -33,6 +33,7 @@ struct Row<'b> {
     basis: Basis,
     bucket: Bucket,
     measures: &'b Measures,
+    latencies: &'b [CellLatency],
 }
 
 /// In the order of the table's key.
@@ -44,21 +45,22 @@ fn rows<'b>(batch: &'b Batch<'_>, ranks: &Ranks) -> Vec<Row<'b>> {
     let mut cells: Vec<_> = batch
         .cube
         .cells()
-        .map(|((place, basis, bucket), measures)| {
-            let account = dimensions[*place as usize][0];
-            ((account, *basis, *bucket, places[*place as usize]), *place, measures)
+        .map(|(cell, measures)| {
+            let (place, basis, bucket) = *cell;
+            let account = dimensions[place as usize][0];
+            ((account, basis, bucket, places[place as usize]), cell, measures)
         })
         .collect();
     cells.sort_unstable_by_key(|(key, ..)| *key);
-    let row = |((_, basis, bucket, _), place, measures)| {
-        let (dimensions, derived) = batch.cube.at(place);
-        Row { dimensions, derived, basis, bucket, measures }
+    let row = |((_, basis, bucket, _), cell, measures): (_, &'b Cell, _)| {
+        let (dimensions, derived) = batch.cube.at(cell.0);
+        Row { dimensions, derived, basis, bucket, measures, latencies: batch.cube.latencies(cell) }
     };
     cells.into_iter().map(row).collect()
 }
 
-/// The bytes of a row: numbers, indexes into dictionaries, and the fields.
-const ROW: usize = 180;
+/// The bytes of a row: numbers, indexes into dictionaries, the fields, and a few latencies.
+const ROW: usize = 210;
 
 /// A month's rows, and before them the marker that counts the blocks: the empty account sorts first.
 fn block(batch: &Batch<'_>, rows: &[Row<'_>], (month, ledger): (Month, TextId), buffers: &Buffers) -> Encoded {
@@ -82,6 +84,7 @@ fn block(batch: &Batch<'_>, rows: &[Row<'_>], (month, ledger): (Month, TextId), 
     }
     let weights = once(1).chain(rows.iter().map(|row| row.measures.weight()));
     block.fixed(WEIGHT, "Int32", weights.map(|weight| narrow(weight).to_le_bytes()));
+    latencies(&mut block, once(&[][..]).chain(rows.iter().map(|row| row.latencies)));
     block.finish()
 }
 

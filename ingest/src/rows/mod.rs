@@ -11,8 +11,9 @@ mod types;
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use schema::{Bucket, Month};
+use schema::{Bucket, LATENCY_COUNTS, LATENCY_STEPS, Month, Step};
 
+use self::native::Block;
 pub(crate) use self::native::Encoded;
 use crate::{batch::Batch, buffers::Buffers};
 
@@ -95,6 +96,15 @@ fn by_month<T>(rows: Vec<T>, month: impl Fn(&T) -> Month) -> BTreeMap<Month, Vec
         months.entry(month(&row)).or_default().push(row);
     }
     months
+}
+
+/// The columns of latencies, out of each row's own.
+fn latencies<'l, K: 'l>(block: &mut Block<'_, '_>, rows: impl Iterator<Item = &'l [(K, Step, i64)]> + Clone) {
+    let lengths = rows.clone().map(<[_]>::len);
+    let all = rows.flatten();
+    let steps = all.clone().map(|(_, step, _)| step.0.to_le_bytes());
+    block.lists(LATENCY_STEPS, "Array(UInt16)", lengths.clone(), steps);
+    block.lists(LATENCY_COUNTS, "Array(Int64)", lengths, all.map(|(.., count)| count.to_le_bytes()));
 }
 
 /// The marker has one place in its month, so that the table sums the markers up.

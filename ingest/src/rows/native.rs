@@ -122,6 +122,25 @@ impl<'b, 's> Block<'b, 's> {
         }
     }
 
+    /// A column of lists of numbers: how long each is, then all that stands in them.
+    pub(super) fn lists<const N: usize>(
+        &mut self,
+        name: &str,
+        kind: &str,
+        lengths: impl Iterator<Item = usize>,
+        values: impl Iterator<Item = [u8; N]>,
+    ) {
+        self.begin(name, kind);
+        let mut end = 0;
+        for length in lengths {
+            end += length as u64;
+            self.body.extend_from_slice(&end.to_le_bytes());
+        }
+        for value in values {
+            self.body.extend_from_slice(&value);
+        }
+    }
+
     fn begin(&mut self, name: &str, kind: &str) {
         self.columns += 1;
         text(&mut self.body, name);

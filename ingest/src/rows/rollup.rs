@@ -7,13 +7,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use schema::{MARKER_BASIS, Measure, Measures, Month, WEIGHT};
 
 use super::{
-    Insert, Table, first_of_month,
+    Insert, Table, first_of_month, latencies,
     native::{Block, Encoded},
 };
 use crate::{
     batch::Batch,
     buffers::Buffers,
-    rollup::{By, Key, RollupChange},
+    rollup::{By, Key, RollupChange, RowLatency},
     texts::{Ranks, TextId},
 };
 
@@ -28,7 +28,8 @@ pub(super) fn inserts(
     let insert = |month| {
         let change = RollupChange::of(&batch.cube, month, &batch.texts);
         let names = Names::of(&change, batch);
-        let mut rows: Vec<Row<'_>> = change.rows().map(|(key, measures)| Row { key, measures }).collect();
+        let mut rows: Vec<Row<'_>> =
+            change.rows().map(|(key, measures, latencies)| Row { key, measures, latencies }).collect();
         rows.sort_by_cached_key(|Row { key, .. }| {
             (ranks.text(key.account), key.basis, names.place(key.by), key.bucket, ranks.text(key.value))
         });
@@ -41,6 +42,7 @@ pub(super) fn inserts(
 struct Row<'c> {
     key: &'c Key,
     measures: &'c Measures,
+    latencies: &'c [RowLatency],
 }
 
 /// The names of the dimensions in a block, sorted. The total, which has none, is the first.
@@ -51,7 +53,7 @@ struct Names {
 
 impl Names {
     fn of(change: &RollupChange, batch: &Batch<'_>) -> Self {
-        let used: FxHashSet<By> = change.rows().map(|(key, _)| key.by).chain([By::Total]).collect();
+        let used: FxHashSet<By> = change.rows().map(|(key, ..)| key.by).chain([By::Total]).collect();
         let mut named: Vec<(String, By)> = used.into_iter().map(|by| (by.name(&batch.texts), by)).collect();
         named.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let places = named.iter().zip(0..).map(|((_, by), place)| (*by, place)).collect();
@@ -63,8 +65,8 @@ impl Names {
     }
 }
 
-/// The bytes of a row: numbers, an index, and a value.
-const ROW: usize = 240;
+/// The bytes of a row: numbers, an index, a value, and latencies.
+const ROW: usize = 320;
 
 /// A block in the order of the table's key; the marker comes first, for the empty account sorts first.
 fn block(
@@ -90,5 +92,6 @@ fn block(
     }
     let weights = once(1).chain(rows.iter().map(|row| row.measures.weight()));
     block.fixed(WEIGHT, "Int64", weights.map(i64::to_le_bytes));
+    latencies(&mut block, once(&[][..]).chain(rows.iter().map(|row| row.latencies)));
     block.finish()
 }

@@ -5,6 +5,7 @@ mod attributes;
 mod bind;
 mod breakdown;
 mod hygiene;
+mod latency;
 mod local;
 mod messages;
 mod others;
@@ -19,6 +20,7 @@ pub(crate) use self::{
     bind::Sql,
     breakdown::{failures, links, methods},
     hygiene::{stopped, unengaged},
+    latency::latencies,
     messages::{deferred, events, message, messages},
     others::others,
     people::{Of as PeopleOf, people},

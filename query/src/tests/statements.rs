@@ -194,6 +194,15 @@ fn dimensions_are_found_in_the_days_of_all_of_them() {
 }
 
 #[test]
+fn steps_of_the_groups_shown_are_kept_apart_from_those_of_the_rest() {
+    let spec = split_spec(&[("by", "campaign"), ("filter", "campaign:is_not:x")]);
+    insta::assert_snapshot!(shown(&sql::latencies(&account(), &spec, &[&["autumn".to_owned()]])));
+    let spec = split_spec(&[("by", "weekday,subject")]);
+    insta::assert_snapshot!(shown(&sql::latencies(&account(), &spec, &[&["friday".to_owned(), String::new()]])));
+    insta::assert_snapshot!(shown(&sql::latencies(&account(), &summary_spec(&[]), &[])));
+}
+
+#[test]
 fn the_account_is_always_the_first_condition() {
     let series = series_spec(&[("by", "campaign,subject")]);
     let utc = series_spec(&[("by", "field:x"), ("tz", "UTC"), ("to", "2026-11-07T12:00:00Z")]);
@@ -211,6 +220,8 @@ fn the_account_is_always_the_first_condition() {
         sql::chosen(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
         sql::apart(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
         sql::groups(&account(), &split_spec(&[("by", "day,subject"), ("tz", "UTC"), ("min_volume", "3")])),
+        sql::latencies(&account(), &summary_spec(&[("filter", "subject:is:x")]), &[]),
+        sql::latencies(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
     ];
     for sql in statements {
         let tables = ["FROM cube", "FROM rollup"].map(|table| sql.text.matches(table).count()).iter().sum::<usize>();

@@ -5,6 +5,7 @@ mod breakdown;
 mod compared;
 mod generate;
 mod judge;
+mod latency;
 mod migration;
 mod properties;
 mod support;

@@ -5,7 +5,7 @@ use std::ops::{AddAssign, Index};
 use fixtures::{Class, Kind};
 use schema::{Basis, Measure, Rate};
 
-use super::{attributes::Attributes, event::Fact};
+use super::{attributes::Attributes, event::Fact, latency};
 
 /// A number for every measure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub(super) struct Counted {
     sent_at: i64,
     /// Each measure that it counts in, with its time on the `event` basis; a total stands once per event.
     entries: Vec<(Measure, i64)>,
+    /// How long it took until it arrived, was opened and clicked in.
+    latencies: [Option<i64>; 3],
 }
 
 impl Counted {
@@ -79,7 +81,14 @@ impl Counted {
         entries.extend(engagement(&facts));
         entries.extend(facts.iter().filter_map(|fact| Some((total(fact)?, fact.time))));
         let recipient = facts[0].recipient.clone();
-        Self { recipient, attributes: Attributes::of(&facts), sent_at, entries }
+        let arrived = entries.iter().any(|(measure, _)| *measure == Measure::Delivered);
+        let latencies = latency::of(&facts, arrived);
+        Self { recipient, attributes: Attributes::of(&facts), sent_at, entries, latencies }
+    }
+
+    /// When it was sent, and how long it took from then until it arrived, was opened and clicked in.
+    pub(super) fn latencies(&self) -> (i64, [Option<i64>; 3]) {
+        (self.sent_at, self.latencies)
     }
 
     /// Each measure that it counts in, with its time on that basis in milliseconds.
@@ -92,12 +101,12 @@ impl Counted {
 }
 
 /// The time of the earliest event of which something holds.
-fn earliest(facts: &[&Fact], holds: impl Fn(&Fact) -> bool) -> Option<i64> {
+pub(super) fn earliest(facts: &[&Fact], holds: impl Fn(&Fact) -> bool) -> Option<i64> {
     facts.iter().find(|fact| holds(fact)).map(|fact| fact.time)
 }
 
 /// The time of its earliest `queued` event; without one, the time of its earliest event.
-fn sent_at(facts: &[&Fact]) -> i64 {
+pub(super) fn sent_at(facts: &[&Fact]) -> i64 {
     earliest(facts, |fact| fact.is(Kind::Queued)).unwrap_or(facts[0].time)
 }
 

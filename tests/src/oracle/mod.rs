@@ -7,6 +7,7 @@ mod attributes;
 mod breakdown;
 mod count;
 mod event;
+mod latency;
 mod message;
 mod question;
 mod time;
@@ -17,6 +18,7 @@ use schema::{AccountId, Identifier, Secret};
 
 pub use breakdown::{Failures, Links, Methods};
 pub use count::Counts;
+pub use latency::Times;
 pub use message::{Listed, Told};
 pub use question::{Filter, Key, Question, Tally, Test, rows};
 pub use time::{Interval, last_change_of_offset};

@@ -150,6 +150,19 @@ impl Tally {
         groups
     }
 
+    /// The deliveries that the question speaks of by when they were sent: each with its key and its latencies.
+    pub(super) fn latencies(&self, question: &Question) -> impl Iterator<Item = (Key, [Option<i64>; 3])> {
+        let told = self.deliveries.iter().filter(move |delivery| {
+            let value = |dimension: &Dimension| delivery.attributes.value(dimension);
+            question.filters.iter().all(|filter| filter.holds(value(&filter.dimension)))
+                && question.covers(delivery.latencies().0)
+        });
+        told.map(move |delivery| {
+            let key = question.by.iter().map(|dimension| delivery.attributes.value(dimension).to_owned());
+            (key.collect(), delivery.latencies().1)
+        })
+    }
+
     fn each(&self, question: &Question, mut count: impl FnMut(&Key, schema::Measure, i64, &str)) {
         for delivery in &self.deliveries {
             let value = |dimension: &Dimension| delivery.attributes.value(dimension);

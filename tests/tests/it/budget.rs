@@ -12,6 +12,8 @@ pub(crate) const LARGEST_BATCH: usize = 5_000;
 
 /// Random sets of events.
 pub(crate) const RANDOM_CASES: u32 = 64;
+/// Random sets of events whose latencies are asked for, each before and after merges.
+pub(crate) const RANDOM_LATENCIES: u32 = 24;
 /// Events of a random set.
 pub(crate) const RANDOM_EVENTS: usize = 40;
 /// How long to look for the smallest set that fails.

@@ -14,6 +14,7 @@ mod identities;
 mod import_formats;
 
 mod large_run;
+mod latencies;
 mod limits;
 mod messages;
 mod metrics;

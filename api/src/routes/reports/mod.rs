@@ -3,6 +3,7 @@
 
 mod answer;
 pub(crate) mod breakdowns;
+pub(crate) mod latency;
 mod schema;
 
 use std::time::Instant;

@@ -1,0 +1,308 @@
+//! The answers: what is told of each group, and of each age.
+
+use std::collections::BTreeMap;
+
+use chrono::SecondsFormat;
+use csv::{Terminator, Writer, WriterBuilder};
+use schema::{AGES, Latency};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{histogram::Histogram, request::LatencySpec, run::Found};
+use crate::{
+    Report,
+    csv::{record, safe},
+    report::shown,
+};
+
+/// What is said of a range in which not all deliveries have their latencies.
+const WITHOUT: &str =
+    "Deliveries of this range were counted before their latencies were: `postlens rebuild` counts these, too.";
+
+/// What every answer tells.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = LatencyFrame)]
+pub(super) struct Frame {
+    /// From when on messages were sent.
+    #[schema(format = DateTime)]
+    pub from: String,
+    /// Until when, exclusive.
+    #[schema(format = DateTime)]
+    pub to: String,
+    /// The time zone.
+    pub tz: String,
+    /// The clock that messages are dated by: `sent`.
+    pub basis: &'static str,
+    /// Every event that was acknowledged before this moment is counted.
+    #[schema(format = DateTime)]
+    pub as_of: String,
+    /// What to bear in mind; absent when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub notes: Vec<String>,
+}
+
+impl Frame {
+    fn of(found: &Found) -> Self {
+        let (report, spec): (&Report, _) = (&found.report, found.report.spec());
+        let as_of = report.as_of().to_datetime().unwrap_or_default();
+        let without = found.total.lacks_some().then(|| WITHOUT.to_owned());
+        Self {
+            from: report.time(spec.range.from.into()),
+            to: report.time(spec.range.to.into()),
+            tz: spec.tz.name().to_owned(),
+            basis: spec.basis.name(),
+            as_of: as_of.to_rfc3339_opts(SecondsFormat::Millis, true),
+            notes: report.notes().into_iter().chain(without).collect(),
+        }
+    }
+}
+
+/// How long it took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Percentiles {
+    /// How many messages have this latency.
+    pub count: i64,
+    /// Half of them took so many seconds at most, within 5 %; null of none.
+    #[schema(required)]
+    pub p50: Option<f64>,
+    /// Nine of ten …
+    #[schema(required)]
+    pub p90: Option<f64>,
+    /// Ninety-nine of a hundred …
+    #[schema(required)]
+    pub p99: Option<f64>,
+}
+
+impl Percentiles {
+    fn of(histogram: &Histogram, kind: Latency) -> Self {
+        // To the microsecond: nobody needs more of what is within a few percent.
+        let seconds = |millis: f64| (millis * 1e3).round() / 1e6;
+        let at = |percent| histogram.percentile(kind, percent).map(seconds);
+        Self { count: histogram.count(kind), p50: at(50), p90: at(90), p99: at(99) }
+    }
+}
+
+/// The latencies of some messages; those that were not asked for are absent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Latencies {
+    /// From when a message was queued until it was delivered, of those of which both is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Percentiles>,
+    /// Until a person opened it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<Percentiles>,
+    /// Until a person clicked in it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub click: Option<Percentiles>,
+}
+
+impl Latencies {
+    fn of(histogram: &Histogram, kinds: &[Latency]) -> Self {
+        let shown = |kind| kinds.contains(&kind).then(|| Percentiles::of(histogram, kind));
+        Self { delivery: shown(Latency::Delivery), open: shown(Latency::Open), click: shown(Latency::Click) }
+    }
+
+    /// Those shown, in their order.
+    fn shown(&self) -> impl Iterator<Item = (Latency, Percentiles)> {
+        let all = [(Latency::Delivery, self.delivery), (Latency::Open, self.open), (Latency::Click, self.click)];
+        all.into_iter().filter_map(|(kind, percentiles)| Some((kind, percentiles?)))
+    }
+}
+
+/// A group of messages.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct LatencyRow {
+    /// The group: a value for each name in `by`, as in a split.
+    pub key: BTreeMap<String, String>,
+    #[serde(flatten)]
+    latencies: Latencies,
+}
+
+/// The groups that are not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct LatencyRemainder {
+    /// How many groups.
+    pub groups: u64,
+    #[serde(flatten)]
+    latencies: Latencies,
+}
+
+/// Latencies by groups.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "by": ["mailbox_provider"], "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent",
+    "as_of": "2026-11-20T14:03:07.123Z",
+    "rows": [{"key": {"mailbox_provider": "gmail"}, "delivery": {"count": 9_120, "p50": 1.42, "p90": 6.17, "p99": 318.2},
+              "open": {"count": 2_604, "p50": 4_310.0, "p90": 70_911.0, "p99": 361_004.0},
+              "click": {"count": 0, "p50": null, "p90": null, "p99": null}}],
+    "remainder": null,
+    "total": {"delivery": {"count": 9_120, "p50": 1.42, "p90": 6.17, "p99": 318.2},
+              "open": {"count": 2_604, "p50": 4_310.0, "p90": 70_911.0, "p99": 361_004.0},
+              "click": {"count": 0, "p50": null, "p90": null, "p99": null}}
+}))]
+pub struct LatencyReport {
+    /// What it is split by.
+    pub by: Vec<String>,
+    #[serde(flatten)]
+    frame: Frame,
+    /// The groups, in the order asked for; none without `by`.
+    pub rows: Vec<LatencyRow>,
+    /// The groups that are not shown, together; null when all are. The counts of rows and remainder add up to those of the total.
+    #[schema(required)]
+    pub remainder: Option<LatencyRemainder>,
+    /// All messages in the range.
+    pub total: Latencies,
+    #[serde(skip)]
+    ends_with_total: bool,
+}
+
+impl LatencyReport {
+    pub(super) fn of(spec: &LatencySpec, found: &Found) -> Self {
+        let by: Vec<_> = spec.groups.by.iter().map(ToString::to_string).collect();
+        let row = |(key, histogram): &(Vec<String>, Histogram)| LatencyRow {
+            key: by.iter().cloned().zip(key.iter().map(|value| shown(value).to_owned())).collect(),
+            latencies: Latencies::of(histogram, &spec.of),
+        };
+        let rest = |(groups, histogram): &(u64, Histogram)| LatencyRemainder {
+            groups: *groups,
+            latencies: Latencies::of(histogram, &spec.of),
+        };
+        Self {
+            rows: found.rows.iter().map(row).collect(),
+            remainder: found.remainder.as_ref().map(rest),
+            total: Latencies::of(&found.total, &spec.of),
+            frame: Frame::of(found),
+            ends_with_total: spec.total || by.is_empty(),
+            by,
+        }
+    }
+}
+
+/// How far things were by an age.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct DecayRow {
+    /// The age: `1m`, `5m`, …, `30d`, and `later` for all.
+    pub age: &'static str,
+    /// The same in seconds; null for `later`.
+    #[schema(required)]
+    pub seconds: Option<u64>,
+    /// How many messages a person had opened when they were younger than that.
+    pub opened: i64,
+    /// In how many a person had clicked.
+    pub clicked: i64,
+    /// `opened` as a fraction of all that were delivered; null when none was.
+    #[schema(required)]
+    pub opened_share: Option<f64>,
+    /// `clicked` as a fraction of all that were delivered; null when none was.
+    #[schema(required)]
+    pub clicked_share: Option<f64>,
+}
+
+/// A decay curve.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent", "as_of": "2026-11-20T14:03:07.123Z",
+    "delivered": 10_000,
+    "rows": [{"age": "1m", "seconds": 60, "opened": 120, "clicked": 9, "opened_share": 0.012, "clicked_share": 0.0009},
+             {"age": "later", "seconds": null, "opened": 2_604, "clicked": 310, "opened_share": 0.2604, "clicked_share": 0.031}]
+}))]
+pub struct DecayReport {
+    #[serde(flatten)]
+    frame: Frame,
+    /// How many messages were delivered.
+    pub delivered: i64,
+    /// Age by age, each with what came before it.
+    pub rows: Vec<DecayRow>,
+}
+
+impl DecayReport {
+    pub(super) fn of(found: &Found) -> Self {
+        let histogram = &found.total;
+        let delivered = histogram.delivered();
+        let share = |count: i64| (delivered > 0).then(|| count as f64 / delivered as f64);
+        let row = |age, seconds, [opened, clicked]: [i64; 2]| DecayRow {
+            age,
+            seconds,
+            opened,
+            clicked,
+            opened_share: share(opened),
+            clicked_share: share(clicked),
+        };
+        let kinds = [Latency::Open, Latency::Click];
+        let ages = AGES
+            .iter()
+            .map(|(name, length)| row(name, Some(length / 1000), kinds.map(|kind| histogram.younger(kind, *length))));
+        let later = row("later", None, kinds.map(|kind| histogram.count(kind)));
+        Self { frame: Frame::of(found), delivered, rows: ages.chain([later]).collect() }
+    }
+}
+
+/// What can be written for a spreadsheet.
+pub trait Written {
+    /// The document (RFC 4180).
+    fn csv(&self) -> String;
+}
+
+impl Written for LatencyReport {
+    fn csv(&self) -> String {
+        let text = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
+        let cells = |first: Vec<String>, latencies: &Latencies| -> Vec<String> {
+            let numbers = latencies.shown().flat_map(|(_, Percentiles { count, p50, p90, p99 })| {
+                [count.to_string(), text(p50), text(p90), text(p99)]
+            });
+            first.into_iter().chain(numbers).collect()
+        };
+        let label = |label: String| {
+            self.by
+                .iter()
+                .enumerate()
+                .map(|(place, _)| if place == 0 { label.clone() } else { String::new() })
+                .collect()
+        };
+        let names = self
+            .total
+            .shown()
+            .flat_map(|(kind, _)| ["count", "p50", "p90", "p99"].map(|what| format!("{}_{what}", kind.name())));
+        let header = self.by.iter().map(|name| safe(name).into_owned()).chain(names).collect();
+        let mut rows = vec![header];
+        for row in &self.rows {
+            let key = self.by.iter().map(|name| safe(row.key.get(name).map_or("", String::as_str)).into_owned());
+            rows.push(cells(key.collect(), &row.latencies));
+        }
+        if let Some(rest) = &self.remainder {
+            let noun = if rest.groups == 1 { "group" } else { "groups" };
+            rows.push(cells(label(format!("(other: {} {noun})", rest.groups)), &rest.latencies));
+        }
+        if self.ends_with_total {
+            rows.push(cells(label("(total)".to_owned()), &self.total));
+        }
+        sheet(rows)
+    }
+}
+
+impl Written for DecayReport {
+    fn csv(&self) -> String {
+        let header = ["age", "seconds", "opened", "clicked", "opened_share", "clicked_share"].map(str::to_owned);
+        let text = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
+        let cells = |row: &DecayRow| {
+            vec![
+                row.age.to_owned(),
+                row.seconds.map_or_else(String::new, |seconds| seconds.to_string()),
+                row.opened.to_string(),
+                row.clicked.to_string(),
+                text(row.opened_share),
+                text(row.clicked_share),
+            ]
+        };
+        sheet(std::iter::once(header.to_vec()).chain(self.rows.iter().map(cells)).collect())
+    }
+}
+
+fn sheet(rows: Vec<Vec<String>>) -> String {
+    let mut writer: Writer<Vec<u8>> = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        record(&mut writer, row);
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}

@@ -1,0 +1,100 @@
+//! The comparison of latencies and decay curves with the count: every count exactly, every percentile within 5 %.
+
+use serde_json::Value;
+
+use crate::{
+    harness::Client,
+    oracle::{Key, Question, Tally, Times},
+};
+
+/// The ages of a decay curve in seconds.
+const AGES: [i64; 13] =
+    [60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 172_800, 259_200, 604_800, 1_209_600, 2_592_000];
+
+/// Asks for the latencies of a question and compares every row, the remainder and the total.
+pub fn latencies(client: &Client, tally: &Tally, question: &Question) {
+    let report = ask(client, "/v1/reports/latency", question, &question.by);
+    let context = format!("{question:?}: {report}");
+    assert_eq!(report["notes"], Value::Null, "{context}");
+    let mut groups = tally.times(question);
+    let mut total = Times::default();
+    for times in groups.values() {
+        add(&mut total, times);
+    }
+    compare(&report["total"], &total, &context);
+    let rows = report["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), if question.by.is_empty() { 0 } else { groups.len().min(question.limit) }, "{context}");
+    for row in rows {
+        let value = |dimension: &schema::Dimension| {
+            let value = row["key"][dimension.to_string()].as_str().expect("a value");
+            if value == "(none)" { String::new() } else { value.to_owned() }
+        };
+        let key: Key = question.by.iter().map(value).collect();
+        compare(row, &groups.remove(&key).unwrap_or_else(|| panic!("{key:?} of {context}")), &context);
+    }
+    if question.by.is_empty() || groups.is_empty() {
+        assert_eq!(report["remainder"], Value::Null, "{context}");
+        return;
+    }
+    assert_eq!(report["remainder"]["groups"].as_u64(), Some(groups.len() as u64), "{context}");
+    let mut rest = Times::default();
+    for times in groups.values() {
+        add(&mut rest, times);
+    }
+    compare(&report["remainder"], &rest, &context);
+}
+
+/// Asks for the decay curve of a question and compares every age.
+pub fn decay(client: &Client, tally: &Tally, question: &Question) {
+    let report = ask(client, "/v1/reports/decay", question, &[]);
+    let context = format!("{question:?}: {report}");
+    let whole = Question { by: Vec::new(), ..question.clone() };
+    let times = tally.times(&whole).remove(&Vec::new()).unwrap_or_default();
+    let delivered = tally.split(&whole).get(&Vec::new()).map_or(0, |counts| counts[schema::Measure::Delivered]);
+    assert_eq!(report["delivered"].as_u64(), Some(delivered), "{context}");
+    let rows = report["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), AGES.len() + 1, "{context}");
+    for (row, age) in rows.iter().zip(AGES.map(Some).into_iter().chain([None])) {
+        assert_eq!(row["seconds"].as_i64(), age, "{context}");
+        for (list, name) in [(&times.open, "opened"), (&times.click, "clicked")] {
+            let younger = list.iter().filter(|time| age.is_none_or(|age| **time < age * 1000)).count();
+            assert_eq!(row[name].as_u64(), Some(younger as u64), "{name} by {age:?} of {context}");
+            let share = (delivered > 0).then(|| younger as f64 / delivered as f64);
+            assert_eq!(row[format!("{name}_share")].as_f64(), share, "{name} by {age:?} of {context}");
+        }
+    }
+}
+
+fn ask(client: &Client, path: &str, question: &Question, by: &[schema::Dimension]) -> Value {
+    let question = Question { by: by.to_vec(), ..question.clone() };
+    // These reports know one clock.
+    let parameters: Vec<_> = question.parameters().into_iter().filter(|(name, _)| *name != "basis").collect();
+    let reply = client.get(path, &parameters);
+    assert_eq!(reply.status, 200, "{path} {parameters:?}: {}", reply.text());
+    reply.json()
+}
+
+fn add(total: &mut Times, more: &Times) {
+    for (list, more) in
+        [(&mut total.delivery, &more.delivery), (&mut total.open, &more.open), (&mut total.click, &more.click)]
+    {
+        list.extend(more);
+        list.sort_unstable();
+    }
+}
+
+fn compare(told: &Value, times: &Times, context: &str) {
+    for (name, list) in [("delivery", &times.delivery), ("open", &times.open), ("click", &times.click)] {
+        assert_eq!(told[name]["count"].as_u64(), Some(list.len() as u64), "{name} of {context}");
+        for percent in [50, 90, 99] {
+            let rank = (list.len() * percent).div_ceil(100);
+            let exact = rank.checked_sub(1).map(|place| list[place] as f64 / 1000.0);
+            let given = told[name][format!("p{percent}")].as_f64();
+            let close = match (given, exact) {
+                (Some(given), Some(exact)) => (given - exact).abs() <= 0.05 * exact,
+                (given, exact) => given.is_none() && exact.is_none(),
+            };
+            assert!(close, "p{percent} of {name} is {given:?}, counted {exact:?}: {context}");
+        }
+    }
+}
