@@ -133,23 +133,23 @@ pub fn ask(client: &Client, path: &str, question: &Question, extra: &[(&'static 
 }
 
 /// The default order: most queued first, equals by their keys.
-fn sorted(groups: BTreeMap<Key, Counts>) -> Vec<(Key, Counts)> {
+pub(crate) fn sorted(groups: BTreeMap<Key, Counts>) -> Vec<(Key, Counts)> {
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by(|(a, m), (b, n)| n[Measure::Queued].cmp(&m[Measure::Queued]).then_with(|| a.cmp(b)));
     groups
 }
 
-fn key_of(question: &Question, row: &Row) -> Key {
+pub(crate) fn key_of(question: &Question, row: &Row) -> Key {
     assert_eq!(row.key.len(), question.by.len(), "a key names every dimension and nothing else");
     question.by.iter().map(|dimension| row.key[&dimension.to_string()].clone()).collect()
 }
 
 /// A key as it is shown.
-fn display(key: &Key) -> Key {
+pub(crate) fn display(key: &Key) -> Key {
     key.iter().map(|value| if value.is_empty() { Dimension::NONE.to_owned() } else { value.clone() }).collect()
 }
 
-fn sum<'c>(counts: impl Iterator<Item = &'c Counts>) -> Counts {
+pub(crate) fn sum<'c>(counts: impl Iterator<Item = &'c Counts>) -> Counts {
     counts.fold(Counts::default(), |mut sum, counts| {
         sum += counts;
         sum
@@ -160,7 +160,7 @@ fn sum<'c>(counts: impl Iterator<Item = &'c Counts>) -> Counts {
 const SILENT: [&str; 6] = ["gmail", "apple", "proton", "qq", "netease", "naver"];
 
 /// Whether the spam rate of a group is unknown: all of its mail went to such providers.
-fn is_silent(question: &Question, key: &[String]) -> bool {
+pub(crate) fn is_silent(question: &Question, key: &[String]) -> bool {
     let silent = |name: &String| SILENT.contains(&name.as_str());
     let mut keys = question.by.iter().zip(key);
     let mut filters = question.filters.iter().filter(|filter| filter.dimension == Dimension::MailboxProvider);
@@ -173,7 +173,7 @@ fn is_silent(question: &Question, key: &[String]) -> bool {
 }
 
 /// All measures and all rates are those counted; the spam rate only where it is known.
-fn same(
+pub(crate) fn same(
     measures: &BTreeMap<String, i64>,
     rates: &BTreeMap<String, Option<f64>>,
     counts: &Counts,

@@ -42,6 +42,8 @@ pub struct Report {
     pub from: String,
     /// Where it ends.
     pub to: String,
+    /// With which period it is compared.
+    pub compare: Option<Period>,
     /// In which time zone.
     pub tz: String,
     /// By which clock.
@@ -70,6 +72,8 @@ pub struct Group {
     pub measures: BTreeMap<String, i64>,
     /// Rates by name.
     pub rates: BTreeMap<String, Option<f64>>,
+    /// The same in another period.
+    pub compare: Option<Comparison>,
 }
 
 /// A row.
@@ -85,6 +89,8 @@ pub struct Row {
     pub measures: BTreeMap<String, i64>,
     /// Rates by name.
     pub rates: BTreeMap<String, Option<f64>>,
+    /// The same in another period.
+    pub compare: Option<Comparison>,
 }
 
 /// What a limit cut.
@@ -97,7 +103,53 @@ pub struct Remainder {
     pub measures: BTreeMap<String, i64>,
     /// Rates by name.
     pub rates: BTreeMap<String, Option<f64>>,
+    /// The same in another period.
+    pub compare: Option<Comparison>,
     /// Series: the intervals.
     #[serde(default)]
     pub rows: Vec<Row>,
+}
+
+/// The period that a report is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    /// Where it begins.
+    pub from: String,
+    /// Where it ends.
+    pub to: String,
+}
+
+/// What was counted in another period, and what changed since.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// Series: where its interval begins.
+    pub time: Option<String>,
+    /// Measures by name.
+    pub measures: BTreeMap<String, i64>,
+    /// Rates by name.
+    pub rates: BTreeMap<String, Option<f64>>,
+    /// What changed.
+    pub change: Changes,
+}
+
+/// Changes by name.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// Of measures.
+    pub measures: BTreeMap<String, Change>,
+    /// Of rates.
+    pub rates: BTreeMap<String, Option<Change>>,
+}
+
+/// How a number changed.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// The number less what it was.
+    pub absolute: f64,
+    /// The same as a part of what it was.
+    pub relative: Option<f64>,
 }

@@ -11,7 +11,7 @@ mod proxy;
 mod receiver;
 mod service;
 
-pub use answer::{Group, Receipt, Remainder, Report, Row};
+pub use answer::{Change, Comparison, Group, Receipt, Remainder, Report, Row};
 pub use binary::{binary, repository};
 pub use client::{Body, Client, Encoding, Reply, http};
 pub use disk::{SmallDisk, limit_file_size};

@@ -94,6 +94,19 @@ impl Question {
         parameters
     }
 
+    /// The same of the period as long as this one that ends where it begins.
+    #[must_use]
+    pub fn previous(&self) -> Self {
+        Self { from: self.from - (self.to - self.from), to: self.from, ..self.clone() }
+    }
+
+    /// The period as `compare` takes it.
+    #[must_use]
+    pub fn period(&self) -> String {
+        let [from, to] = [self.from, self.to].map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true));
+        format!("{from}..{to}")
+    }
+
     pub(super) fn covers(&self, time: i64) -> bool {
         (self.from.timestamp_millis()..self.to.timestamp_millis()).contains(&time)
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use fixtures::{Class, Event, Kind, Method};
 use postlens_tests::{
-    check,
+    check, compared,
     harness::{Body, Client, Encoding, SECRET, Service},
     oracle::{Interval, Oracle, Question},
 };
@@ -174,5 +174,16 @@ proptest! {
         }
         let whole = Question { by: Vec::new(), ..questions().next().unwrap() };
         check::series(&client, &tally, &whole, chrono_tz::Asia::Kolkata, Interval::Hour);
+        for question in questions().step_by(6) {
+            let question = Question { from: beginning() + TimeDelta::minutes(15), limit: 2, ..question };
+            compared::split(&client, &tally, &question, "previous", &question.previous());
+            let first = Question { from: beginning(), to: beginning() + TimeDelta::minutes(15), ..question.clone() };
+            compared::split(&client, &tally, &question, &first.period(), &first);
+            compared::split(&client, &tally, &first, &question.period(), &question);
+        }
+        let first = Question { from: beginning(), to: beginning() + TimeDelta::hours(7), ..whole.clone() };
+        let kolkata = (chrono_tz::Asia::Kolkata, Interval::Hour);
+        compared::series(&client, &tally, &whole, kolkata, &first.period(), &first);
+        compared::series(&client, &tally, &first, kolkata, &whole.period(), &whole);
     }
 }
