@@ -286,15 +286,15 @@ impl BreakdownSpec {
 
     /// The names of the measures shown, in their order.
     pub(super) fn measures(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
-        let split: &[Measure] = match self.kind {
+        let split: &'static [Measure] = match self.kind {
             BreakdownKind::Security { .. } => &SECURITY,
             BreakdownKind::Failures { .. } | BreakdownKind::Links { .. } => &[],
         };
-        let methods: &[SecureMethod] = match self.kind {
+        let methods: &'static [SecureMethod] = match self.kind {
             BreakdownKind::Security { methods: true, .. } => SecureMethod::ALL,
             _ => &[],
         };
-        let split = split.to_vec().into_iter().map(Measure::name);
+        let split = split.iter().copied().map(Measure::name);
         let columns = self.columns().iter().filter(|column| !column.is_time()).map(|column| column.name);
         columns.chain(split).chain(methods.iter().map(|method| method.name()))
     }
