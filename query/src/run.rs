@@ -334,43 +334,27 @@ impl Store<'_> {
 
     /// For how many people the numbers of a report stand, as far as it matters below `least`.
     async fn people(&self, report: &Report, least: u32) -> Result<People, QueryError> {
-        let spec = &report.spec;
-        let sql = |of, top: &[Vec<String>]| sql::people(self.account, spec, of, top, least);
-        let top = report.keys();
-        let whole = async { self.people_of(spec, &sql(PeopleOf::All, &[]), None, None).await };
-        let (of, times) = match (&report.body, spec.kind) {
-            (Body::Split { .. }, _) => (Some(PeopleOf::Groups), None),
-            (Body::Series { times, .. }, Kind::Series(interval)) => (Some(PeopleOf::Steps(interval)), Some(times)),
-            _ => (None, None),
-        };
-        let groups = async {
-            match of {
-                Some(of) => self.people_of(spec, &sql(of, &top), Some(!spec.by.is_empty()), times).await,
-                None => Ok(PeopleOfGroups::new()),
+        let of = async |of| self.people_of(report, of, least).await;
+        match (&report.body, report.spec.kind) {
+            (Body::Series { remainder, .. }, Kind::Series(interval)) => {
+                let rest = async { if remainder.is_some() { of(PeopleOf::Shown).await } else { Ok(HashMap::new()) } };
+                let (whole, groups, rest) = tokio::try_join!(of(PeopleOf::All), of(PeopleOf::Steps(interval)), rest)?;
+                Ok(People { groups, rest, whole })
             }
-        };
-        let rest = async {
-            match of {
-                Some(PeopleOf::Steps(_)) if !spec.by.is_empty() => {
-                    self.people_of(spec, &sql(PeopleOf::Shown, &top), Some(false), None).await
-                }
-                _ => Ok(PeopleOfGroups::new()),
+            (Body::Split { .. }, _) => {
+                let (whole, groups) = tokio::try_join!(of(PeopleOf::All), of(PeopleOf::Groups))?;
+                Ok(People { groups, whole, ..People::default() })
             }
-        };
-        let (whole, groups, rest) = tokio::try_join!(whole, groups, rest)?;
-        Ok(People { groups, rest, whole })
+            _ => Ok(People { whole: of(PeopleOf::All).await?, ..People::default() }),
+        }
     }
 
-    async fn people_of(
-        &self,
-        spec: &ReportSpec,
-        sql: &Sql,
-        keyed: Option<bool>,
-        times: Option<&Vec<i64>>,
-    ) -> Result<PeopleOfGroups, QueryError> {
-        let answer = self.ask(sql).await?;
+    async fn people_of(&self, report: &Report, of: PeopleOf, least: u32) -> Result<PeopleOfGroups, QueryError> {
+        let spec = &report.spec;
+        let answer = self.ask(&sql::people(self.account, spec, of, &report.keys(), least)).await?;
         let mut people = PeopleOfGroups::new();
         for row in answer.rows() {
+<<<<<<< HEAD
             let shown_column = keyed.is_some() && !spec.by.is_empty();
             let mut column = usize::from(shown_column);
             let shown = !shown_column || row.number(0)? != 0;
@@ -381,18 +365,34 @@ impl Store<'_> {
             } else if keyed == Some(false) && spec.by.is_empty() {
                 name = Some(Vec::new());
             }
+=======
+            let mut column = 0;
+            let key = match of {
+                PeopleOf::All => None,
+                PeopleOf::Groups | PeopleOf::Shown | PeopleOf::Steps(_) if spec.by.is_empty() => Some(Vec::new()),
+                PeopleOf::Shown => {
+                    column += 1;
+                    // Nothing is told of the groups shown together.
+                    if row.number(0)? != 0 {
+                        continue;
+                    }
+                    None
+                }
+                PeopleOf::Groups | PeopleOf::Steps(_) => {
+                    column += 1 + spec.by.len();
+                    if row.number(0)? == 0 { None } else { Some(key(spec, row, 1)?) }
+                }
+            };
+>>>>>>> sup
             let mut place = 0;
-            if let Some(times) = times {
+            if let (PeopleOf::Steps(_), Body::Series { times, .. }) = (of, &report.body) {
                 let quarter = row.number(column)?;
                 place = times.partition_point(|time| *time <= quarter).saturating_sub(1);
                 column += 1;
             }
-            let numbers: Vec<_> = row.numbers(column, Count::number())?.collect();
-            if keyed == Some(false) && !spec.by.is_empty() && shown {
-                continue;
-            }
-            // Steps lie inside one interval; several of one interval may have the same people.
-            let known = people.entry((name, place)).or_insert_with(|| vec![0; numbers.len()]);
+            // Steps lie inside one interval; those of one interval may be of the same people, so at least the most of them.
+            let known = people.entry((key, place)).or_insert_with(|| vec![0; Count::number()]);
+            let numbers = row.numbers(column, Count::number())?;
             known.iter_mut().zip(numbers).for_each(|(known, number)| *known = (*known).max(number));
         }
         Ok(people)
@@ -446,8 +446,13 @@ pub(crate) fn settings(limits: &Limits) -> [(&'static str, String); 7] {
     ]
 }
 
+<<<<<<< HEAD
 /// The key of a group, whose columns begin at `first`: texts, and numbers for parts of time.
 fn key(spec: &ReportSpec, row: Cells<'_>, first: usize) -> Result<Vec<String>, QueryError> {
+=======
+/// The key of a group, behind so many other columns: texts, and numbers for parts of time.
+fn key(spec: &ReportSpec, row: Cells<'_>, before: usize) -> Result<Vec<String>, QueryError> {
+>>>>>>> sup
     let value = |(place, by): (usize, &Grouping)| match by {
         Grouping::Dimension(_) => Ok(row.texts(place, 1)?.concat()),
         Grouping::Time(part) => part.value(row.number(place)?).ok_or_else(|| malformed("no part of time")),

@@ -76,7 +76,9 @@ impl Report {
                 }
                 self.hidden = sums.next().unwrap_or_default();
                 // No report shows the sums of single groups but that of the others.
-                lines.iter_mut().for_each(|line| line.total = Measures::default());
+                for line in lines.iter_mut() {
+                    line.total = Measures::default();
+                }
                 if let Some((_, line)) = remainder {
                     line.hidden_in_total = sums.next().unwrap_or_default();
                     clear(&mut line.total, line.hidden_in_total);

@@ -355,7 +355,9 @@ impl<'t> Cover<'t> {
                 continue;
             }
             self.hidden.groups[group].insert(*measure);
-            also.iter().for_each(|other| self.hidden.groups[*other].insert(*measure));
+            for other in &also {
+                self.hidden.groups[*other].insert(*measure);
+            }
             if witness.against == Against::Sums {
                 self.table.groups[group].sums.iter().for_each(|sum| self.hidden.sums[*sum].insert(*measure));
             }

@@ -10,8 +10,11 @@ use Measure::{
     Queued, Secured, Unsecured, Unsubscribed,
 };
 
+/// What is reckoned from the numbers of a group.
+type Value = fn(&Measures) -> i64;
+
 /// What is never negative. That the outcomes add up to `queued`, and the classes to `failed`, every change keeps by itself.
-const NOT_NEGATIVE: [fn(&Measures) -> i64; 10] = [
+const NOT_NEGATIVE: [Value; 10] = [
     |of| of[Delivered] - of[Unsecured],
     // Of what was delivered, that which is not unsecured is secured …
     |of| of[Secured] - of[Delivered] + of[Unsecured],
@@ -28,7 +31,7 @@ const NOT_NEGATIVE: [fn(&Measures) -> i64; 10] = [
 ];
 
 /// Where there is something of the first, there is something of the second.
-const IMPLIED: [[fn(&Measures) -> i64; 2]; 4] = [
+const IMPLIED: [[Value; 2]; 4] = [
     [|of| of[Opens], |of| of[Opened]],
     [|of| of[Clicks], |of| of[Clicked]],
     [|of| of[MachineOpens] + of[MachineClicks], |of| of[Opened] + of[MachineOpened]],
@@ -39,7 +42,7 @@ const IMPLIED: [[fn(&Measures) -> i64; 2]; 4] = [
 /// and of what was forgotten, not all of it does.
 pub(crate) fn as_possible(other: &Measures, these: &Measures) -> bool {
     let negative = Measure::ALL.iter().any(|measure| other[*measure] < 0);
-    let implied = |[first, second]: &[fn(&Measures) -> i64; 2], of: &Measures| first(of) <= 0 || second(of) > 0;
+    let implied = |[first, second]: &[Value; 2], of: &Measures| first(of) <= 0 || second(of) > 0;
     !negative
         && NOT_NEGATIVE.iter().all(|rest| rest(other) >= 0 || rest(these) < 0)
         && IMPLIED.iter().all(|pair| implied(pair, other) || !implied(pair, these))
