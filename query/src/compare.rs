@@ -117,16 +117,15 @@ impl Report {
     pub(crate) fn with_other(mut self, other: Option<Box<Self>>) -> Self {
         // What the other period alone counted of groups that are not shown needs a place here.
         match (&mut self.body, other.as_ref().map(|other| &other.body)) {
-            (Body::Split { remainder, .. }, Some(Body::Split { remainder: Some(rest), .. })) => {
-                if remainder.is_none() && !rest.measures.is_zero() {
-                    *remainder =
-                        Some(Remainder { groups: 0, measures: Measures::default(), hidden: MeasureSet::default() });
-                }
+            (Body::Split { remainder: none @ None, .. }, Some(Body::Split { remainder: Some(rest), .. }))
+                if !rest.measures.is_zero() =>
+            {
+                *none = Some(Remainder { groups: 0, measures: Measures::default(), hidden: MeasureSet::default() });
             }
-            (Body::Series { times, remainder, .. }, Some(Body::Series { remainder: Some((_, rest)), .. })) => {
-                if remainder.is_none() && !rest.total.is_zero() {
-                    *remainder = Some((0, Line::empty(Vec::new(), times.len())));
-                }
+            (Body::Series { times, remainder: none @ None, .. }, Some(Body::Series { remainder: Some((_, rest)), .. }))
+                if !rest.total.is_zero() =>
+            {
+                *none = Some((0, Line::empty(Vec::new(), times.len())));
             }
             _ => {}
         }

@@ -195,8 +195,8 @@ impl<I: Iterator<Item = (ShownRate, Option<f64>)> + Clone> Serialize for Compari
         map.serialize_entry("rates", &Object(rates.clone().map(|(rate, _)| (rate.name(), before.rate(rate)))))?;
         let changes =
             measures.map(|measure| (Measure::name(measure), Change::of_counts(now[measure], before.measures[measure])));
-        let changed = rates.map(|(rate, now)| (rate.name(), Change::of_rates(now, before.rate(rate))));
-        map.serialize_entry("change", &Changes { measures: Object(changes), rates: Object(changed) })?;
+        let of_rates = rates.map(|(rate, now)| (rate.name(), Change::of_rates(now, before.rate(rate))));
+        map.serialize_entry("change", &Changes { measures: Object(changes), rates: Object(of_rates) })?;
         map.end()
     }
 }

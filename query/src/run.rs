@@ -354,18 +354,6 @@ impl Store<'_> {
         let answer = self.ask(&sql::people(self.account, spec, of, &report.keys(), least)).await?;
         let mut people = PeopleOfGroups::new();
         for row in answer.rows() {
-<<<<<<< HEAD
-            let shown_column = keyed.is_some() && !spec.by.is_empty();
-            let mut column = usize::from(shown_column);
-            let shown = !shown_column || row.number(0)? != 0;
-            let mut name = None;
-            if keyed == Some(true) {
-                name = if shown { Some(key(spec, row, column)?) } else { None };
-                column += spec.by.len();
-            } else if keyed == Some(false) && spec.by.is_empty() {
-                name = Some(Vec::new());
-            }
-=======
             let mut column = 0;
             let key = match of {
                 PeopleOf::All => None,
@@ -383,7 +371,6 @@ impl Store<'_> {
                     if row.number(0)? == 0 { None } else { Some(key(spec, row, 1)?) }
                 }
             };
->>>>>>> sup
             let mut place = 0;
             if let (PeopleOf::Steps(_), Body::Series { times, .. }) = (of, &report.body) {
                 let quarter = row.number(column)?;
@@ -446,13 +433,8 @@ pub(crate) fn settings(limits: &Limits) -> [(&'static str, String); 7] {
     ]
 }
 
-<<<<<<< HEAD
 /// The key of a group, whose columns begin at `first`: texts, and numbers for parts of time.
 fn key(spec: &ReportSpec, row: Cells<'_>, first: usize) -> Result<Vec<String>, QueryError> {
-=======
-/// The key of a group, behind so many other columns: texts, and numbers for parts of time.
-fn key(spec: &ReportSpec, row: Cells<'_>, before: usize) -> Result<Vec<String>, QueryError> {
->>>>>>> sup
     let value = |(place, by): (usize, &Grouping)| match by {
         Grouping::Dimension(_) => Ok(row.texts(place, 1)?.concat()),
         Grouping::Time(part) => part.value(row.number(place)?).ok_or_else(|| malformed("no part of time")),
