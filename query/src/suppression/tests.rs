@@ -50,7 +50,9 @@ impl Message {
         let (outcome, class) = OUTCOMES[self.outcome];
         of[Queued] = 1;
         of[outcome] = 1;
-        class.into_iter().for_each(|class| of[class] = 1);
+        if let Some(class) = class {
+            of[class] = 1;
+        }
         of[Secured] = self.secured.into();
         of[Deferrals] = self.events[4];
         if outcome == Delivered {
@@ -66,6 +68,7 @@ impl Message {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "an iterator is read again and again")]
 fn cells<'m>(messages: impl Iterator<Item = &'m Message> + Clone) -> Cells {
     let mut counts = Measures::default();
     messages.clone().for_each(|message| counts += &message.counts());

@@ -17,6 +17,8 @@ use Measure::{
 
 /// Of a group or a sum, a measure.
 type Cell = (usize, Measure);
+/// What is known of cells: the least and the most.
+type Bounds = HashMap<Cell, (i128, i128)>;
 /// Parts with factors.
 type Parts = Vec<(Cell, i128)>;
 
@@ -41,7 +43,7 @@ const NOT_NEGATIVE: [&[(Measure, i128)]; 10] = [
 pub(super) struct Reader<'t> {
     table: &'t Table,
     /// What is known of each cell: the least and the most.
-    bounds: HashMap<Cell, (i128, i128)>,
+    bounds: Bounds,
     equations: Vec<Parts>,
     inequalities: Vec<Parts>,
 }
@@ -91,7 +93,9 @@ impl<'t> Reader<'t> {
         let all: Vec<_> = both.into_iter().chain(self.inequalities.clone()).collect();
         for _ in 0..60 {
             let before = self.bounds.clone();
-            all.iter().for_each(|parts| self.narrow_by(parts));
+            for parts in &all {
+                self.narrow_by(parts);
+            }
             if self.bounds == before {
                 break;
             }
@@ -100,7 +104,7 @@ impl<'t> Reader<'t> {
 
     /// The sum of these is not negative: so each is at least what the most of the others lacks.
     fn narrow_by(&mut self, parts: &Parts) {
-        let most = |((cell, by), bounds): (&(Cell, i128), &HashMap<Cell, (i128, i128)>)| {
+        let most = |((cell, by), bounds): (&(Cell, i128), &Bounds)| {
             let (low, high) = bounds[cell];
             if *by > 0 { by * high } else { by * low }
         };
@@ -110,9 +114,9 @@ impl<'t> Reader<'t> {
             let (cell, by) = part;
             let known = self.bounds.get_mut(cell).unwrap();
             if *by > 0 {
-                known.0 = known.0.max(-others)
+                known.0 = known.0.max(-others);
             } else {
-                known.1 = known.1.min(others)
+                known.1 = known.1.min(others);
             }
             assert!(known.0 <= known.1, "what is shown contradicts itself");
         }
@@ -221,13 +225,17 @@ fn reduced(rows: Vec<HashMap<Cell, i128>>) -> Vec<(Cell, HashMap<Cell, i128>)> {
 fn eliminate(row: &mut HashMap<Cell, i128>, pivot: Cell, by: &HashMap<Cell, i128>) {
     let Some(factor) = row.get(&pivot).copied() else { return };
     let own = by[&pivot];
-    row.values_mut().for_each(|value| *value *= own);
+    for value in row.values_mut() {
+        *value *= own;
+    }
     for (cell, value) in by {
         *row.entry(*cell).or_insert(0) -= factor * value;
     }
     row.retain(|_, value| *value != 0);
     let common = row.values().fold(0, |common: i128, value| gcd(common, value.abs()));
-    row.values_mut().for_each(|value| *value /= common);
+    for value in row.values_mut() {
+        *value /= common;
+    }
 }
 
 fn gcd(one: i128, other: i128) -> i128 {
