@@ -122,9 +122,10 @@ impl Report {
             {
                 *none = Some(Remainder { groups: 0, measures: Measures::default(), hidden: MeasureSet::default() });
             }
-            (Body::Series { times, remainder: none @ None, .. }, Some(Body::Series { remainder: Some((_, rest)), .. }))
-                if !rest.total.is_zero() =>
-            {
+            (
+                Body::Series { times, remainder: none @ None, .. },
+                Some(Body::Series { remainder: Some((_, rest)), .. }),
+            ) if !rest.total.is_zero() => {
                 *none = Some((0, Line::empty(Vec::new(), times.len())));
             }
             _ => {}

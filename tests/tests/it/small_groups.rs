@@ -37,7 +37,7 @@ fn event(kind: Kind, number: usize, person: usize, campaign: &str) -> Event {
 fn campaign(name: &str, messages: usize, people: usize) -> Vec<Event> {
     let one = |number: usize| {
         let of = |kind| event(kind, number, number % people, name);
-        let opened = (number % 2 == 0).then(|| of(Kind::Opened));
+        let opened = number.is_multiple_of(2).then(|| of(Kind::Opened));
         [of(Kind::Queued), of(Kind::Delivered)].into_iter().chain(opened)
     };
     (0..messages).flat_map(one).collect()
@@ -229,9 +229,9 @@ fn reckoned(entries: &[&Value], sent: bool) -> Bounds {
                 let others = whole - most(part, &bounds);
                 let known = bounds.get_mut(&part.0).unwrap();
                 if part.1 > 0 {
-                    known.0 = known.0.max(-others)
+                    known.0 = known.0.max(-others);
                 } else {
-                    known.1 = known.1.min(others)
+                    known.1 = known.1.min(others);
                 }
                 assert!(known.0 <= known.1, "what is shown contradicts itself: {part:?}");
             }
@@ -285,8 +285,8 @@ proptest! {
                 let report: Value = reply.json();
                 let (mut groups, mut counted) = (tally.people(&question), tally.split(&question));
                 let mut entries: Vec<_> = report["rows"].as_array().unwrap().iter().map(|row| (row, told(&question, row))).collect();
-                groups.extend(tally.people(&whole).into_iter().map(|(_, people)| (vec!["the total".to_owned()], people)));
-                counted.extend(tally.split(&whole).into_iter().map(|(_, counts)| (vec!["the total".to_owned()], counts)));
+                groups.extend(tally.people(&whole).into_values().map(|people| (vec!["the total".to_owned()], people)));
+                counted.extend(tally.split(&whole).into_values().map(|counts| (vec!["the total".to_owned()], counts)));
                 entries.push((&report["total"], vec!["the total".to_owned()]));
                 let values: Vec<_> = entries.iter().map(|(entry, _)| *entry).collect();
                 let bounds = reckoned(&values, basis == Basis::Sent);
