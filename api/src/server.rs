@@ -16,8 +16,8 @@ use crate::{
     problem::{Kind, Problem},
     request,
     routes::{
-        alerts, dimensions, events, health, hooks, keys, messages, metrics, observations, recipients, reports, sources,
-        specification, status,
+        alerts, dimensions, events, health, hooks, keys, messages, metrics, observations, recipients, reports,
+        segments, sources, specification, status,
     },
     state::AppState,
 };
@@ -30,6 +30,8 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::get_split, reports::post_split))
         .routes(routes!(reports::get_summary, reports::post_summary))
         .routes(routes!(reports::get_series, reports::post_series))
+        .routes(routes!(segments::list))
+        .routes(routes!(segments::get, segments::put, segments::delete))
         .routes(routes!(dimensions::list))
         .routes(routes!(dimensions::values))
         .routes(routes!(messages::list))

@@ -21,6 +21,7 @@ mod properties;
 mod queue;
 mod refusals;
 mod schemathesis;
+mod segments;
 mod sources;
 mod story;
 mod tour;
