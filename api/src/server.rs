@@ -16,8 +16,8 @@ use crate::{
     problem::{Kind, Problem},
     request,
     routes::{
-        alerts, dimensions, events, health, hooks, keys, messages, metrics, observations, recipients, reports, sources,
-        specification, status,
+        alerts, dimensions, events, health, hooks, keys, messages, metrics, observations, recipients, reports,
+        segments, sources, specification, status,
     },
     state::AppState,
 };
@@ -35,6 +35,8 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::breakdowns::get_security, reports::breakdowns::post_security))
         .routes(routes!(reports::latency::get_latency, reports::latency::post_latency))
         .routes(routes!(reports::latency::get_decay, reports::latency::post_decay))
+        .routes(routes!(segments::list))
+        .routes(routes!(segments::get, segments::put, segments::delete))
         .routes(routes!(dimensions::list))
         .routes(routes!(dimensions::values))
         .routes(routes!(messages::list))

@@ -163,7 +163,6 @@ impl Report {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "equal by definition")]
 mod tests {
     use super::*;
 

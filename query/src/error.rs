@@ -11,7 +11,7 @@ pub enum SpecError {
         detail: String,
     },
     /// A parameter stands twice.
-    #[error("`{parameter}` is given twice: give it once (only `filter` may be repeated)")]
+    #[error("`{parameter}` is given twice: give it once (only `filter` and `segment` may be repeated)")]
     Repeated {
         /// Its name.
         parameter: String,

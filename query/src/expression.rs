@@ -25,7 +25,7 @@ pub enum Expression {
     Node(Box<Node>),
 }
 
-/// A filter as a document: one of `all`, `any` and `not`; or a `dimension` and one of `is`, `is_not`, `in`, `not_in`, `contains` and
+/// A filter as a document: one of `all`, `any`, `not` and `segment`; or a `dimension` and one of `is`, `is_not`, `in`, `not_in`, `contains` and
 /// `starts_with`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +64,9 @@ pub struct Node {
     /// Its value begins with this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_with: Option<String>,
+    /// Alone, in a report: what the saved filter of this name stands for holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
 }
 
 /// What the member `filter` takes: a filter, or a list of which all must hold.

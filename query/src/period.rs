@@ -242,7 +242,10 @@ mod tests {
                 let found = other("previous", range, tz).unwrap();
                 assert!(found.from < found.to && found.to == range.from, "{tz} {day}");
                 let found = other("year_ago", range, tz).unwrap();
-                assert!(found.from < found.to && found.from % 900 == 0 && found.to % 900 == 0, "{tz} {day}");
+                assert!(
+                    found.from < found.to && found.from.is_multiple_of(900) && found.to.is_multiple_of(900),
+                    "{tz} {day}"
+                );
             }
         }
     }

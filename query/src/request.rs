@@ -57,6 +57,11 @@ macro_rules! requests {
             #[param(required = false, value_type = Vec<String>, example = json!(["mailbox_provider:is:gmail"]))]
             #[schema(required = false, value_type = crate::expression::Filters)]
             pub filter: Vec<Expression>,
+            /// Saved filters by their names, separated by commas; repeatable. What all of them stand for must hold beside `filter`.
+            #[serde(default, deserialize_with = "crate::segment::names", skip_serializing_if = "Vec::is_empty")]
+            #[param(required = false, example = json!(["visits"]))]
+            #[schema(required = false, example = json!(["visits"]))]
+            pub segment: Vec<String>,
             /// Whether every rate comes with its 95 % interval (E. B. Wilson), and in a split with whether it differs from the rest of the
             /// report beyond chance. Default: false.
             #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
@@ -115,6 +120,7 @@ macro_rules! requests {
                     measures: self.measures.as_deref(),
                     rates: self.rates.as_deref(),
                     filter: &self.filter,
+                    segment: &self.segment,
                     intervals: self.intervals.as_deref(),
                     compare: self.compare.as_deref(),
                     suppress_below: self.suppress_below.as_deref(),
@@ -204,12 +210,13 @@ pub(crate) struct Common<'a> {
     pub(crate) measures: Option<&'a [String]>,
     pub(crate) rates: Option<&'a [String]>,
     pub(crate) filter: &'a [Expression],
+    pub(crate) segment: &'a [String],
     pub(crate) intervals: Option<&'a str>,
     pub(crate) compare: Option<&'a str>,
     pub(crate) suppress_below: Option<&'a str>,
 }
 
-/// Reads a request from the decoded pairs of a query string. Only `filter` may be repeated.
+/// Reads a request from the decoded pairs of a query string. Only `filter` and `segment` may be repeated.
 ///
 /// # Errors
 /// When a parameter is unknown or repeated.
@@ -222,10 +229,10 @@ where
     let mut map = Map::new();
     for (name, value) in pairs {
         let (name, value) = (name.into(), Value::String(value.into()));
-        if name == "filter" {
-            let filters = map.entry(name).or_insert_with(|| Value::Array(Vec::new()));
-            if let Value::Array(filters) = filters {
-                filters.push(value);
+        if matches!(name.as_str(), "filter" | "segment") {
+            let values = map.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(values) = values {
+                values.push(value);
             }
         } else if map.insert(name.clone(), value).is_some() {
             return Err(SpecError::Repeated { parameter: name });

@@ -158,6 +158,9 @@ impl ReportSpec {
             let expected = format!("a series does not show it: ask for spam_rate with filter={}", reporting_text());
             return Err(SpecError::value("rates", FBL_SPAM_RATE, expected));
         }
+        if let Some(name) = common.segment.first() {
+            return Err(SpecError::value("segment", name, "there is no segment of that name"));
+        }
         let range = Range::new(common.from, common.to, tz)?;
         let measures = shown("measures", common.measures, Measure::ALL, Measure::name)?;
         Ok(Self {

@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// The most tests of dimensions in all filters of one report.
-const MOST_TESTS: usize = 32;
+pub(crate) const MOST_TESTS: usize = 32;
 /// How deep `all`, `any` and `not` may stand in each other.
-const DEEPEST: usize = 8;
+pub(crate) const DEEPEST: usize = 8;
 
 /// What a delivery must be like to count.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +87,11 @@ impl Reader {
     }
 
     fn node(&mut self, node: &Node, depth: usize) -> Result<Tree, SpecError> {
+        if node.segment.is_some() {
+            return Err(
+                self.wrong("can name no segment here: write what it stands for, or `segment` alone, in a report")
+            );
+        }
         let Node { all, any, not, dimension, .. } = node;
         let tests = tests(node);
         match (all, any, not, dimension, tests.as_slice()) {

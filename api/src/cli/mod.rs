@@ -12,6 +12,7 @@ mod openapi;
 mod rebuild;
 mod recount;
 mod report;
+mod segments;
 mod serve;
 mod sources;
 mod verify;
@@ -53,6 +54,7 @@ enum Command {
     Report(Box<report::Report>),
     Messages(Box<messages::Messages>),
     Alerts(Box<alerts::Alerts>),
+    Segments(segments::Segments),
     Sources(sources::Sources),
     Engine(engine::Engine),
     #[command(subcommand)]
@@ -97,6 +99,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(command) => command.run(),
         Command::Messages(command) => command.run(),
         Command::Alerts(command) => command.run(),
+        Command::Segments(command) => command.run(),
         Command::Sources(command) => command.run(),
         Command::Engine(command) => command.run(),
         Command::Keys(command) => command.run(),

@@ -144,6 +144,9 @@ struct Common {
     /// Only these messages: a tree of `all`, `any` and `not` as JSON (docs/reports.md), beside --filter
     #[arg(long = "where", value_name = "JSON")]
     tree: Option<String>,
+    /// Only these messages, too: the names of saved filters (`postlens segments`), separated by commas; repeatable
+    #[arg(long, value_name = "NAMES")]
+    segment: Vec<String>,
     /// Show how sure each rate is, and in a split which rates differ from the rest beyond chance
     #[arg(long)]
     intervals: bool,
@@ -250,17 +253,20 @@ fn range(from: Option<&str>, to: Option<&str>, tz: Option<&str>) -> Query {
 /// The request as a document, with a tree of filters.
 fn document(query: Query, tree: &str) -> Result<Map<String, Value>, Failure> {
     let tree: Value = serde_json::from_str(tree).map_err(|error| format!("--where is no JSON: {error}"))?;
-    let mut filters = Vec::new();
+    let (mut filters, mut segments) = (Vec::new(), Vec::new());
     let mut document = Map::new();
     for (name, value) in query {
         if name == "filter" {
             filters.push(Value::String(value));
+        } else if name == "segment" {
+            segments.push(Value::String(value));
         } else {
             document.insert(name.to_owned(), Value::String(value));
         }
     }
     filters.push(tree);
     document.insert("filter".to_owned(), Value::Array(filters));
+    document.insert("segment".to_owned(), Value::Array(segments));
     Ok(document)
 }
 
@@ -293,5 +299,6 @@ impl Common {
             query.extend(value.map(|value| (name, value)));
         }
         query.extend(self.filter.iter().map(|filter| ("filter", filter.clone())));
+        query.extend(self.segment.iter().map(|names| ("segment", names.clone())));
     }
 }

@@ -1,9 +1,10 @@
-//! Accounts, keys, alerts and sources in SQL: SQLite in the data directory by default, PostgreSQL by URL. One set of statements serves both.
+//! Accounts, keys, alerts, sources and saved filters in SQL: SQLite in the data directory by default, PostgreSQL by URL. One set of statements serves both.
 
 pub(crate) mod alerts;
 mod keys;
 #[cfg(test)]
 mod postgres;
+pub(crate) mod segments;
 pub(crate) mod sources;
 #[cfg(test)]
 mod tests;
@@ -129,5 +130,6 @@ fn migrations() -> Migrator {
         migration(1, "accounts and keys", include_str!("migrations/0001_accounts_and_keys.sql")),
         migration(2, "alerts", include_str!("migrations/0002_alerts.sql")),
         migration(3, "sources", include_str!("migrations/0003_sources.sql")),
+        migration(5, "segments", include_str!("migrations/0005_segments.sql")),
     ])
 }

@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod alerts;
+mod segments;
 mod signed;
 mod sources;
 

@@ -23,6 +23,7 @@ mod properties;
 mod queue;
 mod refusals;
 mod schemathesis;
+mod segments;
 mod small_groups;
 mod sources;
 mod story;

@@ -20,7 +20,7 @@ use crate::{
 const MOST: u32 = 1_000;
 
 /// An id of a client's choice, or made here: 1 to 64 characters out of a-z, 0-9, `-` and `_`.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     (1..=64).contains(&text.len()) && text.bytes().all(legal)
 }

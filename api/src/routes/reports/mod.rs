@@ -11,7 +11,7 @@ use std::time::Instant;
 use ::schema::metrics::REPORT_SECONDS;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use query::{
-    Format, Kind as ReportKind, Presentation, ReportSpec, SeriesRequest, SpecError, SplitRequest, SummaryRequest,
+    Format, Kind as ReportKind, Presentation, ReportSpec, Segments, SeriesRequest, SplitRequest, SummaryRequest,
     from_json, from_pairs,
 };
 use tokio::time::timeout;
@@ -23,6 +23,7 @@ use crate::{
     negotiate,
     openapi::{PostedReportProblems, ReportProblems},
     problem::{Kind, Problem},
+    routes::segments,
     state::AppState,
 };
 
@@ -49,7 +50,7 @@ pub(crate) async fn get_split(
     headers: HeaderMap,
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
-    let asked = Asked::split(from_pairs(pairs)?)?;
+    let asked = Asked::split(&caller, &state, from_pairs(pairs)?).await?;
     report(&caller, &state, &headers, asked).await
 }
 
@@ -73,7 +74,7 @@ pub(crate) async fn post_split(
     headers: HeaderMap,
     Document(document): Document,
 ) -> Result<Response, Problem> {
-    let asked = Asked::split(from_json(&document)?)?;
+    let asked = Asked::split(&caller, &state, from_json(&document)?).await?;
     report(&caller, &state, &headers, asked).await
 }
 
@@ -97,7 +98,7 @@ pub(crate) async fn get_summary(
     headers: HeaderMap,
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
-    let asked = Asked::summary(from_pairs(pairs)?)?;
+    let asked = Asked::summary(&caller, &state, from_pairs(pairs)?).await?;
     report(&caller, &state, &headers, asked).await
 }
 
@@ -121,7 +122,7 @@ pub(crate) async fn post_summary(
     headers: HeaderMap,
     Document(document): Document,
 ) -> Result<Response, Problem> {
-    let asked = Asked::summary(from_json(&document)?)?;
+    let asked = Asked::summary(&caller, &state, from_json(&document)?).await?;
     report(&caller, &state, &headers, asked).await
 }
 
@@ -147,7 +148,7 @@ pub(crate) async fn get_series(
     headers: HeaderMap,
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
-    let asked = Asked::series(from_pairs(pairs)?)?;
+    let asked = Asked::series(&caller, &state, from_pairs(pairs)?).await?;
     report(&caller, &state, &headers, asked).await
 }
 
@@ -171,7 +172,7 @@ pub(crate) async fn post_series(
     headers: HeaderMap,
     Document(document): Document,
 ) -> Result<Response, Problem> {
-    let asked = Asked::series(from_json(&document)?)?;
+    let asked = Asked::series(&caller, &state, from_json(&document)?).await?;
     report(&caller, &state, &headers, asked).await
 }
 
@@ -182,18 +183,21 @@ struct Asked {
 }
 
 impl Asked {
-    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
-    fn split(request: SplitRequest) -> Result<Self, SpecError> {
+    async fn split(caller: &Caller<Read>, state: &AppState, mut request: SplitRequest) -> Result<Self, Problem> {
+        let segments = Segments { filter: &mut request.filter, segment: &mut request.segment };
+        segments::resolve(state.keys.metadata(), caller.account(), segments).await?;
         Ok(Self { spec: ReportSpec::split(&request)?, presentation: request.presentation()? })
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
-    fn summary(request: SummaryRequest) -> Result<Self, SpecError> {
+    async fn summary(caller: &Caller<Read>, state: &AppState, mut request: SummaryRequest) -> Result<Self, Problem> {
+        let segments = Segments { filter: &mut request.filter, segment: &mut request.segment };
+        segments::resolve(state.keys.metadata(), caller.account(), segments).await?;
         Ok(Self { spec: ReportSpec::summary(&request)?, presentation: request.presentation()? })
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
-    fn series(request: SeriesRequest) -> Result<Self, SpecError> {
+    async fn series(caller: &Caller<Read>, state: &AppState, mut request: SeriesRequest) -> Result<Self, Problem> {
+        let segments = Segments { filter: &mut request.filter, segment: &mut request.segment };
+        segments::resolve(state.keys.metadata(), caller.account(), segments).await?;
         Ok(Self { spec: ReportSpec::series(&request)?, presentation: request.presentation()? })
     }
 }

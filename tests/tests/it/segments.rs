@@ -1,0 +1,72 @@
+//! A report by a saved filter has the numbers of the same filter written out.
+
+use postlens_tests::{
+    check,
+    harness::{Client, Service},
+    oracle::Question,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::traffic;
+
+fn put(client: &Client, name: &str, filter: &Value) {
+    let document = json!({"filter": filter});
+    let request = client.request(Method::PUT, &format!("/v1/segments/{name}")).json(&document);
+    let reply = Client::send(request).unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+/// The report, but for when it was made.
+fn report(client: &Client, kind: &str, document: &Value) -> Value {
+    let reply = Client::send(client.request(Method::POST, &format!("/v1/reports/{kind}")).json(document)).unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let mut report: Value = reply.json();
+    report.as_object_mut().unwrap().remove("as_of");
+    report
+}
+
+#[test]
+fn a_report_by_segments_is_the_report_by_their_filters_written_out() {
+    let options = traffic::options(47, 3_000);
+    let events: Vec<_> = fixtures::events(&options).collect();
+    let (_, client) = Service::shared().account();
+    client.report_plainly(&events);
+    client.wait_applied(&events[0]);
+    let question = Question { by: vec!["campaign".parse().unwrap()], ..traffic::everything(&options) };
+    let all = check::ask(&client, "/v1/reports/split", &question, &[]);
+    let campaign = &all.rows[0].key["campaign"];
+
+    let one = json!({"dimension": "campaign", "is": campaign});
+    let other = json!(["mailbox_provider:is_not:gmail", {"not": {"dimension": "campaign", "is": "(other)"}}]);
+    put(&client, "one", &one);
+    put(&client, "small", &other);
+    let both = json!([one, other[0], other[1]]);
+    let nested = json!({"any": [{"not": one}, {"all": other}]});
+    for (kind, own) in [
+        ("split", json!({"by": ["recipient_domain"], "limit": 20})),
+        ("summary", json!({})),
+        ("series", json!({"interval": "day", "tz": "America/New_York"})),
+    ] {
+        let ask = |member: &str, value: Value| {
+            let mut document = own.clone();
+            document["from"] = json!(question.from.to_rfc3339());
+            document["to"] = json!(question.to.to_rfc3339());
+            document[member] = value;
+            report(&client, kind, &document)
+        };
+        let written = ask("filter", both.clone());
+        let queued = written["total"]["measures"]["queued"].as_i64().unwrap();
+        assert!(0 < queued && queued < all.total.measures["queued"], "{kind}: the filter leaves some, and not all");
+        assert_eq!(ask("segment", json!("one,small")), written, "{kind}");
+        assert_eq!(ask("segment", json!(["small", "one"])), written, "{kind}");
+        assert_eq!(ask("filter", json!([{"segment": "one"}, {"segment": "small"}])), written, "{kind}");
+        let within = json!({"any": [{"not": {"segment": "one"}}, {"segment": "small"}]});
+        assert_eq!(ask("filter", within), ask("filter", nested.clone()), "{kind}");
+    }
+
+    let mut parameters = question.parameters();
+    parameters.push(("segment", "one".to_owned()));
+    let by_get: Value = client.get("/v1/reports/split", &parameters).json();
+    assert_eq!(by_get["rows"].as_array().unwrap().len(), 1, "of one campaign alone");
+}
