@@ -53,7 +53,10 @@ fn a_report_by_segments_is_the_report_by_their_filters_written_out() {
             document["from"] = json!(question.from.to_rfc3339());
             document["to"] = json!(question.to.to_rfc3339());
             document[member] = value;
-            report(&client, kind, &document)
+            let mut answer = report(&client, kind, &document);
+            // A cursor holds for the question as it was asked.
+            answer.as_object_mut().unwrap().remove("next");
+            answer
         };
         let written = ask("filter", both.clone());
         let queued = written["total"]["measures"]["queued"].as_i64().unwrap();
