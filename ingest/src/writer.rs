@@ -46,7 +46,7 @@ const LAG: i64 = 1500;
 /// While less comes in, a batch gathers events for so many milliseconds: small batches make blocks whose merges cost more than they do.
 const GATHER: i64 = 300;
 /// Bodies at once that mean that acceptance takes all there is.
-const CROWD: usize = 3;
+const CROWD: usize = 2;
 /// How often the writer looks whether the load has passed.
 const LOOK: Duration = Duration::from_millis(5);
 /// Looks without a body in sight that mean it has.
