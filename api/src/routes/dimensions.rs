@@ -3,9 +3,8 @@
 use ::schema::Dimension;
 use axum::extract::State;
 use query::{Dimensions, DimensionsRequest, ReportSpec, Values, ValuesRequest, from_pairs};
-use tokio::time::timeout;
 
-use super::reports::{overdue, refuse_small_groups};
+use super::reports::{in_time, refuse_small_groups};
 use crate::{
     auth::{Caller, Read},
     extract::{Json, Name, Pairs},
@@ -36,7 +35,7 @@ pub(crate) async fn list(
     let _entered = state.admission.enter(caller.account())?;
     let as_of = state.ingest.as_of();
     let asking = query::dimensions(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
-    let dimensions = timeout(state.limits.report_timeout, asking).await.map_err(|_| overdue())??;
+    let dimensions = in_time(&state, asking).await?;
     Ok(Json(dimensions))
 }
 
@@ -65,6 +64,6 @@ pub(crate) async fn values(
     let _entered = state.admission.enter(caller.account())?;
     let as_of = state.ingest.as_of();
     let asking = query::run(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
-    let report = timeout(state.limits.report_timeout, asking).await.map_err(|_| overdue())??;
+    let report = in_time(&state, asking).await?;
     Ok(Json(Values::from(&report)))
 }

@@ -2,9 +2,8 @@
 
 use axum::extract::State;
 use query::{Found, MessageId, MessageSpec, MessagesRequest, Timeline, from_pairs};
-use tokio::time::timeout;
 
-use super::reports::overdue;
+use super::reports::in_time;
 use crate::{
     auth::{Caller, Inspect},
     extract::{Json, Name, Pairs},
@@ -34,7 +33,7 @@ pub(crate) async fn list(
     let _entered = state.admission.enter(caller.account())?;
     let as_of = state.ingest.as_of();
     let asking = query::messages(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
-    Ok(Json(timeout(state.limits.report_timeout, asking).await.map_err(|_| overdue())??))
+    Ok(Json(in_time(&state, asking).await?))
 }
 
 /// The events of one message, what they make of it, and what follows without being said.
@@ -56,6 +55,6 @@ pub(crate) async fn get(
     let _entered = state.admission.enter(caller.account())?;
     let as_of = state.ingest.as_of();
     let asking = query::timeline(&state.clickhouse, caller.account(), id, as_of, &state.limits.report);
-    let timeline = timeout(state.limits.report_timeout, asking).await.map_err(|_| overdue())??;
+    let timeline = in_time(&state, asking).await?;
     timeline.map(Json).ok_or_else(unknown)
 }

@@ -6,12 +6,18 @@ use ::schema::Millis;
 use axum::{
     body::{Body, Bytes},
     http::{HeaderName, HeaderValue, header},
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
 };
+use chrono_tz::Tz;
 use futures::stream;
-use query::{Format, Kind as ReportKind, Presentation, Report, chart, csv};
+use query::{
+    Format, Presentation, Range, Report,
+    chart::{self, ChartError},
+    csv,
+};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
+use super::kind_label;
 use crate::{
     extract::Json,
     problem::{Kind, Problem},
@@ -30,48 +36,59 @@ pub(super) async fn of(
     presentation: &Presentation,
     drawing: &Semaphore,
 ) -> Result<Response, Problem> {
-    let name = file_name(&report);
+    let spec = report.spec();
+    let name = file_name(kind_label(spec.kind()), spec.range(), spec.tz());
     let next = report.next().and_then(|cursor| HeaderValue::try_from(cursor).ok());
     let mut response = match format {
         Format::Json => Json(report).into_response(),
         Format::Csv => {
             let chunks = csv::write(report, &presentation.csv).map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)));
-            let headers = [
-                (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
-                (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.csv\"")),
-            ];
-            (headers, Body::from_stream(stream::iter(chunks))).into_response()
+            sheet(&name, Body::from_stream(stream::iter(chunks)))
         }
         Format::Png => {
-            let headers = [
-                (header::CONTENT_TYPE, "image/png".to_owned()),
-                (header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}.png\"")),
-            ];
-            (headers, draw(report, presentation.chart, drawing).await?).into_response()
+            let options = presentation.chart;
+            picture(&name, drawing, move || chart::png(&report, &options)).await?
         }
     };
     if let Some(next) = next {
         response.headers_mut().insert(NEXT_CURSOR, next);
     }
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
-    Ok(response)
+    Ok(varying(response))
 }
 
-/// Drawing takes much time and memory: only a few pictures are drawn at once, each on a thread of its own.
-async fn draw(report: Report, options: chart::ChartOptions, drawing: &Semaphore) -> Result<Vec<u8>, Problem> {
+/// A CSV file.
+pub(super) fn sheet(name: &str, content: impl IntoResponse) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.csv\"")),
+    ];
+    (headers, content).into_response()
+}
+
+/// A picture. Drawing takes much time and memory: only a few pictures are drawn at once, each on a thread of its own.
+pub(super) async fn picture(
+    name: &str,
+    drawing: &Semaphore,
+    draw: impl FnOnce() -> Result<Vec<u8>, ChartError> + Send + 'static,
+) -> Result<Response, Problem> {
     let broken = || Problem::new(Kind::Internal, "the picture could not be drawn; its id helps to find out why");
     let _turn = drawing.acquire().await.map_err(|_| broken())?;
-    let drawn = spawn_blocking(move || chart::png(&report, &options)).await;
-    drawn.map_err(|error| broken().caused_by(&error))?.map_err(Problem::from)
+    let drawn = spawn_blocking(draw).await.map_err(|error| broken().caused_by(&error))??;
+    let headers = [
+        (header::CONTENT_TYPE, "image/png".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}.png\"")),
+    ];
+    Ok((headers, drawn).into_response())
+}
+
+/// An answer that depends on who asks and on what he accepts.
+pub(super) fn varying(mut response: Response) -> Response {
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
+    response
 }
 
 /// A name for the file, out of the kind of report and the day it begins.
-fn file_name(report: &Report) -> String {
-    let kind = match report.spec().kind() {
-        ReportKind::Split => "split",
-        ReportKind::Summary => "summary",
-        ReportKind::Series(_) => "series",
-    };
-    let from = Millis(i64::from(report.spec().range().from) * 1000).to_datetime().unwrap_or_default();
-    format!("postlens-{kind}-{}", from.with_timezone(&report.spec().tz()).format("%Y-%m-%d"))
+pub(super) fn file_name(kind: &str, range: Range, tz: Tz) -> String {
+    let from = Millis(i64::from(range.from) * 1000).to_datetime().unwrap_or_default();
+    format!("postlens-{kind}-{}", from.with_timezone(&tz).format("%Y-%m-%d"))
 }

@@ -1,22 +1,18 @@
 //! `/v1/reports/failures`, `/links` and `/security`: reports over single deliveries and events, for what the cube does not have. They hold
 //! patterns and no addresses, so a key for reports opens them; whole URLs, which tell recipients apart, it does not.
 
-use std::time::Instant;
-
-use ::schema::{Millis, metrics::REPORT_SECONDS};
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
 use query::{
-    Breakdown, BreakdownKind, BreakdownSpec, FailuresRequest, Format, LinksRequest, Presentation, SecurityRequest,
-    SpecError, chart::ChartOptions, from_json, from_pairs,
+    BreakdownKind, BreakdownSpec, FailuresRequest, Format, LinksRequest, Presentation, SecurityRequest, SpecError,
+    from_json, from_pairs,
 };
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use super::{
-    format_label, overdue, refuse_small_groups,
+    answer, in_time, measured, refuse_small_groups,
     schema::{FailuresReport, LinksReport, SecurityReport},
 };
 use crate::{
@@ -215,48 +211,18 @@ async fn report(
         return Err(Problem::new(Kind::Forbidden, detail));
     }
     refuse_small_groups(caller, state)?;
-    let _entered = state.admission.enter(caller.account())?;
-    let (kind, started) = (asked.spec.name(), Instant::now());
-    let answer = run(caller, state, asked, format).await;
-    let labels = [("kind", kind), ("format", format_label(format))];
-    metrics::histogram!(REPORT_SECONDS, &labels).record(started.elapsed());
-    answer
+    measured(caller, state, (asked.spec.name(), format), Box::pin(run(caller, state, asked, format))).await
 }
 
 async fn run(caller: &Caller<Read>, state: &AppState, asked: Asked, format: Format) -> Result<Response, Problem> {
     let Asked { spec, presentation } = asked;
     let as_of = state.ingest.as_of();
     let making = query::breakdown(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
-    let report = timeout(state.limits.report_timeout, making).await.map_err(|_| overdue())??;
-    let mut response = match format {
+    let report = in_time(state, making).await?;
+    let name = answer::file_name(spec.name(), spec.range(), spec.tz());
+    Ok(answer::varying(match format {
         Format::Json => Json(report).into_response(),
-        Format::Csv => {
-            let headers = named("text/csv; charset=utf-8; header=present", "attachment", &spec, "csv");
-            (headers, report.csv(&presentation.csv)).into_response()
-        }
-        Format::Png => {
-            let headers = named("image/png", "inline", &spec, "png");
-            (headers, draw(report, presentation.chart, &state.drawing).await?).into_response()
-        }
-    };
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
-    Ok(response)
-}
-
-/// Only a few pictures are drawn at once, each on a thread of its own.
-async fn draw(report: Breakdown, options: ChartOptions, drawing: &Semaphore) -> Result<Vec<u8>, Problem> {
-    let broken = || Problem::new(Kind::Internal, "the picture could not be drawn; its id helps to find out why");
-    let _turn = drawing.acquire().await.map_err(|_| broken())?;
-    let drawn = spawn_blocking(move || report.png(&options)).await;
-    drawn.map_err(|error| broken().caused_by(&error))?.map_err(Problem::from)
-}
-
-/// The media type and a name for the file, out of the report and the day it begins.
-fn named(media_type: &str, disposition: &str, spec: &BreakdownSpec, ending: &str) -> [(header::HeaderName, String); 2] {
-    let from = Millis(i64::from(spec.range().from) * 1000).to_datetime().unwrap_or_default().with_timezone(&spec.tz());
-    let name = format!("postlens-{}-{}.{ending}", spec.name(), from.format("%Y-%m-%d"));
-    [
-        (header::CONTENT_TYPE, media_type.to_owned()),
-        (header::CONTENT_DISPOSITION, format!("{disposition}; filename=\"{name}\"")),
-    ]
+        Format::Csv => answer::sheet(&name, report.csv(&presentation.csv)),
+        Format::Png => answer::picture(&name, &state.drawing, move || report.png(&presentation.chart)).await?,
+    }))
 }

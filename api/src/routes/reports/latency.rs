@@ -1,11 +1,9 @@
 //! `/v1/reports/latency` and `/v1/reports/decay`: how long things took, and how they came in with the age of messages.
 
-use std::{future::Future, time::Instant};
-
-use ::schema::{Millis, metrics::REPORT_SECONDS};
+use ::schema::Millis;
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
 use query::{
@@ -13,9 +11,8 @@ use query::{
     from_pairs,
 };
 use serde::Serialize;
-use tokio::time::timeout;
 
-use super::{format_label, overdue, refuse_small_groups};
+use super::{answer, in_time, measured, refuse_small_groups};
 use crate::{
     auth::{Caller, Read},
     extract::{Document, Json, Pairs},
@@ -129,7 +126,7 @@ async fn latency(
 ) -> Result<Response, Problem> {
     let spec = LatencySpec::latencies(&request)?;
     let asking = |as_of| query::latencies(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
-    answer("latency", caller, state, (headers, spec.format()), asking).await
+    written("latency", caller, state, (headers, spec.format()), asking).await
 }
 
 async fn decay(
@@ -140,11 +137,11 @@ async fn decay(
 ) -> Result<Response, Problem> {
     let spec = LatencySpec::decay(&request)?;
     let asking = |as_of| query::decay(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
-    answer("decay", caller, state, (headers, spec.format()), asking).await
+    written("decay", caller, state, (headers, spec.format()), asking).await
 }
 
 /// Asks within the caller's share and the report's time, and writes what comes as the caller likes it.
-async fn answer<R: Serialize + Written, A: Future<Output = Result<R, QueryError>>>(
+async fn written<R: Serialize + Written, A: Future<Output = Result<R, QueryError>>>(
     kind: &'static str,
     caller: &Caller<Read>,
     state: &AppState,
@@ -157,20 +154,12 @@ async fn answer<R: Serialize + Written, A: Future<Output = Result<R, QueryError>
         return Err(Problem::new(Kind::NotAcceptable, detail));
     }
     refuse_small_groups(caller, state)?;
-    let _entered = state.admission.enter(caller.account())?;
-    let started = Instant::now();
-    let answered = timeout(state.limits.report_timeout, asking(state.ingest.as_of())).await;
-    metrics::histogram!(REPORT_SECONDS, "kind" => kind, "format" => format_label(format)).record(started.elapsed());
-    let report = answered.map_err(|_| overdue())??;
-    let mut response = if format == Format::Csv {
-        let headers = [
-            (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
-            (header::CONTENT_DISPOSITION, format!("attachment; filename=\"postlens-{kind}.csv\"")),
-        ];
-        (headers, report.csv()).into_response()
-    } else {
-        Json(report).into_response()
+    let answering = async {
+        let report = in_time(state, asking(state.ingest.as_of())).await?;
+        Ok(answer::varying(match format {
+            Format::Csv => answer::sheet(&format!("postlens-{kind}"), report.csv()),
+            Format::Json | Format::Png => Json(report).into_response(),
+        }))
     };
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
-    Ok(response)
+    measured(caller, state, (kind, format), Box::pin(answering)).await
 }

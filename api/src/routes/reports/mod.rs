@@ -11,8 +11,8 @@ use std::time::Instant;
 use ::schema::metrics::REPORT_SECONDS;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use query::{
-    Format, Kind as ReportKind, Presentation, ReportSpec, Segments, SeriesRequest, SplitRequest, SummaryRequest,
-    from_json, from_pairs,
+    Format, Kind as ReportKind, Presentation, QueryError, ReportSpec, Segments, SeriesRequest, SplitRequest,
+    SummaryRequest, from_json, from_pairs,
 };
 use tokio::time::timeout;
 
@@ -211,19 +211,13 @@ async fn report(
     let format = negotiate::format(asked.presentation.format, headers)?;
     let spec = asked.spec.suppressed_below(state.suppression.of(caller.account()))?;
     let asked = Asked { spec, ..asked };
-    let _entered = state.admission.enter(caller.account())?;
-    let (kind, started) = (asked.spec.kind(), Instant::now());
-    let answer = run(caller, state, asked, format).await;
-    let labels = [("kind", kind_label(kind)), ("format", format_label(format))];
-    metrics::histogram!(REPORT_SECONDS, &labels).record(started.elapsed());
-    answer
+    measured(caller, state, (kind_label(asked.spec.kind()), format), Box::pin(run(caller, state, asked, format))).await
 }
 
 async fn run(caller: &Caller<Read>, state: &AppState, asked: Asked, format: Format) -> Result<Response, Problem> {
     let as_of = state.ingest.as_of();
     let making = query::run(&state.clickhouse, caller.account(), &asked.spec, as_of, &state.limits.report);
-    // ClickHouse gives up before that, unless it hangs.
-    let report = timeout(state.limits.report_timeout, making).await.map_err(|_| overdue())??;
+    let report = in_time(state, making).await?;
     answer::of(report, format, &asked.presentation, &state.drawing).await
 }
 
@@ -236,10 +230,30 @@ pub(super) fn refuse_small_groups(caller: &Caller<Read>, state: &AppState) -> Re
     Err(Problem::new(Kind::Forbidden, detail))
 }
 
-/// ClickHouse has let the report's time pass without a word.
-pub(super) fn overdue() -> Problem {
-    let detail = "ClickHouse did not answer in the time that a report may take; try again, or ask for less";
-    Problem::new(Kind::ReportsUnavailable, detail).retry_after(5)
+/// Answers within the caller's share of what reports may take at once, and tells the metrics how long it took.
+async fn measured(
+    caller: &Caller<Read>,
+    state: &AppState,
+    (kind, format): (&'static str, Format),
+    answering: impl Future<Output = Result<Response, Problem>>,
+) -> Result<Response, Problem> {
+    let _entered = state.admission.enter(caller.account())?;
+    let started = Instant::now();
+    let answer = answering.await;
+    metrics::histogram!(REPORT_SECONDS, "kind" => kind, "format" => format_label(format)).record(started.elapsed());
+    answer
+}
+
+/// What is asked of ClickHouse, in the time that a report may take. ClickHouse gives up before that, unless it hangs.
+pub(super) async fn in_time<T>(
+    state: &AppState,
+    asking: impl Future<Output = Result<T, QueryError>>,
+) -> Result<T, Problem> {
+    let overdue = |_| {
+        let detail = "ClickHouse did not answer in the time that a report may take; try again, or ask for less";
+        Problem::new(Kind::ReportsUnavailable, detail).retry_after(5)
+    };
+    Ok(timeout(state.limits.report_timeout, asking).await.map_err(overdue)??)
 }
 
 /// What metrics call the kind of a report.
