@@ -16,8 +16,8 @@ use crate::{
     problem::{Kind, Problem},
     request,
     routes::{
-        alerts, dimensions, events, health, hooks, keys, messages, metrics, observations, recipients, reports, sources,
-        specification, status,
+        alerts, dimensions, events, exports, health, hooks, keys, messages, metrics, observations, recipients, reports,
+        sources, specification, status,
     },
     state::AppState,
 };
@@ -30,6 +30,9 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::get_split, reports::post_split))
         .routes(routes!(reports::get_summary, reports::post_summary))
         .routes(routes!(reports::get_series, reports::post_series))
+        .routes(routes!(exports::list, exports::create))
+        .routes(routes!(exports::get, exports::delete))
+        .routes(routes!(exports::download))
         .routes(routes!(dimensions::list))
         .routes(routes!(dimensions::values))
         .routes(routes!(messages::list))

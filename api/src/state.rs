@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use schema::{ClickHouse, Clock};
 use tokio::sync::Semaphore;
 
-use crate::{admission::Admission, alerts::Alerts, auth::Keys, sources::Sources, telemetry::Telemetry};
+use crate::{
+    admission::Admission, alerts::Alerts, auth::Keys, exports::Exports, sources::Sources, telemetry::Telemetry,
+};
 
 /// The parts of the service. Cheap to clone.
 #[derive(Clone)]
@@ -20,6 +22,8 @@ pub(crate) struct AppState {
     pub(crate) ingest: ingest::Ingest,
     /// The store that reports read.
     pub(crate) clickhouse: ClickHouse,
+    /// Reports of many rows.
+    pub(crate) exports: Exports,
     /// How much may be held at once.
     pub(crate) admission: Admission,
     /// How many pictures may be drawn at once.

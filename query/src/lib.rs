@@ -9,7 +9,8 @@
 //! 4. **sql** — spec and plan as SQL: every value a bound parameter, the account the first condition;
 //! 5. **run** — asks ClickHouse within [`Limits`] and puts the answer together;
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
-//!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
+//!    **json** (`Report` implements `Serialize`), [`chart`] (PNG, SVG), and by way of the **table** of typed cells [`sheet`] (CSV and
+//!    NDJSON, streamed) and [`xlsx`]. An **export** streams a split of any number of groups through the same table into a file.
 //!
 //! **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
 //!
@@ -19,35 +20,43 @@
 pub mod alert;
 mod answer;
 pub mod chart;
-pub mod csv;
+mod csv;
 mod cursor;
 mod doubt;
 mod error;
+mod export;
 mod expression;
 mod filter;
 mod grouping;
 mod interval;
 mod json;
 mod messages;
+mod ndjson;
+mod parameters;
+mod parquet;
 mod picker;
 mod plan;
 mod presentation;
 mod report;
 mod request;
 mod run;
+pub mod sheet;
 mod spec;
 mod sql;
 mod statistics;
+mod table;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod when;
+pub mod xlsx;
 mod zone;
 
 pub use doubt::{Bounds, Difference, Side};
 pub use error::SpecError;
+pub use export::{Export, ExportError, ExportFile, ExportFormat, ExportSpec};
 pub use expression::{Expression, Node};
 pub use filter::{Filter, Test};
 pub use grouping::{Grouping, InvalidGrouping, TimePart};

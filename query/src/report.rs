@@ -1,4 +1,4 @@
-//! `Report`: the one answer that JSON, CSV, PNG and alerts are made of, so that they cannot disagree.
+//! `Report`: the one answer that every format and alerts are made of, so that they cannot disagree.
 
 use std::collections::HashMap;
 
@@ -154,11 +154,6 @@ impl Report {
     /// mailbox providers that do not tell of them are unknown, and not zero.
     pub(crate) fn rate_of(&self, rate: Rate, key: &[String], measures: &Measures) -> Option<f64> {
         if rate == Rate::SpamRate && self.spec.is_silent(key) { None } else { rate.of(measures) }
-    }
-
-    /// Whether the spam rate among mail to those who tell of complaints is shown.
-    pub(crate) const fn shows_fbl(&self) -> bool {
-        self.spec.fbl
     }
 
     /// The spam rate of a part among mail to those who tell of complaints; `None` when there was no such mail, or it is not shown.

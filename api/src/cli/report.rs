@@ -129,16 +129,16 @@ struct Common {
     /// Show how sure each rate is, and in a split which rates differ from the rest beyond chance
     #[arg(long)]
     intervals: bool,
-    /// End a CSV document with the total; the other formats show it anyway
+    /// End a CSV, NDJSON or XLSX document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
-    /// PNG: pixels across
+    /// PNG and SVG: pixels across
     #[arg(long)]
     width: Option<u32>,
-    /// PNG: pixels down
+    /// PNG and SVG: pixels down
     #[arg(long)]
     height: Option<u32>,
-    /// PNG: light or dark
+    /// PNG and SVG: light or dark
     #[arg(long)]
     theme: Option<String>,
     #[command(flatten)]

@@ -17,6 +17,7 @@ use crate::{
     alerts::{Alerts, Ways},
     auth::Keys,
     connection::Peer,
+    exports::{self, Exports},
     metadata::{Metadata, NewKey, Role},
     outgoing::{Outgoing, Permit},
     sources::{Sources, verify::Verifier},
@@ -56,7 +57,10 @@ impl Bench {
         let clock = Arc::new(SystemClock);
         let metadata = Metadata::open(None, dir.path()).await.unwrap();
         let clickhouse = ClickHouse::new(&Endpoint::Socket(dir.path().join("nobody.sock")), "test");
+        let settings = exports::Settings { rows: 1_000, keep: Duration::from_mins(1), disk: 1 << 30 };
+        let exports = Exports::open(metadata.clone(), Arc::<SystemClock>::clone(&clock), dir.path(), settings).unwrap();
         let state = AppState {
+            exports,
             alerts: Alerts::new(
                 metadata.clone(),
                 Arc::<SystemClock>::clone(&clock),

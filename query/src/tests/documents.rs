@@ -1,14 +1,15 @@
-//! The JSON and CSV of reports.
+//! The JSON, CSV and NDJSON of reports.
 
 use std::sync::Arc;
 
 use schema::{Measure, Measures, OTHER};
 
 use crate::{
-    Report, csv,
-    csv::CsvOptions,
+    Report,
     report::{Body, Remainder, Reporting},
+    sheet::{self, TableOptions},
     testing::{series_report, split_report, summary_report, traffic},
+    xlsx,
 };
 
 const FEW: [(&str, &str); 2] = [("measures", "queued,delivered,complained"), ("rates", "spam_rate,delivery_rate")];
@@ -21,8 +22,8 @@ fn json(report: &Report) -> String {
     serde_json::to_string_pretty(report).unwrap()
 }
 
-fn sheet(report: &Report, total: bool) -> String {
-    csv::write(report, &CsvOptions { total }).collect()
+fn written(report: &Report, total: bool) -> String {
+    sheet::csv(report, &TableOptions { total }).collect()
 }
 
 fn by_two() -> Report {
@@ -41,20 +42,20 @@ fn days() -> Report {
 #[test]
 fn a_split_is_written_as_documented() {
     insta::assert_snapshot!(json(&by_two()));
-    insta::assert_snapshot!(sheet(&by_two(), true).replace("\r\n", "⏎\n"));
+    insta::assert_snapshot!(written(&by_two(), true).replace("\r\n", "⏎\n"));
 }
 
 #[test]
 fn a_series_is_written_as_documented() {
     insta::assert_snapshot!(json(&days()));
-    insta::assert_snapshot!(sheet(&days(), true).replace("\r\n", "⏎\n"));
+    insta::assert_snapshot!(written(&days(), true).replace("\r\n", "⏎\n"));
 }
 
 #[test]
 fn a_summary_on_the_event_basis_says_that_rates_can_exceed_all() {
     let report = summary_report(&with(&[("basis", "event")]), traffic(1_000, 2));
     insta::assert_snapshot!(json(&report));
-    assert_eq!(sheet(&report, false), sheet(&report, true), "a summary is its total");
+    assert_eq!(written(&report, false), written(&report, true), "a summary is its total");
 }
 
 #[test]
@@ -62,21 +63,21 @@ fn a_report_that_hides_values_says_of_which_dimensions() {
     let mut report = split_report(&with(&[("by", "subject"), ("basis", "event")]), &[&["hello"], &[OTHER]], None);
     report.others = vec!["subject".parse().unwrap(), "field:payer".parse().unwrap()];
     insta::assert_snapshot!(json(&report));
-    assert!(sheet(&report, false).contains("\r\n(other),"));
+    assert!(written(&report, false).contains("\r\n(other),"));
 }
 
 #[test]
 fn a_rate_without_a_denominator_is_null_and_an_empty_cell() {
     let report = summary_report(&FEW, Measures::default());
     assert!(json(&report).contains("\"spam_rate\": null"));
-    assert!(sheet(&report, false).ends_with("0,0,0,,\r\n"));
+    assert!(written(&report, false).ends_with("0,0,0,,\r\n"));
 }
 
 #[test]
 fn nothing_cut_is_a_null_remainder_and_no_row() {
     let report = split_report(&FEW, &[&["a.example"]], None);
     assert!(json(&report).contains("\"remainder\": null"));
-    assert_eq!(sheet(&report, false).lines().count(), 2);
+    assert_eq!(written(&report, false).lines().count(), 2);
 }
 
 #[test]
@@ -85,13 +86,13 @@ fn a_spreadsheet_takes_no_value_for_a_formula() {
         ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\u{a0}=1", "\u{200b}=1", "\t=1", "\tx", "\rx", "＝1", "−1", "=\"a\",b"]
     {
         let report = split_report(&FEW, &[&[value]], None);
-        let text = sheet(&report, false);
+        let text = written(&report, false);
         let mut rows = ::csv::Reader::from_reader(text.as_bytes());
         let row = rows.records().next().unwrap().unwrap();
         assert_eq!(&row[0], format!("'{value}"), "{value:?}");
     }
     let report = split_report(&FEW, &[&["a=1-2"]], None);
-    assert!(sheet(&report, false).contains("\r\na=1-2,40000,"));
+    assert!(written(&report, false).contains("\r\na=1-2,40000,"));
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn any_value_survives_a_reader_of_csv() {
     let values = ["a,b", "say \"hi\"", "two\r\nlines", "ünï🏥", "'quoted'", "(none)", "a;b"];
     let keys: Vec<[&str; 1]> = values.iter().map(|value| [*value]).collect();
     let keys: Vec<&[&str]> = keys.iter().map(|key| &key[..]).collect();
-    let text = sheet(&split_report(&FEW, &keys, None), false);
+    let text = written(&split_report(&FEW, &keys, None), false);
     let read: Vec<String> =
         ::csv::Reader::from_reader(text.as_bytes()).records().map(|row| row.unwrap()[0].to_owned()).collect();
     assert_eq!(read, values);
@@ -111,7 +112,7 @@ fn a_long_sheet_comes_in_chunks_that_make_the_whole() {
     let keys: Vec<[&str; 1]> = keys.iter().map(|key| [key.as_str()]).collect();
     let keys: Vec<&[&str]> = keys.iter().map(|key| &key[..]).collect();
     let report = Arc::new(split_report(&[], &keys, Some((9, traffic(100, 1)))));
-    let chunks: Vec<_> = csv::write(Arc::clone(&report), &CsvOptions { total: true }).collect();
+    let chunks: Vec<_> = sheet::csv(Arc::clone(&report), &TableOptions { total: true }).collect();
     assert!(chunks.len() > 10);
     assert!(chunks.iter().all(|chunk| (1..20_000).contains(&chunk.len())));
     assert_eq!(chunks.concat().lines().count(), 5_003);
@@ -165,7 +166,7 @@ fn counted(delivered: i64, opened: i64, clicked: i64) -> Measures {
 fn a_split_says_how_sure_its_rates_are_and_which_differ_beyond_chance() {
     let report = doubtful(&[]);
     insta::assert_snapshot!(json(&report));
-    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+    insta::assert_snapshot!(written(&report, true).replace("\r\n", "⏎\n"));
     let document = serde_json::to_value(&report).unwrap();
     let sides: Vec<_> = (0..4).map(|row| document["rows"][row]["differences"]["ctr"]["differs"].as_str()).collect();
     assert_eq!(sides[1..], [None, Some("above"), None]);
@@ -178,7 +179,7 @@ fn on_the_event_basis_nothing_is_said_of_how_sure_rates_are_but_that() {
     assert_eq!(document["rows"][0]["intervals"], serde_json::json!({"ctr": null, "ctor": null}));
     assert!(document["rows"][0].get("differences").is_none());
     assert!(document["notes"][1].as_str().unwrap().contains("no interval"));
-    assert!(sheet(&report, false).contains("usual,10000,100,0.01,,,,,,0.025,,,,,\r\n"));
+    assert!(written(&report, false).contains("usual,10000,100,0.01,,,,,,0.025,,,,,\r\n"));
 }
 
 #[test]
@@ -214,10 +215,74 @@ fn complaints_are_compared_where_they_are_told() {
 fn a_summary_and_a_series_have_intervals_and_compare_nothing() {
     let summary = summary_report(&with(&[("intervals", "true")]), traffic(1_000, 2));
     let header = "queued,delivered,complained,delivery_rate,delivery_rate_low,delivery_rate_high,spam_rate,spam_rate_low,spam_rate_high\r\n";
-    assert!(sheet(&summary, false).starts_with(header));
+    assert!(written(&summary, false).starts_with(header));
     assert!(serde_json::to_value(&summary).unwrap()["total"]["intervals"]["delivery_rate"]["low"].is_number());
     let days = series_report(&with(&[("intervals", "true")]), &[&[]], None, false);
     let document = serde_json::to_value(&days).unwrap();
     assert!(document["rows"][1]["intervals"]["delivery_rate"]["high"].is_number());
     assert!(document["rows"][1].get("differences").is_none());
+}
+
+fn lines(report: &Report, total: bool) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    let text: String = sheet::ndjson(report, &TableOptions { total }).collect();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn lines_of_ndjson_have_the_cells_of_csv() {
+    for report in [by_two(), days(), doubtful(&[]), summary_report(&FEW, Measures::default())] {
+        let text = written(&report, true);
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let header: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let lines = lines(&report, true);
+        assert_eq!(lines.len(), rows.len());
+        for (line, row) in lines.iter().zip(&rows) {
+            assert_eq!(line.len(), header.len());
+            for (name, cell) in header.iter().zip(row) {
+                match &line[name] {
+                    serde_json::Value::Null => assert_eq!(cell, ""),
+                    serde_json::Value::String(text) => assert_eq!(cell, text),
+                    number => {
+                        let (cell, number) = (cell.parse::<f64>().unwrap(), number.as_f64().unwrap());
+                        assert!((cell - number).abs() < 1e-12, "{name}: {cell} {number}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A part of a workbook.
+fn part(book: &[u8], name: &str) -> String {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(book)).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut archive.by_name(name).unwrap(), &mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_workbook_has_typed_cells_and_says_what_was_asked() {
+    let book = xlsx::write(&days(), &TableOptions { total: true }).unwrap();
+    let sheet = part(&book, "xl/worksheets/sheet1.xml");
+    // 2026-11-01 in New York, though it was 04:00 in UTC.
+    assert!(sheet.contains("<v>46327</v>"), "{sheet}");
+    assert!(sheet.contains(r#"state="frozen""#) && sheet.contains("<autoFilter "), "{sheet}");
+    assert_eq!(sheet.matches("<row ").count(), written(&days(), true).lines().count());
+    let texts = part(&book, "xl/sharedStrings.xml");
+    for text in ["time", "campaign", "autumn", "(none)", "(total)", "America/New_York", "sent", "as_of", "series"] {
+        assert!(texts.contains(&format!(">{text}<")), "{text}: {texts}");
+    }
+    assert!(part(&book, "xl/workbook.xml").contains(r#"name="Parameters""#));
+}
+
+#[test]
+fn a_workbook_takes_no_text_for_a_formula_or_a_link() {
+    let long = "x".repeat(40_000);
+    let keys: [&[&str]; 5] = [&["=1+1"], &["https://example.org"], &["a\u{0}\u{1b}b"], &["_x000D_"], &[&long]];
+    let book = xlsx::write(&split_report(&with(&[("by", "subject")]), &keys, None), &TableOptions::default()).unwrap();
+    let sheet = part(&book, "xl/worksheets/sheet1.xml");
+    assert!(!sheet.contains("<f>") && !sheet.contains("<hyperlink"), "{sheet}");
+    let texts = part(&book, "xl/sharedStrings.xml");
+    assert!(texts.contains(">=1+1<") && texts.contains("a\u{FFFD}\u{FFFD}b") && !texts.contains('\0'), "{texts}");
 }

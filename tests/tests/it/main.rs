@@ -7,6 +7,7 @@ mod alerts;
 mod bodies;
 mod budget;
 mod connector_pages;
+mod exports;
 mod faults;
 mod formats;
 mod identities;

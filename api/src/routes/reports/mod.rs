@@ -34,8 +34,10 @@ use crate::{
     tag = "reports",
     params(SplitRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -58,8 +60,10 @@ pub(crate) async fn get_split(
     tag = "reports",
     request_body = SplitRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -82,8 +86,10 @@ pub(crate) async fn post_split(
     tag = "reports",
     params(SummaryRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -106,8 +112,10 @@ pub(crate) async fn get_summary(
     tag = "reports",
     request_body = SummaryRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -132,8 +140,10 @@ pub(crate) async fn post_summary(
     tag = "reports",
     params(SeriesRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -156,8 +166,10 @@ pub(crate) async fn get_series(
     tag = "reports",
     request_body = SeriesRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -205,7 +217,7 @@ async fn report(
     let _entered = state.admission.enter(caller.account())?;
     let (kind, started) = (asked.spec.kind(), Instant::now());
     let answer = run(caller, state, asked, format).await;
-    let labels = [("kind", kind_label(kind)), ("format", format_label(format))];
+    let labels = [("kind", kind_label(kind)), ("format", format.name())];
     metrics::histogram!(REPORT_SECONDS, &labels).record(started.elapsed());
     answer
 }
@@ -230,14 +242,5 @@ const fn kind_label(kind: ReportKind) -> &'static str {
         ReportKind::Summary => "summary",
         ReportKind::Split => "split",
         ReportKind::Series(_) => "series",
-    }
-}
-
-/// What metrics call the format of a report.
-const fn format_label(format: Format) -> &'static str {
-    match format {
-        Format::Json => "json",
-        Format::Csv => "csv",
-        Format::Png => "png",
     }
 }
