@@ -85,7 +85,8 @@ fn bodies(domains: usize) -> Vec<Bytes> {
 /// Orders an export and waits until it is done.
 fn export(client: &Client, format: &str) -> Value {
     let (from, to): (DateTime<Utc>, DateTime<Utc>) = traffic::span();
-    let report = json!({"by": ["subject", "recipient_domain", "day"], "from": from.to_rfc3339(), "to": to.to_rfc3339()});
+    let report =
+        json!({"by": ["subject", "recipient_domain", "day"], "from": from.to_rfc3339(), "to": to.to_rfc3339()});
     let request = client.request(Method::POST, "/v1/exports").json(&json!({"format": format, "report": report}));
     let ordered: Value = Client::send(request).expect("the service answers").json();
     let path = format!("/v1/exports/{}", ordered["id"].as_str().expect("an order has an id"));

@@ -182,7 +182,7 @@ async fn every_data_operation_needs_a_key_and_every_answer_has_a_request_id() {
         for (method, _) in operations.into_iter().filter(|(_, operation)| operation.is_some()) {
             let path =
                 path.replace("{id}", "x").replace("{number}", "1").replace("{source}", "x").replace("{token}", "x");
-            let path = path.replace("{name}", "x").replace("{dim}", "subject");
+            let path = path.replace("{name}", "x").replace("{dimension}", "subject");
             let request = Request::builder().method(&method).uri(&path).body(Body::empty()).unwrap();
             let reply = bench.send(request).await;
             assert_eq!(reply.header("x-request-id").len(), 16, "{method} {path}");
