@@ -79,7 +79,7 @@ pub(super) struct Split {
     /// Sum up the groups that queued fewer [default: 0]
     #[arg(long, value_name = "N")]
     min_volume: Option<u32>,
-    /// Go on where a page ended: what it printed last, or the header `postlens-next-cursor`
+    /// Go on where a page ended: what it printed last, or the header `x-next-cursor`
     #[arg(long)]
     cursor: Option<String>,
     #[command(flatten)]

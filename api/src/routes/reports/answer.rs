@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What shows the next page when it is given as `cursor`; so that readers of CSV find it, too.
-const NEXT_CURSOR: HeaderName = HeaderName::from_static("postlens-next-cursor");
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
 /// The report in the format asked for.
 ///
