@@ -42,7 +42,9 @@ pub(crate) fn measure(rows: usize, table: &mut Table) {
         println!("exporting as {format}");
         let processes = [service.id(), service.engine()];
         let idle = processes.map(memory::now);
-        processes.map(memory::forget_peak);
+        for process in processes {
+            memory::forget_peak(process);
+        }
         let started = Instant::now();
         let export = export(&client, format);
         let took = started.elapsed();

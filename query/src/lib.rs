@@ -10,7 +10,7 @@
 //! 5. **run** — asks ClickHouse within [`Limits`] and puts the answer together;
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
 //!    **json** (`Report` implements `Serialize`), [`chart`] (PNG, SVG), and by way of the **table** of typed cells [`sheet`] (CSV and
-//!    NDJSON, streamed) and [`xlsx`]. An **export** streams a split of any number of groups through the same table into a file.
+//!    NDJSON, streamed), [`xlsx`] and [`parquet`]. An **export** streams a split of any number of groups through the same table into a file.
 //!
 //! **breakdown** is the same for what the cube does not have: why mail failed, which links were followed, how mail was secured.
 //!
@@ -38,7 +38,7 @@ mod latency;
 mod messages;
 mod ndjson;
 mod parameters;
-mod parquet;
+pub mod parquet;
 mod pattern;
 mod period;
 mod picker;

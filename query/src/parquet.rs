@@ -2,6 +2,7 @@
 
 use std::{io::Write, sync::Arc};
 
+use chrono_tz::Tz;
 use parquet::{
     basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel},
     data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type},
@@ -10,12 +11,45 @@ use parquet::{
     schema::types::{Type, TypePtr},
 };
 
-use crate::table::{Cell, Column, Content};
+use crate::{
+    table::{Cell, Column, Content, Table},
+    zone::{instant, rfc3339},
+};
 
 /// The most rows of a group.
 const GROUP_ROWS: usize = 65_536;
 /// The most bytes of the texts of a group.
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
+
+/// The table as Parquet.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(table: Table) -> Result<Vec<u8>, ParquetFailure> {
+    let mut file = Parquet::begin(Vec::new(), &table.columns)?;
+    for cells in table.rows {
+        file.row(cells)?;
+    }
+    Ok(file.finish(about(table.about, table.tz))?)
+}
+
+/// Why there is no Parquet file.
+#[derive(Debug, thiserror::Error)]
+#[error("the Parquet file cannot be written")]
+pub struct ParquetFailure(#[from] ParquetError);
+
+/// Names and values of what was asked, as texts.
+pub(crate) fn about(about: Vec<(&'static str, Cell)>, tz: Tz) -> Vec<(&'static str, String)> {
+    let text = |cell: Cell| match cell {
+        Cell::Time(time) => rfc3339(tz, time),
+        Cell::Instant(at) => instant(at),
+        Cell::Count(count) => count.to_string(),
+        Cell::Fraction(fraction) => fraction.to_string(),
+        Cell::Text(text) => text,
+        Cell::Empty => String::new(),
+    };
+    about.into_iter().map(|(name, cell)| (name, text(cell))).collect()
+}
 
 /// A file while it is written.
 pub(crate) struct Parquet<W: Write + Send> {

@@ -22,11 +22,13 @@ pub enum Format {
     Xlsx,
     /// A picture that can be scaled.
     Svg,
+    /// Typed columns.
+    Parquet,
 }
 
 impl Format {
     /// All, those liked most first.
-    pub const ALL: [Self; 6] = [Self::Json, Self::Csv, Self::Png, Self::Ndjson, Self::Xlsx, Self::Svg];
+    pub const ALL: [Self; 7] = [Self::Json, Self::Csv, Self::Png, Self::Ndjson, Self::Xlsx, Self::Svg, Self::Parquet];
 
     /// The name in the API, which is the ending of files, too.
     #[must_use]
@@ -38,6 +40,7 @@ impl Format {
             Self::Ndjson => "ndjson",
             Self::Xlsx => "xlsx",
             Self::Svg => "svg",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -51,6 +54,7 @@ impl Format {
             Self::Ndjson => ("application", "x-ndjson"),
             Self::Xlsx => ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
             Self::Svg => ("image", "svg+xml"),
+            Self::Parquet => ("application", "vnd.apache.parquet"),
         }
     }
 }
@@ -60,7 +64,7 @@ impl Format {
 pub struct Presentation {
     /// The form asked for; `None` when the caller named none.
     pub format: Option<Format>,
-    /// For CSV, NDJSON and XLSX.
+    /// For CSV, NDJSON, XLSX and Parquet.
     pub table: TableOptions,
     /// For PNG and SVG.
     pub chart: ChartOptions,
@@ -76,7 +80,7 @@ impl Presentation {
     ) -> Result<Self, SpecError> {
         let named = |name: &str| {
             let found = Format::ALL.into_iter().find(|format| format.name() == name);
-            found.ok_or_else(|| SpecError::value("format", name, "use json, csv, ndjson, xlsx, png or svg"))
+            found.ok_or_else(|| SpecError::value("format", name, "use json, csv, ndjson, xlsx, parquet, png or svg"))
         };
         let format = format.map(named).transpose()?;
         let total = truth("total", total)?;

@@ -82,12 +82,12 @@ macro_rules! requests {
             #[schema(value_type = Option<u32>, minimum = 2, maximum = 100, example = 11)]
             pub suppress_below: Option<String>,
             $($own)*
-            /// `json`, `csv`, `ndjson`, `xlsx`, `png` or `svg`. Default: what the Accept header prefers.
+            /// `json`, `csv`, `ndjson`, `xlsx`, `parquet`, `png` or `svg`. Default: what the Accept header prefers.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[param(example = "json")]
             #[schema(example = "json")]
             pub format: Option<String>,
-            /// CSV, NDJSON and XLSX: whether the total is the last row. Default: false.
+            /// CSV, NDJSON, XLSX and Parquet: whether the total is the last row. Default: false.
             #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
             #[param(value_type = Option<bool>)]
             #[schema(value_type = Option<bool>)]

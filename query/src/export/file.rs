@@ -6,15 +6,14 @@ use std::{
     path::Path,
 };
 
-use ::parquet::errors::ParquetError;
 use schema::Millis;
 
 use super::{ExportFormat, ExportSpec};
 use crate::{
     Report, csv, ndjson,
     parameters::parameters,
-    parquet::Parquet,
-    table::{Cell, Column, Rows, columns},
+    parquet::{self, Parquet, ParquetFailure},
+    table::{Column, Rows, columns},
     xlsx::{Book, BookError},
 };
 
@@ -29,8 +28,8 @@ pub enum ExportError {
     #[error("the workbook cannot be written")]
     Book(#[from] BookError),
     /// The Parquet file could not be made.
-    #[error("the Parquet file cannot be written")]
-    Parquet(#[from] ParquetError),
+    #[error(transparent)]
+    Parquet(#[from] ParquetFailure),
 }
 
 /// A file while it is written. It blocks.
@@ -71,7 +70,10 @@ impl ExportFile {
                 Box::new(Book::on_disk(columns.clone(), spec.report.tz, directory).map_err(BookError::from)?),
                 file,
             ),
-            ExportFormat::Parquet => Form::Parquet(Box::new(Parquet::begin(BufWriter::new(file), &columns)?)),
+            ExportFormat::Parquet => {
+                let begun = Parquet::begin(BufWriter::new(file), &columns);
+                Form::Parquet(Box::new(begun.map_err(ParquetFailure::from)?))
+            }
         };
         Ok(Self { spec: spec.clone(), as_of, columns, form, notes: Vec::new(), rows: 0 })
     }
@@ -95,7 +97,7 @@ impl ExportFile {
                 Form::Csv(_) => csv::row(&mut lines, &cells, self.spec.report.tz),
                 Form::Ndjson(_) => ndjson::row(&mut text, &self.columns, &cells, self.spec.report.tz),
                 Form::Xlsx(book, _) => book.row(&cells).map_err(BookError::from)?,
-                Form::Parquet(parquet) => parquet.row(cells)?,
+                Form::Parquet(file) => file.row(cells).map_err(ParquetFailure::from)?,
             }
         }
         match &mut self.form {
@@ -127,17 +129,9 @@ impl ExportFile {
                 Book::save(workbook, file).map_err(BookError::from)?;
                 kept
             }
-            Form::Parquet(parquet) => {
-                let text = |cell: Cell| match cell {
-                    Cell::Time(time) => crate::zone::rfc3339(spec.report.tz, time),
-                    Cell::Instant(at) => crate::zone::instant(at),
-                    Cell::Count(count) => count.to_string(),
-                    Cell::Fraction(fraction) => fraction.to_string(),
-                    Cell::Text(text) => text,
-                    Cell::Empty => String::new(),
-                };
-                let all: Vec<_> = about.into_iter().map(|(name, cell)| (name, text(cell))).collect();
-                parquet.finish(all)?.into_inner().map_err(io::IntoInnerError::into_error)?
+            Form::Parquet(file) => {
+                let all = parquet::about(about, spec.report.tz);
+                file.finish(all).map_err(ParquetFailure::from)?.into_inner().map_err(io::IntoInnerError::into_error)?
             }
         };
         Ok(file.sync_all()?)

@@ -26,6 +26,8 @@ pub(super) enum Format {
     Xlsx,
     /// For programs: one object a row
     Ndjson,
+    /// For programs: typed columns
+    Parquet,
     /// For programs: all that the API tells
     Json,
 }
@@ -40,6 +42,7 @@ impl Format {
             Self::Svg => "svg",
             Self::Xlsx => "xlsx",
             Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -50,6 +53,7 @@ impl Format {
             "svg" => Some(Self::Svg),
             "xlsx" => Some(Self::Xlsx),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
+            "parquet" => Some(Self::Parquet),
             "json" => Some(Self::Json),
             "txt" => Some(Self::Table),
             _ => None,
@@ -76,8 +80,11 @@ impl Output {
     pub(super) fn format(&self) -> Result<Format, Failure> {
         let told = self.output.as_deref().and_then(Format::of_file);
         let format = self.format.or(told).unwrap_or(Format::Table);
-        if matches!(format, Format::Png | Format::Xlsx) && self.file().is_none() && io::stdout().is_terminal() {
-            return Err("pictures and workbooks are nothing for a terminal: name a file with -o".into());
+        if matches!(format, Format::Png | Format::Xlsx | Format::Parquet)
+            && self.file().is_none()
+            && io::stdout().is_terminal()
+        {
+            return Err("pictures, workbooks and Parquet are nothing for a terminal: name a file with -o".into());
         }
         Ok(format)
     }

@@ -14,7 +14,7 @@ use futures::stream;
 use query::{
     Format, Presentation, Range, Report, Table,
     chart::{self, ChartError, Picture},
-    sheet, xlsx,
+    parquet, sheet, xlsx,
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
@@ -42,7 +42,7 @@ pub(super) async fn of(
     let next = report.next().and_then(|cursor| HeaderValue::try_from(cursor).ok());
     let mut response = match format {
         Format::Json => Json(report).into_response(),
-        Format::Csv | Format::Ndjson | Format::Xlsx => {
+        Format::Csv | Format::Ndjson | Format::Xlsx | Format::Parquet => {
             sheet(&name, format, report.into_table(&presentation.table), drawing).await?
         }
         Format::Png | Format::Svg => {
@@ -56,7 +56,7 @@ pub(super) async fn of(
     Ok(varying(response))
 }
 
-/// A table as CSV, NDJSON or a workbook.
+/// A table as CSV, NDJSON, Parquet or a workbook.
 pub(super) async fn sheet(name: &str, format: Format, table: Table, drawing: &Semaphore) -> Result<Response, Problem> {
     const BROKEN: &str = "the workbook could not be written";
     let body = match format {
@@ -64,6 +64,11 @@ pub(super) async fn sheet(name: &str, format: Format, table: Table, drawing: &Se
         Format::Xlsx => {
             let book = made(drawing, BROKEN, move || xlsx::write(table)).await?;
             Body::from(book.map_err(|error| broken(BROKEN).caused_by(&error))?)
+        }
+        Format::Parquet => {
+            const BROKEN: &str = "the Parquet file could not be written";
+            let file = made(drawing, BROKEN, move || parquet::write(table)).await?;
+            Body::from(file.map_err(|error| broken(BROKEN).caused_by(&error))?)
         }
         _ => streamed(sheet::csv(table)),
     };

@@ -35,8 +35,10 @@ use crate::{
     tag = "reports",
     params(FailuresRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (FailuresReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, in the form asked for.", content(
+            (FailuresReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -59,8 +61,10 @@ pub(crate) async fn get_failures(
     tag = "reports",
     request_body = FailuresRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (FailuresReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, in the form asked for.", content(
+            (FailuresReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -86,8 +90,10 @@ pub(crate) async fn post_failures(
     tag = "reports",
     params(LinksRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (LinksReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, in the form asked for.", content(
+            (LinksReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -110,8 +116,10 @@ pub(crate) async fn get_links(
     tag = "reports",
     request_body = LinksRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (LinksReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, in the form asked for.", content(
+            (LinksReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -136,8 +144,10 @@ pub(crate) async fn post_links(
     tag = "reports",
     params(SecurityRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SecurityReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, in the form asked for.", content(
+            (SecurityReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -160,8 +170,10 @@ pub(crate) async fn get_security(
     tag = "reports",
     request_body = SecurityRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SecurityReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, in the form asked for.", content(
+            (SecurityReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -222,7 +234,7 @@ async fn run(caller: &Caller<Read>, state: &AppState, asked: Asked, format: Form
     let name = answer::file_name(spec.name(), spec.range(), spec.tz());
     Ok(answer::varying(match format {
         Format::Json => Json(report).into_response(),
-        Format::Csv | Format::Ndjson | Format::Xlsx => {
+        Format::Csv | Format::Ndjson | Format::Xlsx | Format::Parquet => {
             answer::sheet(&name, format, report.table(&presentation.table), &state.drawing).await?
         }
         Format::Png | Format::Svg => {

@@ -33,7 +33,9 @@ use crate::{
     params(LatencyRequest),
     responses(
         (status = 200, description = "The latencies, as JSON or CSV.", content(
-            (LatencyReport = "application/json"), (String = "text/csv")
+            (LatencyReport = "application/json"), (String = "text/csv"),
+            (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -56,7 +58,9 @@ pub(crate) async fn get_latency(
     request_body = LatencyRequest,
     responses(
         (status = 200, description = "The latencies, as JSON or CSV.", content(
-            (LatencyReport = "application/json"), (String = "text/csv")
+            (LatencyReport = "application/json"), (String = "text/csv"),
+            (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -81,7 +85,9 @@ pub(crate) async fn post_latency(
     params(DecayRequest),
     responses(
         (status = 200, description = "The curve, as JSON or CSV.", content(
-            (DecayReport = "application/json"), (String = "text/csv")
+            (DecayReport = "application/json"), (String = "text/csv"),
+            (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -104,7 +110,9 @@ pub(crate) async fn get_decay(
     request_body = DecayRequest,
     responses(
         (status = 200, description = "The curve, as JSON or CSV.", content(
-            (DecayReport = "application/json"), (String = "text/csv")
+            (DecayReport = "application/json"), (String = "text/csv"),
+            (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -157,7 +165,7 @@ async fn written<R: Serialize + Tabular, A: Future<Output = Result<R, QueryError
     let answering = async {
         let report = in_time(state, asking(state.ingest.as_of())).await?;
         Ok(answer::varying(match format {
-            Format::Csv | Format::Ndjson | Format::Xlsx => {
+            Format::Csv | Format::Ndjson | Format::Xlsx | Format::Parquet => {
                 answer::sheet(&format!("postlens-{kind}"), format, report.table(), &state.drawing).await?
             }
             Format::Json | Format::Png | Format::Svg => Json(report).into_response(),

@@ -41,6 +41,7 @@ use crate::{
         (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
             (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
@@ -67,6 +68,7 @@ pub(crate) async fn get_split(
         (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
             (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
@@ -93,6 +95,7 @@ pub(crate) async fn post_split(
         (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
             (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
@@ -119,6 +122,7 @@ pub(crate) async fn get_summary(
         (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
             (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
@@ -147,6 +151,7 @@ pub(crate) async fn post_summary(
         (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
             (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
@@ -173,6 +178,7 @@ pub(crate) async fn get_series(
         (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
             (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
