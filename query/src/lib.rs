@@ -78,7 +78,7 @@ pub use presentation::{Format, Presentation};
 pub use report::{Body, EVENT_BASIS_NOTE, Line, Remainder, Report, Row};
 pub use request::{SeriesRequest, SplitRequest, SummaryRequest, from_json, from_pairs};
 pub use run::{Limits, QueryError, run};
-pub use segment::{SegmentRequest, Segments};
+pub use segment::{SegmentRequest, Segmented, Segments};
 pub use spec::{Kind, ReportSpec, Sort, SortKey, suppress_below};
 pub use tree::Tree;
 pub use when::Range;

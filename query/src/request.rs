@@ -141,6 +141,12 @@ macro_rules! requests {
                 )
             }
         }
+
+        impl crate::Segmented for $name {
+            fn segments(&mut self) -> crate::Segments<'_> {
+                crate::Segments { filter: &mut self.filter, segment: &mut self.segment }
+            }
+        }
     )+ };
 }
 

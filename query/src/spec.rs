@@ -10,6 +10,7 @@ use crate::{
     cursor::Position,
     period,
     request::{Common, SeriesRequest, SplitRequest, SummaryRequest},
+    segment::none_left,
     when::{Range, time_zone},
 };
 
@@ -158,9 +159,7 @@ impl ReportSpec {
             let expected = format!("a series does not show it: ask for spam_rate with filter={}", reporting_text());
             return Err(SpecError::value("rates", FBL_SPAM_RATE, expected));
         }
-        if let Some(name) = common.segment.first() {
-            return Err(SpecError::value("segment", name, "there is no segment of that name"));
-        }
+        none_left(common.segment)?;
         let range = Range::new(common.from, common.to, tz)?;
         let measures = shown("measures", common.measures, Measure::ALL, Measure::name)?;
         Ok(Self {

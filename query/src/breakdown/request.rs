@@ -38,6 +38,11 @@ macro_rules! requests {
             #[param(required = false, value_type = Vec<String>, example = json!(["mailbox_provider:is:gmail"]))]
             #[schema(required = false, value_type = crate::expression::Filters)]
             pub filter: Vec<Expression>,
+            /// Saved filters by their names, separated by commas; repeatable. What all of them stand for must hold beside `filter`.
+            #[serde(default, deserialize_with = "crate::segment::names", skip_serializing_if = "Vec::is_empty")]
+            #[param(required = false, example = json!(["visits"]))]
+            #[schema(required = false, example = json!(["visits"]))]
+            pub segment: Vec<String>,
             /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50.
             #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
             #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
@@ -79,6 +84,7 @@ macro_rules! requests {
                     tz: self.tz.as_deref(),
                     basis: self.basis.as_deref(),
                     filter: &self.filter,
+                    segment: &self.segment,
                     limit: self.limit.as_deref(),
                 }
             }
@@ -95,6 +101,12 @@ macro_rules! requests {
                     self.height.as_deref(),
                     self.theme.as_deref(),
                 )
+            }
+        }
+
+        impl crate::Segmented for $name {
+            fn segments(&mut self) -> crate::Segments<'_> {
+                crate::Segments { filter: &mut self.filter, segment: &mut self.segment }
             }
         }
     )+ };
@@ -166,5 +178,6 @@ pub(super) struct Common<'a> {
     pub(super) tz: Option<&'a str>,
     pub(super) basis: Option<&'a str>,
     pub(super) filter: &'a [Expression],
+    pub(super) segment: &'a [String],
     pub(super) limit: Option<&'a str>,
 }

@@ -5,6 +5,7 @@ use schema::{Dimension, Measure, Rate, SecureMethod};
 use super::request::{Common, FailuresRequest, LinksRequest, SecurityRequest};
 use crate::{
     Filter, Kind, Range, ReportSpec, Sort, SortKey, SpecError, Tree,
+    segment::none_left,
     spec::{Shown, basis, limit, truth},
     tree::Operand,
     when::time_zone,
@@ -319,6 +320,7 @@ const LINKS_NOTE: &str =
 
 fn frame(common: &Common<'_>) -> Result<ReportSpec, SpecError> {
     let tz = time_zone(common.tz)?;
+    none_left(common.segment)?;
     let range = Range::new(common.from, common.to, tz)?;
     let none = Shown { all: Vec::new(), named: None };
     Ok(ReportSpec {

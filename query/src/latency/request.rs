@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    Expression, Format, ReportSpec, SplitRequest, SummaryRequest,
+    Expression, Format, ReportSpec, Segmented, Segments, SplitRequest, SummaryRequest,
     error::SpecError,
     request::{names, scalar, some_names},
     spec::truth,
@@ -49,6 +49,11 @@ pub struct LatencyRequest {
     #[param(required = false, value_type = Vec<String>, example = json!(["campaign:is:autumn"]))]
     #[schema(required = false, value_type = crate::expression::Filters)]
     pub filter: Vec<Expression>,
+    /// Saved filters by their names, separated by commas; repeatable. What all of them stand for must hold beside `filter`.
+    #[serde(default, deserialize_with = "crate::segment::names", skip_serializing_if = "Vec::is_empty")]
+    #[param(required = false, example = json!(["visits"]))]
+    #[schema(required = false, example = json!(["visits"]))]
+    pub segment: Vec<String>,
     /// A measure, a rate or a dimension of `by` to sort the rows by, `-` before it for descending. Default: `-queued`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(example = "-queued")]
@@ -96,11 +101,28 @@ pub struct DecayRequest {
     #[param(required = false, value_type = Vec<String>, example = json!(["campaign:is:autumn"]))]
     #[schema(required = false, value_type = crate::expression::Filters)]
     pub filter: Vec<Expression>,
+    /// Saved filters by their names, separated by commas; repeatable. What all of them stand for must hold beside `filter`.
+    #[serde(default, deserialize_with = "crate::segment::names", skip_serializing_if = "Vec::is_empty")]
+    #[param(required = false, example = json!(["visits"]))]
+    #[schema(required = false, example = json!(["visits"]))]
+    pub segment: Vec<String>,
     /// `json` or `csv`. Default: what the Accept header prefers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(example = "json")]
     #[schema(example = "json")]
     pub format: Option<String>,
+}
+
+impl Segmented for LatencyRequest {
+    fn segments(&mut self) -> Segments<'_> {
+        Segments { filter: &mut self.filter, segment: &mut self.segment }
+    }
+}
+
+impl Segmented for DecayRequest {
+    fn segments(&mut self) -> Segments<'_> {
+        Segments { filter: &mut self.filter, segment: &mut self.segment }
+    }
 }
 
 /// Latencies of which messages, judged.
@@ -123,7 +145,7 @@ impl LatencySpec {
     /// Names the parameter and what to change.
     pub fn latencies(request: &LatencyRequest) -> Result<Self, SpecError> {
         let groups = if request.by.is_empty() {
-            summary(&request.from, &request.to, request.tz.as_deref(), &request.filter)?
+            summary((&request.from, &request.to), request.tz.as_deref(), &request.filter, &request.segment)?
         } else {
             let split = SplitRequest {
                 from: request.from.clone(),
@@ -132,6 +154,7 @@ impl LatencySpec {
                 measures: Some(vec!["queued".to_owned()]),
                 rates: Some(Vec::new()),
                 filter: request.filter.clone(),
+                segment: request.segment.clone(),
                 by: request.by.clone(),
                 sort: request.sort.clone(),
                 limit: request.limit.clone(),
@@ -153,7 +176,7 @@ impl LatencySpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn decay(request: &DecayRequest) -> Result<Self, SpecError> {
-        let groups = summary(&request.from, &request.to, request.tz.as_deref(), &request.filter)?;
+        let groups = summary((&request.from, &request.to), request.tz.as_deref(), &request.filter, &request.segment)?;
         let of = vec![Latency::Open, Latency::Click];
         Ok(Self { groups, of, format: format(request.format.as_deref())?, total: false })
     }
@@ -165,7 +188,12 @@ impl LatencySpec {
     }
 }
 
-fn summary(from: &str, to: &str, tz: Option<&str>, filter: &[Expression]) -> Result<ReportSpec, SpecError> {
+fn summary(
+    (from, to): (&str, &str),
+    tz: Option<&str>,
+    filter: &[Expression],
+    segment: &[String],
+) -> Result<ReportSpec, SpecError> {
     ReportSpec::summary(&SummaryRequest {
         from: from.to_owned(),
         to: to.to_owned(),
@@ -173,6 +201,7 @@ fn summary(from: &str, to: &str, tz: Option<&str>, filter: &[Expression]) -> Res
         measures: Some(vec!["queued".to_owned()]),
         rates: Some(Vec::new()),
         filter: filter.to_vec(),
+        segment: segment.to_vec(),
         ..SummaryRequest::default()
     })
 }
@@ -222,6 +251,7 @@ mod tests {
             ("format", "png"),
             ("by", "nothing"),
             ("filter", "x"),
+            ("segment", "visits"),
             ("total", "perhaps"),
             ("basis", "event"),
         ] {
@@ -229,7 +259,8 @@ mod tests {
             assert_eq!(latencies(&[(name, value)]).unwrap_err().parameter(), parameter, "{value}");
         }
         assert_eq!(latencies(&[("by", "subject"), ("limit", "1001")]).unwrap_err().parameter(), "limit");
-        let range = [("from", "2026-11-08"), ("to", "2026-11-01")];
-        assert_eq!(LatencySpec::decay(&from_pairs(range).unwrap()).unwrap_err().parameter(), "to");
+        let decay = |pairs: [(&str, &str); 3]| LatencySpec::decay(&from_pairs(pairs).unwrap()).unwrap_err();
+        assert_eq!(decay([("from", "2026-11-08"), ("to", "2026-11-01"), ("tz", "UTC")]).parameter(), "to");
+        assert_eq!(decay([("from", "2026-11-01"), ("to", "2026-11-08"), ("segment", "a")]).parameter(), "segment");
     }
 }

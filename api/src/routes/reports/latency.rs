@@ -19,6 +19,7 @@ use crate::{
     negotiate,
     openapi::{PostedReportProblems, ReportProblems},
     problem::{Kind, Problem},
+    routes::segments,
     state::AppState,
 };
 
@@ -124,6 +125,7 @@ async fn latency(
     headers: &HeaderMap,
     request: LatencyRequest,
 ) -> Result<Response, Problem> {
+    let request = segments::resolved(caller, state, request).await?;
     let spec = LatencySpec::latencies(&request)?;
     let asking = |as_of| query::latencies(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
     written("latency", caller, state, (headers, spec.format()), asking).await
@@ -135,6 +137,7 @@ async fn decay(
     headers: &HeaderMap,
     request: DecayRequest,
 ) -> Result<Response, Problem> {
+    let request = segments::resolved(caller, state, request).await?;
     let spec = LatencySpec::decay(&request)?;
     let asking = |as_of| query::decay(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
     written("decay", caller, state, (headers, spec.format()), asking).await
