@@ -22,6 +22,7 @@ pub mod alert;
 mod answer;
 mod breakdown;
 pub mod chart;
+mod common;
 mod compare;
 pub mod csv;
 mod cursor;

@@ -1,128 +1,46 @@
 //! What a caller asks of latencies, as texts and judged. Which messages, in which groups, in which order: that is a split's to judge.
 
-use schema::Latency;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use schema::{Latency, Measure};
 
 use crate::{
-    Expression, Format, ReportSpec, Segmented, Segments, SplitRequest, SummaryRequest,
+    Format, Kind, ReportSpec,
+    common::requests,
     error::SpecError,
     request::{names, scalar, some_names},
-    spec::truth,
+    spec::{Groups, Shown, truth},
 };
 
 /// The most groups of one answer: each has hundreds of steps.
 const MOST_GROUPS: u32 = 1_000;
 
-/// Latencies: of all messages, or one row for each group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct LatencyRequest {
-    /// From when on messages were sent: an RFC 3339 time on a quarter of an hour, or a local date in `tz`.
-    #[serde(default)]
-    #[param(required, example = "2026-11-01")]
-    #[schema(required, example = "2026-11-01")]
-    pub from: String,
-    /// Until when, exclusive: written as `from` is.
-    #[serde(default)]
-    #[param(required, example = "2026-11-08")]
-    #[schema(required, example = "2026-11-08")]
-    pub to: String,
-    /// The time zone, an IANA name. Default: UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "America/New_York")]
-    #[schema(example = "America/New_York")]
-    pub tz: Option<String>,
-    /// Which latencies to show, separated by commas: `delivery`, `open`, `click`. Default: all.
-    #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
-    #[param(style = Form, explode = false, example = json!(["delivery"]))]
-    #[schema(example = json!(["delivery"]))]
-    pub of: Option<Vec<String>>,
-    /// What to split by, as in a split, at most 3. Default: nothing, the total alone.
-    #[serde(default, deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
-    #[param(required = false, style = Form, explode = false, example = json!(["mailbox_provider"]))]
-    #[schema(required = false, example = json!(["mailbox_provider"]))]
-    pub by: Vec<String>,
-    /// `DIM:OP:VALUE` as in a split, repeatable; all must hold. A document takes trees of `all`, `any` and `not`, too.
-    #[serde(default, deserialize_with = "crate::expression::several", skip_serializing_if = "Vec::is_empty")]
-    #[param(required = false, value_type = Vec<String>, example = json!(["campaign:is:autumn"]))]
-    #[schema(required = false, value_type = crate::expression::Filters)]
-    pub filter: Vec<Expression>,
-    /// Saved filters by their names, separated by commas; repeatable. What all of them stand for must hold beside `filter`.
-    #[serde(default, deserialize_with = "crate::segment::names", skip_serializing_if = "Vec::is_empty")]
-    #[param(required = false, example = json!(["visits"]))]
-    #[schema(required = false, example = json!(["visits"]))]
-    pub segment: Vec<String>,
-    /// A measure, a rate or a dimension of `by` to sort the rows by, `-` before it for descending. Default: `-queued`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "-queued")]
-    #[schema(example = "-queued")]
-    pub sort: Option<String>,
-    /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50.
-    #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-    pub limit: Option<String>,
-    /// `json` or `csv`. Default: what the Accept header prefers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "json")]
-    #[schema(example = "json")]
-    pub format: Option<String>,
-    /// CSV: whether the total is the last row. Default: false.
-    #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<bool>)]
-    #[schema(value_type = Option<bool>)]
-    pub total: Option<String>,
-}
-
-/// How openings and clicks came in with the age of messages: name a campaign in `filter`, or take all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct DecayRequest {
-    /// From when on messages were sent: an RFC 3339 time on a quarter of an hour, or a local date in `tz`.
-    #[serde(default)]
-    #[param(required, example = "2026-11-01")]
-    #[schema(required, example = "2026-11-01")]
-    pub from: String,
-    /// Until when, exclusive: written as `from` is.
-    #[serde(default)]
-    #[param(required, example = "2026-11-08")]
-    #[schema(required, example = "2026-11-08")]
-    pub to: String,
-    /// The time zone, an IANA name. Default: UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "America/New_York")]
-    #[schema(example = "America/New_York")]
-    pub tz: Option<String>,
-    /// `DIM:OP:VALUE` as in a split, repeatable; all must hold. A document takes trees of `all`, `any` and `not`, too.
-    #[serde(default, deserialize_with = "crate::expression::several", skip_serializing_if = "Vec::is_empty")]
-    #[param(required = false, value_type = Vec<String>, example = json!(["campaign:is:autumn"]))]
-    #[schema(required = false, value_type = crate::expression::Filters)]
-    pub filter: Vec<Expression>,
-    /// Saved filters by their names, separated by commas; repeatable. What all of them stand for must hold beside `filter`.
-    #[serde(default, deserialize_with = "crate::segment::names", skip_serializing_if = "Vec::is_empty")]
-    #[param(required = false, example = json!(["visits"]))]
-    #[schema(required = false, example = json!(["visits"]))]
-    pub segment: Vec<String>,
-    /// `json` or `csv`. Default: what the Accept header prefers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "json")]
-    #[schema(example = "json")]
-    pub format: Option<String>,
-}
-
-impl Segmented for LatencyRequest {
-    fn segments(&mut self) -> Segments<'_> {
-        Segments { filter: &mut self.filter, segment: &mut self.segment }
+requests! {
+    /// Latencies: of all messages, or one row for each group. Messages are dated by when they were sent.
+    LatencyRequest with total {
+        /// Which latencies to show, separated by commas: `delivery`, `open`, `click`. Default: all.
+        #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
+        #[param(style = Form, explode = false, example = json!(["delivery"]))]
+        #[schema(example = json!(["delivery"]))]
+        pub of: Option<Vec<String>>,
+        /// What to split by, as in a split, at most 3. Default: nothing, the total alone.
+        #[serde(default, deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
+        #[param(required = false, style = Form, explode = false, example = json!(["mailbox_provider"]))]
+        #[schema(required = false, example = json!(["mailbox_provider"]))]
+        pub by: Vec<String>,
+        /// A measure, a rate or a dimension of `by` to sort the rows by, `-` before it for descending. Default: `-queued`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[param(example = "-queued")]
+        #[schema(example = "-queued")]
+        pub sort: Option<String>,
+        /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50.
+        #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+        #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+        #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+        pub limit: Option<String>,
     }
-}
 
-impl Segmented for DecayRequest {
-    fn segments(&mut self) -> Segments<'_> {
-        Segments { filter: &mut self.filter, segment: &mut self.segment }
-    }
+    /// How openings and clicks came in with the age of messages: name a campaign in `filter`, or take all. Messages are dated by when they
+    /// were sent.
+    DecayRequest {}
 }
 
 /// Latencies of which messages, judged.
@@ -144,23 +62,12 @@ impl LatencySpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn latencies(request: &LatencyRequest) -> Result<Self, SpecError> {
+        let groups = queued(ReportSpec::over(Kind::Summary, &request.common(), None)?);
         let groups = if request.by.is_empty() {
-            summary((&request.from, &request.to), request.tz.as_deref(), &request.filter, &request.segment)?
+            groups
         } else {
-            let split = SplitRequest {
-                from: request.from.clone(),
-                to: request.to.clone(),
-                tz: request.tz.clone(),
-                measures: Some(vec!["queued".to_owned()]),
-                rates: Some(Vec::new()),
-                filter: request.filter.clone(),
-                segment: request.segment.clone(),
-                by: request.by.clone(),
-                sort: request.sort.clone(),
-                limit: request.limit.clone(),
-                ..SplitRequest::default()
-            };
-            ReportSpec::split(&split)?
+            let by = Groups::split(&request.by, request.sort.as_deref(), request.limit.as_deref())?;
+            ReportSpec { kind: Kind::Split, ..groups.by_groups(by) }
         };
         if groups.limit > MOST_GROUPS {
             let expected = format!("use a whole number from 1 to {MOST_GROUPS}");
@@ -176,7 +83,7 @@ impl LatencySpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn decay(request: &DecayRequest) -> Result<Self, SpecError> {
-        let groups = summary((&request.from, &request.to), request.tz.as_deref(), &request.filter, &request.segment)?;
+        let groups = queued(ReportSpec::over(Kind::Summary, &request.common(), None)?);
         let of = vec![Latency::Open, Latency::Click];
         Ok(Self { groups, of, format: format(request.format.as_deref())?, total: false })
     }
@@ -188,22 +95,9 @@ impl LatencySpec {
     }
 }
 
-fn summary(
-    (from, to): (&str, &str),
-    tz: Option<&str>,
-    filter: &[Expression],
-    segment: &[String],
-) -> Result<ReportSpec, SpecError> {
-    ReportSpec::summary(&SummaryRequest {
-        from: from.to_owned(),
-        to: to.to_owned(),
-        tz: tz.map(str::to_owned),
-        measures: Some(vec!["queued".to_owned()]),
-        rates: Some(Vec::new()),
-        filter: filter.to_vec(),
-        segment: segment.to_vec(),
-        ..SummaryRequest::default()
-    })
+/// With the one number that groups are found and sorted by.
+fn queued(groups: ReportSpec) -> ReportSpec {
+    ReportSpec { measures: Shown { all: vec![Measure::Queued], named: None }, ..groups }
 }
 
 fn kinds(names: Option<&[String]>) -> Result<Vec<Latency>, SpecError> {
