@@ -10,6 +10,7 @@ mod config;
 mod connection;
 mod control;
 mod docs;
+mod exports;
 mod extract;
 mod logging;
 mod metadata;

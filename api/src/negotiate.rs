@@ -5,10 +5,6 @@ use query::Format;
 
 use crate::problem::{Kind, Problem};
 
-/// What can be answered; the first of those liked equally is taken.
-const OFFERS: [(Format, &str, &str); 3] =
-    [(Format::Json, "application", "json"), (Format::Csv, "text", "csv"), (Format::Png, "image", "png")];
-
 /// How much a media range is liked, and how precisely it was named. Ordered by liking first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Liking {
@@ -30,17 +26,20 @@ pub(crate) fn format(named: Option<Format>, headers: &HeaderMap) -> Result<Forma
         return Ok(Format::Json);
     }
     let ranges: Vec<Range> = accept.iter().flat_map(|value| value.split(',')).filter_map(range).collect();
-    let liked = OFFERS.iter().rev().filter_map(|(format, kind, subtype)| {
+    let liked = Format::ALL.into_iter().rev().filter_map(|format| {
+        let (kind, subtype) = format.media_type();
         let best =
             ranges.iter().filter_map(|range| range.liking(kind, subtype)).max_by_key(|liking| liking.precision)?;
-        (best.quality > 0).then_some((best, *format))
+        (best.quality > 0).then_some((best, format))
     });
-    // The last of equals is taken, and the offers run backwards: the first.
+    // The last of equals is taken, and the formats run backwards: the first.
     liked.max_by_key(|(liking, _)| *liking).map(|(_, format)| format).ok_or_else(|| {
-        Problem::new(
-            Kind::NotAcceptable,
-            "reports are application/json, text/csv and image/png; name one in `Accept` or `format`",
-        )
+        let offers = Format::ALL.map(|format| {
+            let (kind, subtype) = format.media_type();
+            format!("{kind}/{subtype}")
+        });
+        let detail = format!("reports are {}; name one in `Accept` or `format`", offers.join(", "));
+        Problem::new(Kind::NotAcceptable, detail)
     })
 }
 
@@ -102,6 +101,9 @@ mod tests {
             (&["*/*"], Format::Json),
             (&["text/csv"], Format::Csv),
             (&["IMAGE/PNG"], Format::Png),
+            (&["image/svg+xml, image/png;q=0.9"], Format::Svg),
+            (&["application/x-ndjson"], Format::Ndjson),
+            (&["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"], Format::Xlsx),
             (&["text/csv;q=0.5, image/png;q=0.7"], Format::Png),
             (&["text/csv;q=0.5", "application/json;q=0.4"], Format::Csv),
             (&["text/html, image/*;q=0.9, */*;q=0.1"], Format::Png),

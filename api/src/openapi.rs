@@ -35,6 +35,7 @@ use crate::{
         (name = "events", description = "Events in."),
         (name = "sources", description = "Webhooks of providers."),
         (name = "reports", description = "Reports out."),
+        (name = "exports", description = "Reports of many rows, as files."),
         (name = "messages", description = "Single messages and recipients, for keys of the role `admin`."),
         (name = "alerts", description = "What is watched, what fires, and who is told."),
         (name = "keys", description = "API keys of the account."),
@@ -117,6 +118,11 @@ problems! {
     /// Replaying what a provider posted.
     ReplayProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN NOT_FOUND PAYLOAD_TOO_LARGE TOO_MANY_REQUESTS INTERNAL_SERVER_ERROR
         SERVICE_UNAVAILABLE;
+    /// Ordering an export.
+    NewExportProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN REQUEST_TIMEOUT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE
+        UNPROCESSABLE_ENTITY TOO_MANY_REQUESTS INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Downloading an export.
+    DownloadProblems = NOT_FOUND CONFLICT GONE INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
     /// Listing what belongs to alerts.
     AlertProblems = UNAUTHORIZED FORBIDDEN INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
     /// Listing by parameters what belongs to alerts.
@@ -138,6 +144,8 @@ fn response(status: StatusCode) -> (String, RefOr<Response>) {
         StatusCode::UNAUTHORIZED => "No key, or none that is valid.",
         StatusCode::FORBIDDEN => "The key's role does not allow this.",
         StatusCode::NOT_FOUND => "There is no such thing.",
+        StatusCode::CONFLICT => "There is no file here: the export is not done, failed, or lies on another machine.",
+        StatusCode::GONE => "The link has expired.",
         StatusCode::NOT_ACCEPTABLE => "No format that `Accept` allows.",
         StatusCode::REQUEST_TIMEOUT => "The body did not come in time.",
         StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",

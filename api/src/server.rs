@@ -16,7 +16,7 @@ use crate::{
     problem::{Kind, Problem},
     request,
     routes::{
-        alerts, dimensions, events, health, hooks, keys, messages, metrics, observations, recipients, reports,
+        alerts, dimensions, events, exports, health, hooks, keys, messages, metrics, observations, recipients, reports,
         segments, sources, specification, status,
     },
     state::AppState,
@@ -37,6 +37,9 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::latency::get_decay, reports::latency::post_decay))
         .routes(routes!(segments::list))
         .routes(routes!(segments::get, segments::put, segments::delete))
+        .routes(routes!(exports::list, exports::create))
+        .routes(routes!(exports::get, exports::delete))
+        .routes(routes!(exports::download))
         .routes(routes!(dimensions::list))
         .routes(routes!(dimensions::values))
         .routes(routes!(messages::list))

@@ -18,6 +18,7 @@ use crate::{
     config::{Config, Sensitive},
     connection,
     control::Control,
+    exports::{self, Exporting, Exports},
     metadata::{Metadata, NewKey, Role},
     outgoing::{Outgoing, Permit},
     postmaster::{Postmaster, Pulling},
@@ -79,7 +80,16 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let postmaster = Postmaster::configured(&config.postmaster, connection, metadata.clone(), Arc::clone(&clock))?;
     let pulling = postmaster.map(|postmaster| Pulling::start(postmaster, config.postmaster.interval.0));
 
+    let settings =
+        exports::Settings { rows: config.exports.rows.get(), keep: config.exports.keep.0, disk: config.exports.disk.0 };
+    let exports = Exports::open(metadata.clone(), Arc::clone(&clock), &config.data_dir, settings)?;
+    // All groups of an export are put in order at once.
+    let export_limits = query::Limits { memory: 2 << 30, ..report_limits };
+    let counted = ingest.clone();
+    let exporting = Exporting::start(exports.clone(), clickhouse.clone(), move || counted.as_of(), export_limits);
+
     let state = AppState {
+        exports,
         keys: Keys::new(metadata.clone(), Arc::clone(&clock)),
         alerts: alerts.clone(),
         sources,
@@ -107,6 +117,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
 
     drop(control);
     // In the opposite order: what was accepted is applied while the engine still runs.
+    exporting.stop().await;
     tasks.stop().await;
     if let Some(pulling) = pulling {
         pulling.stop().await;

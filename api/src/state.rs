@@ -6,7 +6,8 @@ use schema::{ClickHouse, Clock};
 use tokio::sync::Semaphore;
 
 use crate::{
-    admission::Admission, alerts::Alerts, auth::Keys, config::Suppression, sources::Sources, telemetry::Telemetry,
+    admission::Admission, alerts::Alerts, auth::Keys, config::Suppression, exports::Exports, sources::Sources,
+    telemetry::Telemetry,
 };
 
 /// The parts of the service. Cheap to clone.
@@ -22,6 +23,8 @@ pub(crate) struct AppState {
     pub(crate) ingest: ingest::Ingest,
     /// The store that reports read.
     pub(crate) clickhouse: ClickHouse,
+    /// Reports of many rows.
+    pub(crate) exports: Exports,
     /// How much may be held at once.
     pub(crate) admission: Admission,
     /// How many pictures may be drawn at once.

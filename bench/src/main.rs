@@ -5,6 +5,7 @@
 mod alerts;
 mod decoders;
 mod disk;
+mod exports;
 mod lag;
 mod large;
 mod load;
@@ -47,8 +48,10 @@ fn main() -> ExitCode {
         Some("decoders") => decoders::measure(&mut table),
         // How late reports are, and where the time goes, alone.
         Some("lag") => lag::alone(size("POSTLENS_BENCH_EVENTS", 2_000_000), &mut table),
+        // What files of a million rows cost, alone.
+        Some("exports") => exports::measure(size("POSTLENS_BENCH_ROWS", 1_000_000), &mut table),
         Some(_) => {
-            eprintln!("usage: postlens-bench [large|alerts|decoders|lag]");
+            eprintln!("usage: postlens-bench [large|alerts|decoders|exports|lag]");
             return ExitCode::from(2);
         }
     }

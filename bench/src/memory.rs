@@ -4,8 +4,23 @@ use std::fs;
 
 /// The peak of a process's resident memory, in bytes (`VmHWM` of proc(5)); 0 where the system does not tell.
 pub(crate) fn peak(process: u32) -> u64 {
+    status(process, "VmHWM:")
+}
+
+/// A process's resident memory now, in bytes (`VmRSS` of proc(5)); 0 where the system does not tell.
+pub(crate) fn now(process: u32) -> u64 {
+    status(process, "VmRSS:")
+}
+
+/// Has the peak of a process begin anew, at what it has now (`clear_refs` of proc(5)).
+pub(crate) fn forget_peak(process: u32) {
+    // Where that cannot be done the peak is too large, never too small.
+    let _ = fs::write(format!("/proc/{process}/clear_refs"), "5");
+}
+
+fn status(process: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes: u64 = line.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
     kibibytes << 10
 }

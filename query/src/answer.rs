@@ -1,4 +1,4 @@
-//! What ClickHouse answers in its format `JSONCompact`: rows of texts and whole numbers.
+//! What ClickHouse answers in its formats `JSONCompact` and `JSONCompactEachRow`: rows of texts and whole numbers.
 
 use serde::Deserialize;
 
@@ -21,6 +21,19 @@ enum Cell {
     Truth(bool),
     Text(String),
     Numbers(Vec<i64>),
+}
+
+/// A row of an answer in the format `JSONCompactEachRow`, which has one a line.
+pub(crate) struct AnswerRow(Vec<Cell>);
+
+impl AnswerRow {
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, Malformed> {
+        serde_json::from_slice(line).map(Self).map_err(|error| Malformed(error.to_string()))
+    }
+
+    pub(crate) fn cells(&self) -> Cells<'_> {
+        Cells(&self.0)
+    }
 }
 
 /// A row of an answer.

@@ -40,29 +40,29 @@ macro_rules! requests {
             #[schema(required = false, example = json!(["visits"]))]
             pub segment: Vec<String>,
             $($own)*
-            /// `json`, `csv` or `png`. Default: what the Accept header prefers.
+            /// `json`, `csv`, `ndjson`, `xlsx`, `png` or `svg`. Default: what the Accept header prefers.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[param(example = "json")]
             #[schema(example = "json")]
             pub format: Option<String>,
             $(
-                /// CSV: whether the total is the last row. Default: false.
+                /// CSV, NDJSON and XLSX: whether the total is the last row. Default: false.
                 #[serde(default, deserialize_with = "crate::request::scalar", skip_serializing_if = "Option::is_none")]
                 #[param(value_type = Option<bool>)]
                 #[schema(value_type = Option<bool>)]
                 pub $total: Option<String>,
             )?
-            /// PNG: the width in pixels. Default: 1200.
+            /// PNG and SVG: the width in pixels. Default: 1200.
             #[serde(default, deserialize_with = "crate::request::scalar", skip_serializing_if = "Option::is_none")]
             #[param(value_type = Option<u32>, minimum = 320, maximum = 4096)]
             #[schema(value_type = Option<u32>, minimum = 320, maximum = 4096)]
             pub width: Option<String>,
-            /// PNG: the height in pixels. Default: 675.
+            /// PNG and SVG: the height in pixels. Default: 675.
             #[serde(default, deserialize_with = "crate::request::scalar", skip_serializing_if = "Option::is_none")]
             #[param(value_type = Option<u32>, minimum = 240, maximum = 4096)]
             #[schema(value_type = Option<u32>, minimum = 240, maximum = 4096)]
             pub height: Option<String>,
-            /// PNG: `light` (default) or `dark`.
+            /// PNG and SVG: `light` (default) or `dark`.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[param(example = "light")]
             #[schema(example = "light")]

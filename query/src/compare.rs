@@ -62,8 +62,8 @@ pub(crate) struct Before<'a> {
     part: Part<'a>,
     /// The measures there.
     pub(crate) measures: &'a Measures,
-    /// Where the interval began.
-    time: Option<i64>,
+    /// Where the interval began, if it is one of a series.
+    pub(crate) time: Option<i64>,
 }
 
 impl<'a> Before<'a> {

@@ -8,7 +8,7 @@ use schema::{Basis, Measures, Rate};
 use serde::Serialize;
 
 use crate::{
-    Report,
+    Report, ReportSpec,
     alert::FBL_SPAM_RATE,
     report::{Body, Part, Seen},
     statistics::{Confidence, Proportion, adjusted, by_chance, wilson},
@@ -80,11 +80,18 @@ impl ShownRate {
     }
 }
 
+impl ReportSpec {
+    /// The rates shown, in their order.
+    pub(crate) fn shown_rates(&self) -> impl Iterator<Item = ShownRate> + Clone + '_ {
+        let told = self.fbl.then_some(ShownRate::Told);
+        self.rates().iter().copied().map(ShownRate::Of).chain(told)
+    }
+}
+
 impl Report {
     /// The rates shown, in their order.
     pub(crate) fn shown_rates(&self) -> impl Iterator<Item = ShownRate> + Clone + '_ {
-        let told = self.shows_fbl().then_some(ShownRate::Told);
-        self.spec.rates().iter().copied().map(ShownRate::Of).chain(told)
+        self.spec.shown_rates()
     }
 
     /// A rate of a part, whose measures these are.

@@ -1,8 +1,10 @@
 //! Filters: `DIM:OP:VALUE`, read once into what the SQL is made of.
 
+use std::fmt;
+
 use schema::{Dimension, OTHER};
 
-use crate::{error::excerpt, tree::Operand};
+use crate::{error::excerpt, report::shown as written, tree::Operand};
 
 /// The longest filter in bytes.
 const LONGEST: usize = 32 * 1024;
@@ -33,6 +35,25 @@ pub enum Test {
     Contains(String),
     /// A value that begins with this text.
     StartsWith(String),
+}
+
+/// As it is written, `DIM:OP:VALUE`.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |values: &[String]| {
+            let escaped = |value: &String| written(value).replace('\\', "\\\\").replace('|', "\\|");
+            values.iter().map(escaped).collect::<Vec<_>>().join("|")
+        };
+        let (op, value) = match &self.test {
+            Test::Is(value) => ("is", written(value).to_owned()),
+            Test::IsNot(value) => ("is_not", written(value).to_owned()),
+            Test::In(values) => ("in", list(values)),
+            Test::NotIn(values) => ("not_in", list(values)),
+            Test::Contains(text) => ("contains", text.clone()),
+            Test::StartsWith(text) => ("starts_with", text.clone()),
+        };
+        write!(f, "{}:{op}:{value}", self.dimension)
+    }
 }
 
 impl Filter {

@@ -9,7 +9,8 @@
 //! 4. **sql** — spec and plan as SQL: every value a bound parameter, the account the first condition;
 //! 5. **run** — asks ClickHouse within [`Limits`] and puts the answer together;
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
-//!    **json** (`Report` implements `Serialize`), [`csv`] (streamed) and [`chart`] (PNG).
+//!    **json** (`Report` implements `Serialize`), [`chart`] (PNG, SVG), and by way of the **table** of typed cells [`sheet`] (CSV and
+//!    NDJSON, streamed) and [`xlsx`]. An **export** streams a split of any number of groups through the same table into a file.
 //!
 //! **breakdown** is the same for what the cube does not have: why mail failed, which links were followed, how mail was secured.
 //!
@@ -24,10 +25,11 @@ mod breakdown;
 pub mod chart;
 mod common;
 mod compare;
-pub mod csv;
+mod csv;
 mod cursor;
 mod doubt;
 mod error;
+mod export;
 mod expression;
 mod filter;
 mod grouping;
@@ -35,6 +37,9 @@ mod interval;
 mod json;
 mod latency;
 mod messages;
+mod ndjson;
+mod parameters;
+mod parquet;
 mod pattern;
 mod period;
 mod picker;
@@ -44,16 +49,19 @@ mod report;
 mod request;
 mod run;
 mod segment;
+pub mod sheet;
 mod spec;
 mod sql;
 mod statistics;
 mod suppression;
+mod table;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod when;
+pub mod xlsx;
 mod zone;
 
 pub use breakdown::{
@@ -62,13 +70,14 @@ pub use breakdown::{
 pub use compare::Change;
 pub use doubt::{Bounds, Difference, Side};
 pub use error::SpecError;
+pub use export::{Export, ExportError, ExportFile, ExportFormat, ExportSpec};
 pub use expression::{Expression, Node};
 pub use filter::{Filter, Test};
 pub use grouping::{Grouping, InvalidGrouping, TimePart};
 pub use interval::Interval;
 pub use latency::{
     DecayReport, DecayRequest, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRequest, LatencyRow,
-    LatencySpec, Percentiles, Written, decay, latencies,
+    LatencySpec, Percentiles, Tabular, decay, latencies,
 };
 pub use messages::{
     Carried, Found, Hygiene, HygieneRequest, HygieneSpec, Inference, Kind as HygieneKind, Message, MessageId,
@@ -81,6 +90,7 @@ pub use request::{SeriesRequest, SplitRequest, SummaryRequest, from_json, from_p
 pub use run::{Limits, QueryError, run};
 pub use segment::{SegmentRequest, Segmented, Segments};
 pub use spec::{Kind, ReportSpec, Sort, SortKey, suppress_below};
+pub use table::{Table, TableOptions};
 pub use tree::Tree;
 pub use when::Range;
 pub use zone::rfc3339;

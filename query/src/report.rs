@@ -1,4 +1,4 @@
-//! `Report`: the one answer that JSON, CSV, PNG and alerts are made of, so that they cannot disagree.
+//! `Report`: the one answer that every format and alerts are made of, so that they cannot disagree.
 
 use std::collections::HashMap;
 
@@ -216,11 +216,6 @@ impl Report {
     pub(crate) fn rate_of(&self, rate: Rate, key: &[String], seen: Seen<'_>) -> Option<f64> {
         let unknown = rate == Rate::SpamRate && self.spec.is_silent(key);
         if unknown || seen.hides(rate) { None } else { rate.of(seen.measures) }
-    }
-
-    /// Whether the spam rate among mail to those who tell of complaints is shown.
-    pub(crate) const fn shows_fbl(&self) -> bool {
-        self.spec.fbl
     }
 
     /// The spam rate of a part among mail to those who tell of complaints; `None` when there was no such mail, or it is not shown.

@@ -107,16 +107,57 @@ struct Answered {
     others: Vec<Dimension>,
 }
 
-/// The groups of a page, with what is true of all.
+/// What is true of all groups of a split.
 #[derive(Default)]
-struct Groups {
-    rows: Vec<Row>,
-    /// Whether there are more to show.
-    more: bool,
-    count: u64,
-    total: Measures,
+pub(crate) struct Groups {
+    /// How many there are.
+    pub(crate) count: u64,
+    /// How many of them may be shown.
+    pub(crate) showable: u64,
+    /// The measures of all of them.
+    pub(crate) total: Measures,
     /// The dimensions of which one stands for others.
-    others: Vec<Dimension>,
+    pub(crate) others: Vec<Dimension>,
+}
+
+/// How the rows of the answer to `sql::groups` are made.
+pub(crate) struct Shape<'s> {
+    spec: &'s ReportSpec,
+    needed: Vec<Measure>,
+}
+
+impl<'s> Shape<'s> {
+    pub(crate) fn of(spec: &'s ReportSpec) -> Self {
+        Self { spec, needed: spec.needed() }
+    }
+
+    /// Where it stands whether the group is shown.
+    fn shown(&self) -> usize {
+        let limited = self.spec.by.iter().filter(|by| by.is_limited()).count();
+        self.spec.by.len() + 2 * self.needed.len() + 1 + limited
+    }
+
+    /// What every row says of all groups.
+    pub(crate) fn all(&self, row: Cells<'_>) -> Result<Groups, QueryError> {
+        let limited = || self.spec.by.iter().filter(|by| by.is_limited());
+        let after = self.spec.by.len() + self.needed.len();
+        let count = row.number(after)?.unsigned_abs();
+        let total = measures(&self.needed, row.numbers(after + 1, self.needed.len())?);
+        let others = row.numbers(after + 1 + self.needed.len(), limited().count())?;
+        let others = limited().zip(others).filter(|(_, other)| *other != 0);
+        let others = others.filter_map(|(by, _)| by.dimension().cloned()).collect();
+        let showable = if self.spec.shows_all() { count } else { row.number(self.shown() + 1)?.unsigned_abs() };
+        Ok(Groups { count, showable, total, others })
+    }
+
+    /// The group of a row, if it is shown.
+    pub(crate) fn group(&self, row: Cells<'_>) -> Result<Option<Row>, QueryError> {
+        if !self.spec.shows_all() && row.number(self.shown())? == 0 {
+            return Ok(None);
+        }
+        let measures = measures(&self.needed, row.numbers(self.spec.by.len(), self.needed.len())?);
+        Ok(Some(Row { key: key(self.spec, row, 0)?, measures, hidden: MeasureSet::default() }))
+    }
 }
 
 struct Store<'a> {
@@ -252,31 +293,19 @@ impl Store<'_> {
         Ok(measures(&needed, row.numbers(0, needed.len())?))
     }
 
-    async fn groups(&self, spec: &ReportSpec) -> Result<Groups, QueryError> {
-        let (keys, needed) = (spec.by.len(), spec.needed());
+    /// The groups of a page, and what is true of all.
+    async fn groups(&self, spec: &ReportSpec) -> Result<(Vec<Row>, Groups), QueryError> {
         let answer = self.ask(&sql::groups(self.account, spec)).await?;
-        let Some(first) = answer.rows().next() else { return Ok(Groups::default()) };
-        let limited = || spec.by.iter().filter(|by| by.is_limited());
-        let after = keys + needed.len();
-        let count = first.number(after)?.unsigned_abs();
-        let total = measures(&needed, first.numbers(after + 1, needed.len())?);
-        let others = first.numbers(after + 1 + needed.len(), limited().count())?;
-        let others = limited().zip(others).filter(|(_, other)| *other != 0);
-        let others = others.filter_map(|(by, _)| by.dimension().cloned()).collect();
-        let shown = after + 1 + needed.len() + limited().count();
-        let showable = if spec.shows_all() { count } else { first.number(shown + 1)?.unsigned_abs() };
-        let mut rows = Vec::new();
-        for row in answer.rows() {
-            if spec.shows_all() || row.number(shown)? != 0 {
-                let measures = measures(&needed, row.numbers(keys, needed.len())?);
-                rows.push(Row { key: key(spec, row, 0)?, measures, hidden: MeasureSet::default() });
-            }
-        }
-        Ok(Groups { more: showable > rows.len() as u64, rows, count, total, others })
+        let Some(first) = answer.rows().next() else { return Ok((Vec::new(), Groups::default())) };
+        let shape = Shape::of(spec);
+        let all = shape.all(first)?;
+        let rows = answer.rows().filter_map(|row| shape.group(row).transpose()).collect::<Result<_, _>>()?;
+        Ok((rows, all))
     }
 
     async fn split(&self, spec: &ReportSpec) -> Result<Answered, QueryError> {
-        let Groups { rows, more, count, total, others } = self.groups(spec).await?;
+        let (rows, Groups { count, showable, total, others }) = self.groups(spec).await?;
+        let more = showable > rows.len() as u64;
         let cut = count.saturating_sub(rows.len() as u64);
         let remainder = (cut > 0).then(|| {
             let mut measures = total;
@@ -292,7 +321,7 @@ impl Store<'_> {
         if spec.by.is_empty() {
             return self.lines(spec, interval, (vec![Vec::new()], 1)).await;
         }
-        let Groups { rows, count, others, .. } = self.groups(spec).await?;
+        let (rows, Groups { count, others, .. }) = self.groups(spec).await?;
         let top = rows.into_iter().map(|row| row.key).collect();
         Ok(Answered { others, ..self.lines(spec, interval, (top, count)).await? })
     }

@@ -313,6 +313,12 @@ impl ReportSpec {
         &self.rates.all
     }
 
+    /// The most groups shown.
+    #[must_use]
+    pub const fn limit(&self) -> u32 {
+        self.limit
+    }
+
     /// Whether it says how sure its rates are.
     #[must_use]
     pub const fn intervals(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Trees of filters: `all`, `any` and `not` over tests of dimensions, read once into what the SQL is made of.
 
+use std::fmt;
+
 use schema::{Dimension, reports_complaints};
 
 use crate::{
@@ -28,6 +30,19 @@ pub enum Tree {
 impl From<Filter> for Tree {
     fn from(filter: Filter) -> Self {
         Self::Test(filter)
+    }
+}
+
+/// For people: `all(…, not(…))`.
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |trees: &[Self]| trees.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Test(filter) => filter.fmt(f),
+            Self::All(trees) => write!(f, "all({})", list(trees)),
+            Self::Any(trees) => write!(f, "any({})", list(trees)),
+            Self::Not(tree) => write!(f, "not({tree})"),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
+use schema::Millis;
 
 /// The length of a quarter of an hour in seconds.
 pub(crate) const QUARTER: i64 = 900;
@@ -103,6 +104,11 @@ pub(crate) fn first_at(tz: Tz, local: NaiveDateTime) -> i64 {
 /// What calendar and clock show in the quarter that begins at `time`.
 pub(crate) fn local(tz: Tz, time: i64) -> NaiveDateTime {
     DateTime::from_timestamp(time + offset(tz, time), 0).unwrap_or_default().naive_utc()
+}
+
+/// When something happened as answers write it: RFC 3339 in UTC, to the millisecond.
+pub(crate) fn instant(at: Millis) -> String {
+    at.to_datetime().unwrap_or_default().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 /// RFC 3339 in the zone's offset, `Z` when it is zero.

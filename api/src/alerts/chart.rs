@@ -33,7 +33,9 @@ impl Charts {
         let spec = ReportSpec::series(&request(notice)?).ok()?;
         let report = query::run(&self.clickhouse, account, &spec, now, &self.limits).await.ok()?;
         let options = ChartOptions::new(WIDTH, HEIGHT, Theme::Light).ok()?;
-        tokio::task::spawn_blocking(move || query::chart::png(&report, &options).ok()).await.ok()?
+        tokio::task::spawn_blocking(move || query::chart::draw(&report, &options, query::chart::Picture::Png).ok())
+            .await
+            .ok()?
     }
 }
 

@@ -156,16 +156,16 @@ struct Common {
     /// Hide numbers that stand for fewer recipients than this, and what would tell them; 11 is what CMS asks for
     #[arg(long, value_name = "N")]
     suppress_below: Option<u32>,
-    /// End a CSV document with the total; the other formats show it anyway
+    /// End a CSV, NDJSON or XLSX document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
-    /// PNG: pixels across
+    /// PNG and SVG: pixels across
     #[arg(long)]
     width: Option<u32>,
-    /// PNG: pixels down
+    /// PNG and SVG: pixels down
     #[arg(long)]
     height: Option<u32>,
-    /// PNG: light or dark
+    /// PNG and SVG: light or dark
     #[arg(long)]
     theme: Option<String>,
     #[command(flatten)]

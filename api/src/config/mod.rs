@@ -9,7 +9,7 @@ mod units;
 use std::{
     fmt,
     net::SocketAddr,
-    num::{NonZeroU16, NonZeroUsize},
+    num::{NonZeroU16, NonZeroU32, NonZeroUsize},
     path::PathBuf,
     time::Duration,
 };
@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Limits of reports.
     pub(crate) reports: Reports,
+    /// Reports of many rows, as files.
+    pub(crate) exports: Exports,
     /// Checks of what reports read.
     pub(crate) scrubber: Scrubber,
     /// Accounts and keys.
@@ -80,6 +82,7 @@ impl Default for Config {
             ledger: Ledger::default(),
             limits: Limits::default(),
             reports: Reports::default(),
+            exports: Exports::default(),
             scrubber: Scrubber::default(),
             metadata: Metadata::default(),
             alerts: Alerts::default(),
@@ -225,6 +228,24 @@ pub(crate) struct Reports {
 impl Default for Reports {
     fn default() -> Self {
         Self { timeout: Span(Duration::from_secs(30)), suppress_below: Suppression::default() }
+    }
+}
+
+/// Reports of many rows, as files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Exports {
+    /// The most groups of one.
+    pub(crate) rows: NonZeroU32,
+    /// How long a file is kept.
+    pub(crate) keep: Span,
+    /// How much all files together may take.
+    pub(crate) disk: Size,
+}
+
+impl Default for Exports {
+    fn default() -> Self {
+        Self { rows: NonZeroU32::MIN.saturating_add(999_999), keep: Span(Duration::from_hours(24)), disk: Size::gib(8) }
     }
 }
 

@@ -1,6 +1,8 @@
-//! Accounts, keys, alerts, sources and saved filters in SQL: SQLite in the data directory by default, PostgreSQL by URL. One set of statements serves both.
+//! Accounts, keys, alerts, sources, exports and saved filters in SQL: SQLite in the data directory by default, PostgreSQL by URL. One set of
+//! statements serves both.
 
 pub(crate) mod alerts;
+mod exports;
 mod keys;
 #[cfg(test)]
 mod postgres;
@@ -18,6 +20,7 @@ use sqlx::{
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
+pub(crate) use exports::{ExportRow, ExportState};
 pub(crate) use keys::{KeyRecord, NewKey, Role};
 
 /// Why accounts and keys cannot be read or written.
@@ -130,6 +133,7 @@ fn migrations() -> Migrator {
         migration(1, "accounts and keys", include_str!("migrations/0001_accounts_and_keys.sql")),
         migration(2, "alerts", include_str!("migrations/0002_alerts.sql")),
         migration(3, "sources", include_str!("migrations/0003_sources.sql")),
+        migration(4, "exports", include_str!("migrations/0004_exports.sql")),
         migration(5, "segments", include_str!("migrations/0005_segments.sql")),
     ])
 }

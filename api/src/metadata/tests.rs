@@ -60,6 +60,7 @@ macro_rules! on_both {
 }
 
 mod alerts;
+mod exports;
 mod segments;
 mod sources;
 

@@ -81,6 +81,12 @@ kinds! {
     EventsRefused = UNPROCESSABLE_ENTITY, "events-refused", "No event was accepted, because some are wrong";
     /// The report reads more than a report may.
     ReportTooExpensive = UNPROCESSABLE_ENTITY, "report-too-expensive", "The report reads too much";
+    /// The file of an export is not there yet, or never will be.
+    ExportUnfinished = CONFLICT, "export-unfinished", "The export has no file";
+    /// The file of an export lies on another machine.
+    ExportElsewhere = CONFLICT, "export-elsewhere", "The file lies on another machine";
+    /// The file of an export was kept long enough.
+    ExportExpired = GONE, "export-expired", "The file is no longer kept";
     /// Too many requests of this account at once.
     TooManyRequests = TOO_MANY_REQUESTS, "too-many-requests", "Too many requests of this account at once";
     /// A defect or a failure of ours.

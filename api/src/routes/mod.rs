@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod dimensions;
 pub(crate) mod events;
+pub(crate) mod exports;
 pub(crate) mod health;
 pub(crate) mod hooks;
 pub(crate) mod keys;

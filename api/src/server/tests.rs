@@ -17,6 +17,7 @@ use crate::{
     alerts::{Alerts, Ways},
     auth::Keys,
     connection::Peer,
+    exports::{self, Exports},
     metadata::{Metadata, NewKey, Role},
     outgoing::{Outgoing, Permit},
     sources::{Sources, verify::Verifier},
@@ -57,7 +58,10 @@ impl Bench {
         let clock = Arc::new(SystemClock);
         let metadata = Metadata::open(None, dir.path()).await.unwrap();
         let clickhouse = ClickHouse::new(&Endpoint::Socket(dir.path().join("nobody.sock")), "test");
+        let settings = exports::Settings { rows: 1_000, keep: Duration::from_mins(1), disk: 1 << 30 };
+        let exports = Exports::open(metadata.clone(), Arc::<SystemClock>::clone(&clock), dir.path(), settings).unwrap();
         let state = AppState {
+            exports,
             alerts: Alerts::new(
                 metadata.clone(),
                 Arc::<SystemClock>::clone(&clock),
@@ -159,6 +163,11 @@ fn is(status: u16, kind: &str) -> (u16, String) {
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
+/// The URL of a webhook, and of an export's file, is its key.
+fn is_its_own_key(path: &str) -> bool {
+    path.starts_with("/v1/hooks/") || path.starts_with("/v1/exports/") && path.ends_with("/download")
+}
+
 #[tokio::test]
 async fn every_data_operation_needs_a_key_and_every_answer_has_a_request_id() {
     let bench = Bench::new().await;
@@ -166,18 +175,19 @@ async fn every_data_operation_needs_a_key_and_every_answer_has_a_request_id() {
         let operations = [
             (Method::GET, item.get),
             (Method::POST, item.post),
+            (Method::PUT, item.put),
             (Method::PATCH, item.patch),
             (Method::DELETE, item.delete),
         ];
         for (method, _) in operations.into_iter().filter(|(_, operation)| operation.is_some()) {
             let path =
                 path.replace("{id}", "x").replace("{number}", "1").replace("{source}", "x").replace("{token}", "x");
+            let path = path.replace("{name}", "x").replace("{dimension}", "subject");
             let request = Request::builder().method(&method).uri(&path).body(Body::empty()).unwrap();
             let reply = bench.send(request).await;
             assert_eq!(reply.header("x-request-id").len(), 16, "{method} {path}");
             assert_eq!(reply.header("x-content-type-options"), "nosniff");
-            // The URL of a webhook is its key.
-            if path.starts_with("/v1/hooks/") {
+            if is_its_own_key(&path) {
                 assert_eq!(reply.problem(), is(404, "not-found"), "{method} {path}");
             } else if path.starts_with("/v1/") {
                 assert_eq!(reply.problem(), is(401, "unauthenticated"), "{method} {path}");
@@ -493,7 +503,7 @@ fn every_operation_is_named_described_and_says_what_it_answers_when_it_fails() {
                     "{method} {path} {status}"
                 );
             }
-            if path.starts_with("/v1/") && !path.starts_with("/v1/hooks/") {
+            if path.starts_with("/v1/") && !is_its_own_key(path) {
                 assert!(responses.contains_key("401") && responses.contains_key("403"), "{method} {path}");
             }
         }

@@ -7,12 +7,14 @@
 //!  "remainder":{"groups":2,"measures":{},"rates":{},"first_at":"…","last_at":"…"},"total":{"measures":{},"rates":{}}}
 //! ```
 
-use chrono::SecondsFormat;
 use schema::Millis;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{Breakdown, Row};
-use crate::{report::shown, zone::rfc3339};
+use crate::{
+    report::shown,
+    zone::{instant, rfc3339},
+};
 
 impl Serialize for Breakdown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -23,7 +25,7 @@ impl Serialize for Breakdown {
         map.serialize_entry("to", &rfc3339(frame.tz, frame.range.to.into()))?;
         map.serialize_entry("tz", frame.tz.name())?;
         map.serialize_entry("basis", frame.basis.name())?;
-        map.serialize_entry("as_of", &time(self.as_of.0))?;
+        map.serialize_entry("as_of", &instant(self.as_of))?;
         let notes = self.notes();
         if !notes.is_empty() {
             map.serialize_entry("notes", &notes)?;
@@ -61,16 +63,11 @@ impl Serialize for Entry<'_> {
         map.serialize_entry("measures", &Object(measures))?;
         map.serialize_entry("rates", &Object([(spec.rate_name(), self.breakdown.rate(row))]))?;
         if spec.tells_times() {
-            map.serialize_entry("first_at", &row.seen.map(|(first, _)| time(first)))?;
-            map.serialize_entry("last_at", &row.seen.map(|(_, last)| time(last)))?;
+            map.serialize_entry("first_at", &row.seen.map(|(first, _)| instant(Millis(first))))?;
+            map.serialize_entry("last_at", &row.seen.map(|(_, last)| instant(Millis(last))))?;
         }
         map.end()
     }
-}
-
-/// A time as answers write it: RFC 3339 in UTC, to the millisecond.
-pub(super) fn time(millis: i64) -> String {
-    Millis(millis).to_datetime().unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Serializes pairs as a map, in their order.

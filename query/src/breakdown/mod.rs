@@ -1,14 +1,14 @@
 //! Reports that the cube cannot answer: why mail failed, which links were followed, how mail was secured. They are asked, filtered and shown
 //! as all reports are (**request**, **spec**), read single deliveries and events (**run**), and become one [`Breakdown`], which JSON
-//! (**json**), CSV (**csv**) and PNG (**picture**) are made of. What holds an address is folded before it leaves the database
+//! (**json**), a **table** for CSV, NDJSON and XLSX, and a **picture** are made of. What holds an address is folded before it leaves the database
 //! (`crate::pattern`), so that they open no more to a reader than any report does.
 
-mod csv;
 mod json;
 mod picture;
 mod request;
 mod run;
 mod spec;
+mod table;
 #[cfg(test)]
 mod tests;
 

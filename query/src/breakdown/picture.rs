@@ -1,15 +1,15 @@
 //! The report as a picture: bars of what it is sorted for, and the rate beside them.
 
 use super::{Breakdown, BreakdownKind, Row};
-use crate::chart::{self, BarsOf, ChartError, ChartOptions};
+use crate::chart::{self, BarsOf, ChartError, ChartOptions, Picture};
 
 impl Breakdown {
     /// Draws the report. Takes some 10 to 200 ms of computing and up to 150 MB of memory, by the picture's size.
     ///
     /// # Errors
     /// When the picture cannot be encoded.
-    pub fn png(&self, options: &ChartOptions) -> Result<Vec<u8>, ChartError> {
-        chart::bars_png(&self.bars(), options)
+    pub fn draw(&self, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
+        chart::draw_bars(&self.bars(), options, picture)
     }
 
     /// What the picture shows.

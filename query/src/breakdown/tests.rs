@@ -3,7 +3,7 @@
 use schema::{AccountId, Millis};
 
 use super::*;
-use crate::{SpecError, csv::CsvOptions, from_json, from_pairs, sql, sql::Sql};
+use crate::{SpecError, TableOptions, from_json, from_pairs, sheet, sql, sql::Sql};
 
 const WEEK: [(&str, &str); 2] = [("from", "2026-11-01"), ("to", "2026-11-08")];
 
@@ -146,7 +146,7 @@ pub(super) fn some_failures() -> Breakdown {
 fn a_report_is_written_as_documented() {
     let report = some_failures();
     insta::assert_json_snapshot!(report);
-    insta::assert_snapshot!(report.csv(&CsvOptions { total: true }));
+    insta::assert_snapshot!(sheet::csv(report.table(&TableOptions { total: true })).collect::<String>());
     let nothing = Breakdown {
         spec: links(&[]).unwrap(),
         rows: Vec::new(),
@@ -156,7 +156,10 @@ fn a_report_is_written_as_documented() {
         ..report
     };
     insta::assert_json_snapshot!(nothing);
-    assert_eq!(nothing.csv(&CsvOptions::default()), "url,clicks,clicked,machine_clicks,share\r\n");
+    assert_eq!(
+        sheet::csv(nothing.table(&TableOptions::default())).collect::<String>(),
+        "url,clicks,clicked,machine_clicks,share\r\n"
+    );
 }
 
 #[test]
@@ -166,6 +169,6 @@ fn a_picture_shows_what_the_rows_say() {
     assert_eq!(bars.title, "Failed deliveries by reason");
     assert_eq!(bars.rows, [("550 5.1.1 <address>: user unknown", 12, Some(0.6)), ("=1+1", 6, Some(0.3))]);
     assert_eq!((bars.cut, bars.total), (2, 20));
-    let png = report.png(&crate::chart::ChartOptions::default()).unwrap();
+    let png = report.draw(&crate::chart::ChartOptions::default(), crate::chart::Picture::Png).unwrap();
     assert!(png::Decoder::new(std::io::Cursor::new(png)).read_info().is_ok());
 }

@@ -5,7 +5,7 @@ use super::{
     grid,
     layout::Layout,
     model::{Bar, Bars, Block, Chart, Ink, Panel, Threshold},
-    options::{ChartError, ChartOptions},
+    options::{ChartError, ChartOptions, Picture},
     plot,
     theme::Colors,
 };
@@ -27,16 +27,25 @@ pub(crate) struct Painter {
 }
 
 /// Paints a chart.
-pub(crate) fn picture(chart: &Chart, layout: &Layout, options: ChartOptions) -> Result<Vec<u8>, ChartError> {
+pub(crate) fn picture(
+    chart: &Chart,
+    layout: &Layout,
+    options: ChartOptions,
+    picture: Picture,
+) -> Result<Vec<u8>, ChartError> {
     let colors = Colors::of(options.theme());
-    let canvas = Canvas::new(options.width(), options.height(), colors.background)?;
+    let (width, height) = (options.width(), options.height());
+    let canvas = match picture {
+        Picture::Png => Canvas::pixels(width, height, colors.background)?,
+        Picture::Svg => Canvas::shapes(width, height, colors.background),
+    };
     let mut painter = Painter { canvas, layout: *layout, colors };
     let mut area = painter.head(chart);
     if let Some(note) = &chart.note {
         area.height -= painter.note(note, area);
     }
     painter.blocks(&chart.blocks, area);
-    painter.canvas.png()
+    painter.canvas.file()
 }
 
 impl Painter {

@@ -1,4 +1,4 @@
-//! The report as a picture (PNG): horizontal bars for a split or a summary, a heat map for a split by weekday and hour, lines for a series.
+//! The report as a picture (PNG or SVG): horizontal bars for a split or a summary, a heat map for a split by weekday and hour, lines for a series.
 //!
 //! First **model**: what is shown, as plain values (made by **bars**, **heat** and **lines**, worded by **words** and **numbers**). Then
 //! **draw**: the same, laid out and painted on a **canvas**. At most 50 bars or 12 lines are drawn; the picture says how much
@@ -16,11 +16,12 @@ mod model;
 mod numbers;
 mod options;
 mod plot;
+mod svg;
 mod theme;
 mod words;
 
 pub(crate) use bars::BarsOf;
-pub use options::{ChartError, ChartOptions, Theme};
+pub use options::{ChartError, ChartOptions, Picture, Theme};
 
 use crate::{Kind, Report, report::Body};
 
@@ -28,15 +29,15 @@ use crate::{Kind, Report, report::Body};
 ///
 /// # Errors
 /// When the picture cannot be encoded.
-pub fn png(report: &Report, options: &ChartOptions) -> Result<Vec<u8>, ChartError> {
+pub fn draw(report: &Report, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
     let layout = layout::Layout::of(*options);
-    draw::picture(&model_of(report, &layout), &layout, *options)
+    draw::picture(&model_of(report, &layout), &layout, *options, picture)
 }
 
 /// Draws bars of one number and one rate of each group.
-pub(crate) fn bars_png(bars: &BarsOf<'_>, options: &ChartOptions) -> Result<Vec<u8>, ChartError> {
+pub(crate) fn draw_bars(bars: &BarsOf<'_>, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
     let layout = layout::Layout::of(*options);
-    draw::picture(&bars::plain_split(bars, layout.rows()), &layout, *options)
+    draw::picture(&bars::plain_split(bars, layout.rows()), &layout, *options, picture)
 }
 
 /// What the picture of a report shows.

@@ -12,6 +12,15 @@ pub enum Theme {
     Dark,
 }
 
+/// What a picture is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// Pixels.
+    Png,
+    /// Shapes and texts.
+    Svg,
+}
+
 /// The size and the colours of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChartOptions {

@@ -5,10 +5,10 @@ use schema::Measures;
 use tiny_skia::Color;
 
 use super::{
-    ChartOptions, Theme,
+    ChartOptions, Picture, Theme, draw,
     layout::Layout,
     model::{Block, Cell, Chart},
-    model_of, png,
+    model_of,
     theme::Colors,
 };
 use crate::{
@@ -124,7 +124,7 @@ struct Pixels {
 
 impl Pixels {
     fn of(report: &Report, width: u32, height: u32, theme: Theme) -> Self {
-        let bytes = png(report, &ChartOptions::new(width, height, theme).unwrap()).unwrap();
+        let bytes = draw(report, &ChartOptions::new(width, height, theme).unwrap(), Picture::Png).unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
         let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut rgb).unwrap();
@@ -321,6 +321,33 @@ fn no_more_than_fifty_bars_are_drawn() {
     assert!(text.contains("250 more groups are not shown"));
 }
 
+fn shapes(report: &Report) -> String {
+    let options = ChartOptions::new(1200, 675, Theme::Light).unwrap();
+    String::from_utf8(draw(report, &options, Picture::Svg).unwrap()).unwrap()
+}
+
+#[test]
+fn shapes_are_those_of_the_pixels_and_texts_are_texts() {
+    for (name, report) in reports() {
+        let svg = shapes(&report);
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{name}");
+        // Every line is one shape that ends in itself.
+        assert!(svg.lines().skip(1).all(|line| line.ends_with("/>") || line.ends_with("</text>") || line == "</svg>"));
+    }
+    let svg = shapes(&domains());
+    assert!(svg.contains(">гмаил.рф</text>") && svg.contains(">gmail.com</text>"), "{svg}");
+    let blue = svg.lines().filter(|line| line.starts_with("<rect") && line.contains("#0072b2")).count();
+    assert!(blue > 0 && !Pixels::of(&domains(), 1200, 675, Theme::Light).runs(BLUE).is_empty());
+}
+
+#[test]
+fn no_value_breaks_out_of_its_text() {
+    let hostile = "</text><script>alert(1)</script>&\u{0}\u{FFFE}\"'";
+    let svg = shapes(&split_report(&[("rates", "")], &[&[hostile]], None));
+    assert!(!svg.contains("<script") && !svg.contains('\0') && !svg.contains('\u{FFFE}'));
+    assert!(svg.contains("&lt;/text&gt;&lt;script&gt;"), "{svg}");
+}
+
 #[test]
 #[ignore = "writes pictures to look at into target/charts"]
 fn gallery() {
@@ -334,8 +361,10 @@ fn gallery() {
             (1200, 675, Theme::Dark),
             (2000, 1125, Theme::Light),
         ] {
-            let bytes = png(&report, &ChartOptions::new(width, height, theme).unwrap()).unwrap();
-            std::fs::write(folder.join(format!("{name}-{width}-{theme:?}.png")), bytes).unwrap();
+            for (picture, ending) in [(Picture::Png, "png"), (Picture::Svg, "svg")] {
+                let bytes = draw(&report, &ChartOptions::new(width, height, theme).unwrap(), picture).unwrap();
+                std::fs::write(folder.join(format!("{name}-{width}-{theme:?}.{ending}")), bytes).unwrap();
+            }
         }
     }
 }

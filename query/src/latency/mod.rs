@@ -1,13 +1,13 @@
 //! How long things took after messages were sent, and how a campaign's openings and clicks came in with its age (METRICS.md,
 //! "Latencies"): from the steps that the tables keep by group (**histogram**), asked for like a split (**request**), answered as JSON and
-//! CSV (**report**).
+//! as a table (**report**).
 
 mod histogram;
 mod report;
 mod request;
 mod run;
 
-pub use report::{DecayReport, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRow, Percentiles, Written};
+pub use report::{DecayReport, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRow, Percentiles, Tabular};
 pub use request::{DecayRequest, LatencyRequest, LatencySpec};
 pub use run::{decay, latencies};
 

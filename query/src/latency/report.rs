@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::SecondsFormat;
-use csv::{Terminator, Writer, WriterBuilder};
+use chrono_tz::Tz;
 use schema::{AGES, Latency};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,8 +10,10 @@ use utoipa::ToSchema;
 use super::{histogram::Histogram, request::LatencySpec, run::Found};
 use crate::{
     Report,
-    csv::{record, safe},
+    parameters::framed,
     report::shown,
+    table::{Cell, Column, Content, Table, column, labels},
+    zone::instant,
 };
 
 /// What is said of a range in which not all deliveries have their latencies.
@@ -40,21 +41,33 @@ pub(super) struct Frame {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub notes: Vec<String>,
+    /// The zone of its times.
+    #[serde(skip)]
+    zone: Tz,
+    /// What was asked, for a table.
+    #[serde(skip)]
+    about: Vec<(&'static str, Cell)>,
 }
 
 impl Frame {
-    fn of(found: &Found) -> Self {
+    fn of(name: &'static str, found: &Found) -> Self {
         let (report, spec): (&Report, _) = (&found.report, found.report.spec());
-        let as_of = report.as_of().to_datetime().unwrap_or_default();
         let without = found.total.lacks_some().then(|| WITHOUT.to_owned());
+        let notes: Vec<_> = report.notes().into_iter().chain(without).collect();
         Self {
             from: report.time(spec.range.from.into()),
             to: report.time(spec.range.to.into()),
             tz: spec.tz.name().to_owned(),
             basis: spec.basis.name(),
-            as_of: as_of.to_rfc3339_opts(SecondsFormat::Millis, true),
-            notes: report.notes().into_iter().chain(without).collect(),
+            as_of: instant(report.as_of()),
+            zone: spec.tz,
+            about: framed(name, spec, report.as_of(), &notes),
+            notes,
         }
+    }
+
+    fn table(&self, columns: Vec<Column>, rows: Vec<Vec<Cell>>) -> Table {
+        Table { columns, rows: Box::new(rows.into_iter()), tz: self.zone, about: self.about.clone() }
     }
 }
 
@@ -172,7 +185,7 @@ impl LatencyReport {
             rows: found.rows.iter().map(row).collect(),
             remainder: found.remainder.as_ref().map(rest),
             total: Latencies::of(&found.total, &spec.of),
-            frame: Frame::of(found),
+            frame: Frame::of("latency", found),
             ends_with_total: spec.total || by.is_empty(),
             by,
         }
@@ -234,75 +247,69 @@ impl DecayReport {
             .iter()
             .map(|(name, length)| row(name, Some(length / 1000), kinds.map(|kind| histogram.younger(kind, *length))));
         let later = row("later", None, kinds.map(|kind| histogram.count(kind)));
-        Self { frame: Frame::of(found), delivered, rows: ages.chain([later]).collect() }
+        Self { frame: Frame::of("decay", found), delivered, rows: ages.chain([later]).collect() }
     }
 }
 
-/// What can be written for a spreadsheet.
-pub trait Written {
-    /// The document (RFC 4180).
-    fn csv(&self) -> String;
+/// What can be shown as a table.
+pub trait Tabular {
+    /// The table; with the total where that was asked for.
+    fn table(&self) -> Table;
 }
 
-impl Written for LatencyReport {
-    fn csv(&self) -> String {
-        let text = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
-        let cells = |first: Vec<String>, latencies: &Latencies| -> Vec<String> {
+impl Tabular for LatencyReport {
+    fn table(&self) -> Table {
+        let key = self.by.iter().map(|name| column(name, Content::Text));
+        let of = self.total.shown().flat_map(|(kind, _)| {
+            let contents = [("count", Content::Count), ("p50", Content::Seconds), ("p90", Content::Seconds)];
+            let contents = contents.into_iter().chain([("p99", Content::Seconds)]);
+            contents.map(move |(what, content)| column(&format!("{}_{what}", kind.name()), content))
+        });
+        let cells = |first: Vec<Cell>, latencies: &Latencies| -> Vec<Cell> {
             let numbers = latencies.shown().flat_map(|(_, Percentiles { count, p50, p90, p99 })| {
-                [count.to_string(), text(p50), text(p90), text(p99)]
+                [Cell::Count(count), p50.into(), p90.into(), p99.into()]
             });
             first.into_iter().chain(numbers).collect()
         };
-        let label = |label: String| {
-            self.by
-                .iter()
-                .enumerate()
-                .map(|(place, _)| if place == 0 { label.clone() } else { String::new() })
-                .collect()
-        };
-        let names = self
-            .total
-            .shown()
-            .flat_map(|(kind, _)| ["count", "p50", "p90", "p99"].map(|what| format!("{}_{what}", kind.name())));
-        let header = self.by.iter().map(|name| safe(name).into_owned()).chain(names).collect();
-        let mut rows = vec![header];
+        let label = |label: &str| labels(self.by.len(), label);
+        let mut rows = Vec::new();
         for row in &self.rows {
-            let key = self.by.iter().map(|name| safe(row.key.get(name).map_or("", String::as_str)).into_owned());
+            let key = self.by.iter().map(|name| row.key.get(name).cloned().map_or(Cell::Empty, Cell::Text));
             rows.push(cells(key.collect(), &row.latencies));
         }
         if let Some(rest) = &self.remainder {
             let noun = if rest.groups == 1 { "group" } else { "groups" };
-            rows.push(cells(label(format!("(other: {} {noun})", rest.groups)), &rest.latencies));
+            rows.push(cells(label(&format!("(other: {} {noun})", rest.groups)), &rest.latencies));
         }
         if self.ends_with_total {
-            rows.push(cells(label("(total)".to_owned()), &self.total));
+            rows.push(cells(label("(total)"), &self.total));
         }
-        sheet(rows)
+        self.frame.table(key.chain(of).collect(), rows)
     }
 }
 
-impl Written for DecayReport {
-    fn csv(&self) -> String {
-        let header = ["age", "seconds", "opened", "clicked", "opened_share", "clicked_share"].map(str::to_owned);
-        let text = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
+impl Tabular for DecayReport {
+    fn table(&self) -> Table {
+        let columns = [
+            ("age", Content::Text),
+            ("seconds", Content::Count),
+            ("opened", Content::Count),
+            ("clicked", Content::Count),
+            ("opened_share", Content::Rate),
+            ("clicked_share", Content::Rate),
+        ];
         let cells = |row: &DecayRow| {
+            let seconds = row.seconds.and_then(|seconds| i64::try_from(seconds).ok());
             vec![
-                row.age.to_owned(),
-                row.seconds.map_or_else(String::new, |seconds| seconds.to_string()),
-                row.opened.to_string(),
-                row.clicked.to_string(),
-                text(row.opened_share),
-                text(row.clicked_share),
+                Cell::Text(row.age.to_owned()),
+                seconds.map_or(Cell::Empty, Cell::Count),
+                Cell::Count(row.opened),
+                Cell::Count(row.clicked),
+                row.opened_share.into(),
+                row.clicked_share.into(),
             ]
         };
-        sheet(std::iter::once(header.to_vec()).chain(self.rows.iter().map(cells)).collect())
+        let columns = columns.map(|(name, content)| column(name, content)).to_vec();
+        self.frame.table(columns, self.rows.iter().map(cells).collect())
     }
-}
-
-fn sheet(rows: Vec<Vec<String>>) -> String {
-    let mut writer: Writer<Vec<u8>> = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
-    for row in rows {
-        record(&mut writer, row);
-    }
-    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }

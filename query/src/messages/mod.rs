@@ -14,8 +14,7 @@ pub use search::{Found, MessageSpec, MessagesRequest, messages};
 pub(crate) use search::{Outcome, Place};
 pub use timeline::{Carried, Inference, Timeline, TimelineEvent, timeline};
 
-/// A time as answers write it: RFC 3339 in UTC, to the millisecond.
+/// A time in milliseconds as answers write it.
 fn written(millis: i64) -> String {
-    let time = schema::Millis(millis).to_datetime().unwrap_or_default();
-    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    crate::zone::instant(schema::Millis(millis))
 }

@@ -1,16 +1,18 @@
-//! The JSON and CSV of reports.
+//! The JSON, CSV and NDJSON of reports.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use schema::{Measure, Measures, OTHER};
 use serde_json::Value;
 
 use crate::{
-    Report, csv,
-    csv::CsvOptions,
+    Report,
     report::{Body, Remainder, Reporting},
+    sheet,
     suppression::{Count, People},
+    table::TableOptions,
     testing::{series_report, split_report, summary_report, traffic, with_other},
+    xlsx,
 };
 
 const FEW: [(&str, &str); 2] = [("measures", "queued,delivered,complained"), ("rates", "spam_rate,delivery_rate")];
@@ -23,8 +25,8 @@ fn json(report: &Report) -> String {
     serde_json::to_string_pretty(report).unwrap()
 }
 
-fn sheet(report: &Report, total: bool) -> String {
-    csv::write(report, &CsvOptions { total }).collect()
+fn written(report: &Report, total: bool) -> String {
+    sheet::csv(report.clone().into_table(&TableOptions { total })).collect()
 }
 
 fn by_two() -> Report {
@@ -43,20 +45,20 @@ fn days() -> Report {
 #[test]
 fn a_split_is_written_as_documented() {
     insta::assert_snapshot!(json(&by_two()));
-    insta::assert_snapshot!(sheet(&by_two(), true).replace("\r\n", "⏎\n"));
+    insta::assert_snapshot!(written(&by_two(), true).replace("\r\n", "⏎\n"));
 }
 
 #[test]
 fn a_series_is_written_as_documented() {
     insta::assert_snapshot!(json(&days()));
-    insta::assert_snapshot!(sheet(&days(), true).replace("\r\n", "⏎\n"));
+    insta::assert_snapshot!(written(&days(), true).replace("\r\n", "⏎\n"));
 }
 
 #[test]
 fn a_summary_on_the_event_basis_says_that_rates_can_exceed_all() {
     let report = summary_report(&with(&[("basis", "event")]), traffic(1_000, 2));
     insta::assert_snapshot!(json(&report));
-    assert_eq!(sheet(&report, false), sheet(&report, true), "a summary is its total");
+    assert_eq!(written(&report, false), written(&report, true), "a summary is its total");
 }
 
 #[test]
@@ -64,21 +66,21 @@ fn a_report_that_hides_values_says_of_which_dimensions() {
     let mut report = split_report(&with(&[("by", "subject"), ("basis", "event")]), &[&["hello"], &[OTHER]], None);
     report.others = vec!["subject".parse().unwrap(), "field:payer".parse().unwrap()];
     insta::assert_snapshot!(json(&report));
-    assert!(sheet(&report, false).contains("\r\n(other),"));
+    assert!(written(&report, false).contains("\r\n(other),"));
 }
 
 #[test]
 fn a_rate_without_a_denominator_is_null_and_an_empty_cell() {
     let report = summary_report(&FEW, Measures::default());
     assert!(json(&report).contains("\"spam_rate\": null"));
-    assert!(sheet(&report, false).ends_with("0,0,0,,\r\n"));
+    assert!(written(&report, false).ends_with("0,0,0,,\r\n"));
 }
 
 #[test]
 fn nothing_cut_is_a_null_remainder_and_no_row() {
     let report = split_report(&FEW, &[&["a.example"]], None);
     assert!(json(&report).contains("\"remainder\": null"));
-    assert_eq!(sheet(&report, false).lines().count(), 2);
+    assert_eq!(written(&report, false).lines().count(), 2);
 }
 
 #[test]
@@ -87,13 +89,13 @@ fn a_spreadsheet_takes_no_value_for_a_formula() {
         ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\u{a0}=1", "\u{200b}=1", "\t=1", "\tx", "\rx", "＝1", "−1", "=\"a\",b"]
     {
         let report = split_report(&FEW, &[&[value]], None);
-        let text = sheet(&report, false);
+        let text = written(&report, false);
         let mut rows = ::csv::Reader::from_reader(text.as_bytes());
         let row = rows.records().next().unwrap().unwrap();
         assert_eq!(&row[0], format!("'{value}"), "{value:?}");
     }
     let report = split_report(&FEW, &[&["a=1-2"]], None);
-    assert!(sheet(&report, false).contains("\r\na=1-2,40000,"));
+    assert!(written(&report, false).contains("\r\na=1-2,40000,"));
 }
 
 #[test]
@@ -101,7 +103,7 @@ fn any_value_survives_a_reader_of_csv() {
     let values = ["a,b", "say \"hi\"", "two\r\nlines", "ünï🏥", "'quoted'", "(none)", "a;b"];
     let keys: Vec<[&str; 1]> = values.iter().map(|value| [*value]).collect();
     let keys: Vec<&[&str]> = keys.iter().map(|key| &key[..]).collect();
-    let text = sheet(&split_report(&FEW, &keys, None), false);
+    let text = written(&split_report(&FEW, &keys, None), false);
     let read: Vec<String> =
         ::csv::Reader::from_reader(text.as_bytes()).records().map(|row| row.unwrap()[0].to_owned()).collect();
     assert_eq!(read, values);
@@ -112,8 +114,8 @@ fn a_long_sheet_comes_in_chunks_that_make_the_whole() {
     let keys: Vec<String> = (0..5_000).map(|number| format!("d{number}.example")).collect();
     let keys: Vec<[&str; 1]> = keys.iter().map(|key| [key.as_str()]).collect();
     let keys: Vec<&[&str]> = keys.iter().map(|key| &key[..]).collect();
-    let report = Arc::new(split_report(&[], &keys, Some((9, traffic(100, 1)))));
-    let chunks: Vec<_> = csv::write(Arc::clone(&report), &CsvOptions { total: true }).collect();
+    let report = split_report(&[], &keys, Some((9, traffic(100, 1))));
+    let chunks: Vec<_> = sheet::csv(report.into_table(&TableOptions { total: true })).collect();
     assert!(chunks.len() > 10);
     assert!(chunks.iter().all(|chunk| (1..20_000).contains(&chunk.len())));
     assert_eq!(chunks.concat().lines().count(), 5_003);
@@ -171,7 +173,7 @@ fn counted(delivered: i64, opened: i64, clicked: i64) -> Measures {
 fn a_split_says_how_sure_its_rates_are_and_which_differ_beyond_chance() {
     let report = doubtful(&[]);
     insta::assert_snapshot!(json(&report));
-    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+    insta::assert_snapshot!(written(&report, true).replace("\r\n", "⏎\n"));
     let document = serde_json::to_value(&report).unwrap();
     let sides: Vec<_> = (0..4).map(|row| document["rows"][row]["differences"]["ctr"]["differs"].as_str()).collect();
     assert_eq!(sides[1..], [None, Some("above"), None]);
@@ -184,7 +186,7 @@ fn on_the_event_basis_nothing_is_said_of_how_sure_rates_are_but_that() {
     assert_eq!(document["rows"][0]["intervals"], serde_json::json!({"ctr": null, "ctor": null}));
     assert!(document["rows"][0].get("differences").is_none());
     assert!(document["notes"][1].as_str().unwrap().contains("no interval"));
-    assert!(sheet(&report, false).contains("usual,10000,100,0.01,,,,,,0.025,,,,,\r\n"));
+    assert!(written(&report, false).contains("usual,10000,100,0.01,,,,,,0.025,,,,,\r\n"));
 }
 
 #[test]
@@ -220,7 +222,7 @@ fn complaints_are_compared_where_they_are_told() {
 fn a_summary_and_a_series_have_intervals_and_compare_nothing() {
     let summary = summary_report(&with(&[("intervals", "true")]), traffic(1_000, 2));
     let header = "queued,delivered,complained,delivery_rate,delivery_rate_low,delivery_rate_high,spam_rate,spam_rate_low,spam_rate_high\r\n";
-    assert!(sheet(&summary, false).starts_with(header));
+    assert!(written(&summary, false).starts_with(header));
     assert!(serde_json::to_value(&summary).unwrap()["total"]["intervals"]["delivery_rate"]["low"].is_number());
     let days = series_report(&with(&[("intervals", "true")]), &[&[]], None, false);
     let document = serde_json::to_value(&days).unwrap();
@@ -230,8 +232,8 @@ fn a_summary_and_a_series_have_intervals_and_compare_nothing() {
 
 /// The cells of a sheet by the names of their columns.
 fn cells(report: &Report) -> Vec<HashMap<String, String>> {
-    let sheet = sheet(report, true);
-    let mut reader = ::csv::Reader::from_reader(sheet.as_bytes());
+    let text = written(report, true);
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
     reader.deserialize().map(Result::unwrap).collect()
 }
 
@@ -240,7 +242,7 @@ fn a_split_is_compared_with_another_period_row_by_row() {
     let more = [("by", "recipient_domain"), ("measures", "queued"), ("rates", "spam_rate"), ("compare", "previous")];
     let report = with_other(split_report(&more, &[&["example.com"], &["new.example"]], Some((37, traffic(900, 3)))));
     insta::assert_snapshot!(json(&report));
-    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+    insta::assert_snapshot!(written(&report, true).replace("\r\n", "⏎\n"));
 }
 
 #[test]
@@ -249,7 +251,7 @@ fn a_series_is_compared_interval_by_interval_as_far_as_both_have_them() {
         [("measures", "queued"), ("rates", "spam_rate"), ("to", "2026-11-04"), ("compare", "2026-10-01..2026-10-03")];
     let report = with_other(series_report(&more, &[&[]], None, false));
     insta::assert_snapshot!(json(&report));
-    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+    insta::assert_snapshot!(written(&report, true).replace("\r\n", "⏎\n"));
     let more = [("to", "2026-11-03"), ("compare", "2026-10-01..2026-10-04")];
     let notes = with_other(series_report(&more, &[&[]], None, false)).notes();
     assert!(notes[1].contains("its last ones are in its total alone"), "{notes:?}");
@@ -310,7 +312,7 @@ fn what_only_the_other_period_has_is_in_a_remainder_of_no_groups() {
     assert_eq!((&rest["groups"], &rest["measures"]["queued"]), (&0.into(), &0.into()));
     assert_eq!(rest["compare"]["measures"]["queued"], 800);
     assert_eq!(rest["compare"]["change"]["measures"]["queued"]["relative"], -1.0);
-    assert!(sheet(&report, false).contains("(other: 0 groups),0,800,-800,-1\r\n"));
+    assert!(written(&report, false).contains("(other: 0 groups),0,800,-800,-1\r\n"));
 }
 
 #[test]
@@ -341,6 +343,73 @@ fn what_is_hidden_is_null_and_named_and_no_value_of_it_is_left() {
     report.suppress(&people, 11);
     let report = report.compared();
     insta::assert_snapshot!(json(&report));
-    insta::assert_snapshot!(sheet(&report, true).replace("\r\n", "⏎\n"));
+    insta::assert_snapshot!(written(&report, true).replace("\r\n", "⏎\n"));
     assert!(!format!("{report:?}").contains(&few.to_string()), "it is nowhere in the report");
+}
+
+fn lines(report: &Report, total: bool) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    let text: String = sheet::ndjson(report.clone().into_table(&TableOptions { total })).collect();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn lines_of_ndjson_have_the_cells_of_csv() {
+    let more = [("compare", "previous"), ("by", "recipient_domain")];
+    let changed = with_other(split_report(&more, &[&["example.com"], &["new.example"]], Some((37, traffic(900, 3)))));
+    for report in [by_two(), days(), doubtful(&[]), changed, summary_report(&FEW, Measures::default())] {
+        let text = written(&report, true);
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let header: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let lines = lines(&report, true);
+        assert_eq!(lines.len(), rows.len());
+        for (line, row) in lines.iter().zip(&rows) {
+            assert_eq!(line.len(), header.len());
+            for (name, cell) in header.iter().zip(row) {
+                match &line[name] {
+                    serde_json::Value::Null => assert_eq!(cell, ""),
+                    serde_json::Value::String(text) => assert_eq!(cell, text),
+                    number => {
+                        let (cell, number) = (cell.parse::<f64>().unwrap(), number.as_f64().unwrap());
+                        assert!((cell - number).abs() < 1e-12, "{name}: {cell} {number}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A part of a workbook.
+fn part(book: &[u8], name: &str) -> String {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(book)).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut archive.by_name(name).unwrap(), &mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_workbook_has_typed_cells_and_says_what_was_asked() {
+    let book = xlsx::write(days().into_table(&TableOptions { total: true })).unwrap();
+    let sheet = part(&book, "xl/worksheets/sheet1.xml");
+    // 2026-11-01 in New York, though it was 04:00 in UTC.
+    assert!(sheet.contains("<v>46327</v>"), "{sheet}");
+    assert!(sheet.contains(r#"state="frozen""#) && sheet.contains("<autoFilter "), "{sheet}");
+    assert_eq!(sheet.matches("<row ").count(), written(&days(), true).lines().count());
+    let texts = part(&book, "xl/sharedStrings.xml");
+    for text in ["time", "campaign", "autumn", "(none)", "(total)", "America/New_York", "sent", "as_of", "series"] {
+        assert!(texts.contains(&format!(">{text}<")), "{text}: {texts}");
+    }
+    assert!(part(&book, "xl/workbook.xml").contains(r#"name="Parameters""#));
+}
+
+#[test]
+fn a_workbook_takes_no_text_for_a_formula_or_a_link() {
+    let long = "x".repeat(40_000);
+    let keys: [&[&str]; 5] = [&["=1+1"], &["https://example.org"], &["a\u{0}\u{1b}b"], &["_x000D_"], &[&long]];
+    let report = split_report(&with(&[("by", "subject")]), &keys, None);
+    let book = xlsx::write(report.into_table(&TableOptions::default())).unwrap();
+    let sheet = part(&book, "xl/worksheets/sheet1.xml");
+    assert!(!sheet.contains("<f>") && !sheet.contains("<hyperlink"), "{sheet}");
+    let texts = part(&book, "xl/sharedStrings.xml");
+    assert!(texts.contains(">=1+1<") && texts.contains("a\u{FFFD}\u{FFFD}b") && !texts.contains('\0'), "{texts}");
 }

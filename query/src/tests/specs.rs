@@ -48,7 +48,7 @@ fn a_document_and_a_query_string_of_the_same_words_are_the_same_spec() {
     let tree: SplitRequest = from_json(tree).unwrap();
     assert_eq!(from_json::<SplitRequest>(&serde_json::to_vec(&tree).unwrap()).unwrap(), tree);
     let presentation = from_document.presentation().unwrap();
-    assert_eq!((presentation.format, presentation.csv.total), (Some(Format::Csv), true));
+    assert_eq!((presentation.format, presentation.table.total), (Some(Format::Csv), true));
     assert_eq!((presentation.chart.width(), presentation.chart.height()), (640, 675));
     let again = serde_json::to_vec(&from_document).unwrap();
     assert_eq!(from_json::<SplitRequest>(&again).unwrap(), from_document);

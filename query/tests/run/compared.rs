@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Days, NaiveTime, TimeZone};
 use proptest::prelude::*;
-use query::{Body, Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest, csv};
+use query::{Body, Report, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest, TableOptions, sheet};
 use schema::{Measure, Measures, Rate};
 use serde_json::Value;
 
@@ -103,8 +103,8 @@ fn list(value: &Value) -> &[Value] {
 
 /// Every number of the document stands in the sheet, to the last digit.
 fn in_csv(report: &Report, document: &Value) -> Judgement {
-    let sheet: String = csv::write(report, &csv::CsvOptions { total: true }).collect();
-    let mut reader = ::csv::Reader::from_reader(sheet.as_bytes());
+    let sheet: String = sheet::csv(report.clone().into_table(&TableOptions { total: true })).collect();
+    let mut reader = csv::Reader::from_reader(sheet.as_bytes());
     let rows: Vec<HashMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
     let rest = &document["remainder"];
     let cut = if rest["rows"].is_array() { list(&rest["rows"]) } else { std::slice::from_ref(rest) };

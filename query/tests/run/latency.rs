@@ -1,6 +1,6 @@
 //! Latencies in tables that had none, and what merges make of the steps.
 
-use query::{LatencyRequest, LatencySpec, Limits, Written, from_pairs};
+use query::{LatencyRequest, LatencySpec, Limits, Tabular as _, from_pairs, sheet};
 use schema::{
     AccountId, CUBE, ClickHouse, LATENCY_COUNTS, LATENCY_STEPS, Latency, Measure, Millis, ROLLUP, WEIGHT, migrate,
 };
@@ -26,7 +26,7 @@ async fn ask(clickhouse: &ClickHouse, more: &[(&str, &str)]) -> (Value, String) 
     let request: LatencyRequest = from_pairs(whole_range(more)).unwrap();
     let spec = LatencySpec::latencies(&request).unwrap();
     let report = query::latencies(clickhouse, &account, &spec, Millis(0), &Limits::default()).await.unwrap();
-    (serde_json::to_value(&report).unwrap(), report.csv())
+    (serde_json::to_value(&report).unwrap(), sheet::csv(report.table()).collect())
 }
 
 /// Deliveries of a campaign took so long until they were opened: so many more, as a batch would write it.

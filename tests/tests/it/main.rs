@@ -8,6 +8,7 @@ mod bodies;
 mod breakdowns;
 mod budget;
 mod connector_pages;
+mod exports;
 mod faults;
 mod formats;
 mod identities;

@@ -20,6 +20,12 @@ pub(super) enum Format {
     Csv,
     /// A picture
     Png,
+    /// A picture that can be scaled
+    Svg,
+    /// A workbook of typed cells
+    Xlsx,
+    /// For programs: one object a row
+    Ndjson,
     /// For programs: all that the API tells
     Json,
 }
@@ -31,6 +37,9 @@ impl Format {
             Self::Table | Self::Json => "json",
             Self::Csv => "csv",
             Self::Png => "png",
+            Self::Svg => "svg",
+            Self::Xlsx => "xlsx",
+            Self::Ndjson => "ndjson",
         }
     }
 
@@ -38,6 +47,9 @@ impl Format {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
             "png" => Some(Self::Png),
+            "svg" => Some(Self::Svg),
+            "xlsx" => Some(Self::Xlsx),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
             "json" => Some(Self::Json),
             "txt" => Some(Self::Table),
             _ => None,
@@ -64,8 +76,8 @@ impl Output {
     pub(super) fn format(&self) -> Result<Format, Failure> {
         let told = self.output.as_deref().and_then(Format::of_file);
         let format = self.format.or(told).unwrap_or(Format::Table);
-        if format == Format::Png && self.file().is_none() && io::stdout().is_terminal() {
-            return Err("a picture is nothing for a terminal: name a file with -o".into());
+        if matches!(format, Format::Png | Format::Xlsx) && self.file().is_none() && io::stdout().is_terminal() {
+            return Err("pictures and workbooks are nothing for a terminal: name a file with -o".into());
         }
         Ok(format)
     }

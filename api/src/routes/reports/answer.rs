@@ -1,4 +1,5 @@
-//! A report as an HTTP answer: JSON in one piece, CSV as it is written, PNG drawn where it keeps nobody waiting.
+//! A report as an HTTP answer: JSON in one piece, CSV and NDJSON as they are written, pictures and workbooks made where they keep
+//! nobody waiting.
 
 use std::convert::Infallible;
 
@@ -11,9 +12,9 @@ use axum::{
 use chrono_tz::Tz;
 use futures::stream;
 use query::{
-    Format, Presentation, Range, Report,
-    chart::{self, ChartError},
-    csv,
+    Format, Presentation, Range, Report, Table,
+    chart::{self, ChartError, Picture},
+    sheet, xlsx,
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
@@ -23,13 +24,13 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// The `cursor` of the next page, for formats that have no place for it.
+/// What shows the next page when it is given as `cursor`; so that readers of CSV find it, too.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
-/// Answers the report in that format.
+/// The report in the format asked for.
 ///
 /// # Errors
-/// When a picture cannot be drawn.
+/// When the picture or the workbook cannot be made.
 pub(super) async fn of(
     report: Report,
     format: Format,
@@ -41,13 +42,12 @@ pub(super) async fn of(
     let next = report.next().and_then(|cursor| HeaderValue::try_from(cursor).ok());
     let mut response = match format {
         Format::Json => Json(report).into_response(),
-        Format::Csv => {
-            let chunks = csv::write(report, &presentation.csv).map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)));
-            sheet(&name, Body::from_stream(stream::iter(chunks)))
+        Format::Csv | Format::Ndjson | Format::Xlsx => {
+            sheet(&name, format, report.into_table(&presentation.table), drawing).await?
         }
-        Format::Png => {
+        Format::Png | Format::Svg => {
             let options = presentation.chart;
-            picture(&name, drawing, move || chart::png(&report, &options)).await?
+            picture(&name, format, drawing, move |picture| chart::draw(&report, &options, picture)).await?
         }
     };
     if let Some(next) = next {
@@ -56,35 +56,66 @@ pub(super) async fn of(
     Ok(varying(response))
 }
 
-/// A CSV file.
-pub(super) fn sheet(name: &str, content: impl IntoResponse) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.csv\"")),
-    ];
-    (headers, content).into_response()
+/// A table as CSV, NDJSON or a workbook.
+pub(super) async fn sheet(name: &str, format: Format, table: Table, drawing: &Semaphore) -> Result<Response, Problem> {
+    const BROKEN: &str = "the workbook could not be written";
+    let body = match format {
+        Format::Ndjson => streamed(sheet::ndjson(table)),
+        Format::Xlsx => {
+            let book = made(drawing, BROKEN, move || xlsx::write(table)).await?;
+            Body::from(book.map_err(|error| broken(BROKEN).caused_by(&error))?)
+        }
+        _ => streamed(sheet::csv(table)),
+    };
+    Ok((headers(format, name), body).into_response())
 }
 
-/// A picture. Drawing takes much time and memory: only a few pictures are drawn at once, each on a thread of its own.
+/// A picture as PNG or SVG.
 pub(super) async fn picture(
     name: &str,
+    format: Format,
     drawing: &Semaphore,
-    draw: impl FnOnce() -> Result<Vec<u8>, ChartError> + Send + 'static,
+    draw: impl FnOnce(Picture) -> Result<Vec<u8>, ChartError> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let broken = || Problem::new(Kind::Internal, "the picture could not be drawn; its id helps to find out why");
-    let _turn = drawing.acquire().await.map_err(|_| broken())?;
-    let drawn = spawn_blocking(draw).await.map_err(|error| broken().caused_by(&error))??;
-    let headers = [
-        (header::CONTENT_TYPE, "image/png".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}.png\"")),
-    ];
-    Ok((headers, drawn).into_response())
+    let picture = if format == Format::Svg { Picture::Svg } else { Picture::Png };
+    let drawn = made(drawing, "the picture could not be drawn", move || draw(picture)).await??;
+    Ok((headers(format, name), drawn).into_response())
 }
 
 /// An answer that depends on who asks and on what he accepts.
 pub(super) fn varying(mut response: Response) -> Response {
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
     response
+}
+
+/// A body that is made as it is sent.
+fn streamed(chunks: impl Iterator<Item = String> + Send + 'static) -> Body {
+    Body::from_stream(stream::iter(chunks.map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)))))
+}
+
+/// What a file is, and what it is called.
+fn headers(format: Format, name: &str) -> [(HeaderName, String); 2] {
+    let (kind, subtype) = format.media_type();
+    let parameters = if format == Format::Csv { "; charset=utf-8; header=present" } else { "" };
+    let place = if matches!(format, Format::Png | Format::Svg) { "inline" } else { "attachment" };
+    [
+        (header::CONTENT_TYPE, format!("{kind}/{subtype}{parameters}")),
+        (header::CONTENT_DISPOSITION, format!("{place}; filename=\"{name}.{}\"", format.name())),
+    ]
+}
+
+/// Pictures and workbooks take much time and memory: only a few are made at once, each on a thread of its own.
+async fn made<T: Send + 'static>(
+    drawing: &Semaphore,
+    otherwise: &str,
+    make: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let _turn = drawing.acquire().await.map_err(|_| broken(otherwise))?;
+    spawn_blocking(make).await.map_err(|error| broken(otherwise).caused_by(&error))
+}
+
+fn broken(what: &str) -> Problem {
+    Problem::new(Kind::Internal, format!("{what}; its id helps to find out why"))
 }
 
 /// A name for the file, out of the kind of report and the day it begins.

@@ -233,7 +233,12 @@ async fn run(caller: &Caller<Read>, state: &AppState, asked: Asked, format: Form
     let name = answer::file_name(spec.name(), spec.range(), spec.tz());
     Ok(answer::varying(match format {
         Format::Json => Json(report).into_response(),
-        Format::Csv => answer::sheet(&name, report.csv(&presentation.csv)),
-        Format::Png => answer::picture(&name, &state.drawing, move || report.png(&presentation.chart)).await?,
+        Format::Csv | Format::Ndjson | Format::Xlsx => {
+            answer::sheet(&name, format, report.table(&presentation.table), &state.drawing).await?
+        }
+        Format::Png | Format::Svg => {
+            let draw = move |picture| report.draw(&presentation.chart, picture);
+            answer::picture(&name, format, &state.drawing, draw).await?
+        }
     }))
 }

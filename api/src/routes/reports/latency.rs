@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use query::{
-    DecayReport, DecayRequest, Format, LatencyReport, LatencyRequest, LatencySpec, QueryError, Written, from_json,
+    DecayReport, DecayRequest, Format, LatencyReport, LatencyRequest, LatencySpec, QueryError, Tabular, from_json,
     from_pairs,
 };
 use serde::Serialize;
@@ -144,7 +144,7 @@ async fn decay(
 }
 
 /// Asks within the caller's share and the report's time, and writes what comes as the caller likes it.
-async fn written<R: Serialize + Written, A: Future<Output = Result<R, QueryError>>>(
+async fn written<R: Serialize + Tabular, A: Future<Output = Result<R, QueryError>>>(
     kind: &'static str,
     caller: &Caller<Read>,
     state: &AppState,
@@ -152,7 +152,7 @@ async fn written<R: Serialize + Written, A: Future<Output = Result<R, QueryError
     asking: impl FnOnce(Millis) -> A,
 ) -> Result<Response, Problem> {
     let format = negotiate::format(named, headers)?;
-    if format == Format::Png {
+    if matches!(format, Format::Png | Format::Svg) {
         let detail = "there is no picture of this: name application/json or text/csv in `Accept`, or in `format`";
         return Err(Problem::new(Kind::NotAcceptable, detail));
     }
@@ -160,8 +160,10 @@ async fn written<R: Serialize + Written, A: Future<Output = Result<R, QueryError
     let answering = async {
         let report = in_time(state, asking(state.ingest.as_of())).await?;
         Ok(answer::varying(match format {
-            Format::Csv => answer::sheet(&format!("postlens-{kind}"), report.csv()),
-            Format::Json | Format::Png => Json(report).into_response(),
+            Format::Csv | Format::Ndjson | Format::Xlsx => {
+                answer::sheet(&format!("postlens-{kind}"), format, report.table(), &state.drawing).await?
+            }
+            Format::Json | Format::Png | Format::Svg => Json(report).into_response(),
         }))
     };
     measured(caller, state, (kind, format), Box::pin(answering)).await

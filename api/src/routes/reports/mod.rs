@@ -38,8 +38,10 @@ use crate::{
     tag = "reports",
     params(SplitRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -62,8 +64,10 @@ pub(crate) async fn get_split(
     tag = "reports",
     request_body = SplitRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -86,8 +90,10 @@ pub(crate) async fn post_split(
     tag = "reports",
     params(SummaryRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -110,8 +116,10 @@ pub(crate) async fn get_summary(
     tag = "reports",
     request_body = SummaryRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -136,8 +144,10 @@ pub(crate) async fn post_summary(
     tag = "reports",
     params(SeriesRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
     )
@@ -160,8 +170,10 @@ pub(crate) async fn get_series(
     tag = "reports",
     request_body = SeriesRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV or PNG.", content(
-            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png")
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+            (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
     )
@@ -240,7 +252,7 @@ async fn measured(
     let _entered = state.admission.enter(caller.account())?;
     let started = Instant::now();
     let answer = answering.await;
-    metrics::histogram!(REPORT_SECONDS, "kind" => kind, "format" => format_label(format)).record(started.elapsed());
+    metrics::histogram!(REPORT_SECONDS, "kind" => kind, "format" => format.name()).record(started.elapsed());
     answer
 }
 
@@ -262,14 +274,5 @@ const fn kind_label(kind: ReportKind) -> &'static str {
         ReportKind::Summary => "summary",
         ReportKind::Split => "split",
         ReportKind::Series(_) => "series",
-    }
-}
-
-/// What metrics call the format of a report.
-const fn format_label(format: Format) -> &'static str {
-    match format {
-        Format::Json => "json",
-        Format::Csv => "csv",
-        Format::Png => "png",
     }
 }

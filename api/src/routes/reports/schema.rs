@@ -224,7 +224,7 @@ pub(crate) struct SplitReport {
     /// The groups that are not shown, together; null when all are. Rows and remainder add up to the total, on every page.
     #[schema(required)]
     remainder: Option<SplitRemainder>,
-    /// The `cursor` of the next page; null on the last. CSV and PNG have it in the header `x-next-cursor`.
+    /// The `cursor` of the next page; null on the last. The other forms have it in the header `x-next-cursor`.
     #[schema(required)]
     next: Option<String>,
     #[serde(flatten)]
