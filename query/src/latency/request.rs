@@ -3,7 +3,7 @@
 use schema::{Latency, Measure};
 
 use crate::{
-    Format, Kind, ReportSpec,
+    Kind, ReportSpec,
     common::requests,
     error::SpecError,
     request::{names, scalar, some_names},
@@ -50,8 +50,6 @@ pub struct LatencySpec {
     pub(super) groups: ReportSpec,
     /// What is shown, in its order.
     pub(super) of: Vec<Latency>,
-    /// The form asked for; `None` when the caller named none.
-    pub(super) format: Option<Format>,
     /// Whether a CSV ends with the total.
     pub(super) total: bool,
 }
@@ -75,7 +73,7 @@ impl LatencySpec {
         }
         let total = truth("total", request.total.as_deref())?;
         let of = kinds(request.of.as_deref())?;
-        Ok(Self { groups, of, format: format(request.format.as_deref())?, total })
+        Ok(Self { groups, of, total })
     }
 
     /// The decay curve of all.
@@ -85,13 +83,7 @@ impl LatencySpec {
     pub fn decay(request: &DecayRequest) -> Result<Self, SpecError> {
         let groups = queued(ReportSpec::over(Kind::Summary, &request.common(), None)?);
         let of = vec![Latency::Open, Latency::Click];
-        Ok(Self { groups, of, format: format(request.format.as_deref())?, total: false })
-    }
-
-    /// The form asked for; `None` when the caller named none.
-    #[must_use]
-    pub const fn format(&self) -> Option<Format> {
-        self.format
+        Ok(Self { groups, of, total: false })
     }
 }
 
@@ -110,15 +102,6 @@ fn kinds(names: Option<&[String]>) -> Result<Vec<Latency>, SpecError> {
         return Err(SpecError::Missing { parameter: "of", expected: "delivery, open or click".to_owned() });
     }
     Ok(Latency::ALL.into_iter().filter(|kind| wanted.contains(kind)).collect())
-}
-
-fn format(name: Option<&str>) -> Result<Option<Format>, SpecError> {
-    match name {
-        None => Ok(None),
-        Some("json") => Ok(Some(Format::Json)),
-        Some("csv") => Ok(Some(Format::Csv)),
-        Some(other) => Err(SpecError::value("format", other, "use json or csv: there is no picture of it")),
-    }
 }
 
 #[cfg(test)]
@@ -142,7 +125,6 @@ mod tests {
         for (name, value) in [
             ("of", "opening"),
             ("of", ","),
-            ("format", "png"),
             ("by", "nothing"),
             ("filter", "x"),
             ("segment", "visits"),
