@@ -4,147 +4,75 @@
 use std::fmt;
 
 use serde::{
-    Deserialize, Deserializer, Serialize,
+    Deserializer,
     de::{DeserializeOwned, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
 
-use crate::{Expression, SpecError};
+use crate::{SpecError, common::requests};
 
-macro_rules! requests {
-    ($($(#[$meta:meta])* $name:ident { $($own:tt)* })+) => { $(
-        $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
-        #[serde(deny_unknown_fields)]
-        #[into_params(parameter_in = Query)]
-        pub struct $name {
-            /// Where the report begins: an RFC 3339 time on a quarter of an hour, or a local date in `tz`.
-            #[serde(default)]
-            #[param(required, example = "2026-11-01")]
-            #[schema(required, example = "2026-11-01")]
-            pub from: String,
-            /// Where the report ends, exclusive: written as `from` is.
-            #[serde(default)]
-            #[param(required, example = "2026-11-08")]
-            #[schema(required, example = "2026-11-08")]
-            pub to: String,
-            /// The time zone, an IANA name. Default: UTC.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            #[param(example = "America/New_York")]
-            #[schema(example = "America/New_York")]
-            pub tz: Option<String>,
-            /// Which clock measures are dated by: `sent` (default), when the delivery was sent, or `event`, when the thing happened.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            #[param(example = "sent")]
-            #[schema(example = "sent")]
-            pub basis: Option<String>,
-            /// The measures to show, separated by commas. Default: all.
-            #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
-            #[param(style = Form, explode = false, example = json!(["queued", "delivered"]))]
-            #[schema(example = json!(["queued", "delivered"]))]
-            pub measures: Option<Vec<String>>,
-            /// The rates to show, separated by commas. Default: all but `fbl_spam_rate`, the spam rate among mail to mailbox providers that
-            /// tell of complaints, which splits and summaries show when it is named.
-            #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
-            #[param(style = Form, explode = false, example = json!(["ctr", "spam_rate"]))]
-            #[schema(example = json!(["ctr", "spam_rate"]))]
-            pub rates: Option<Vec<String>>,
-            /// `DIM:OP:VALUE`, repeatable; all must hold. OP is `is`, `is_not`, `in` or `not_in` (values separated by `|`), `contains`
-            /// or `starts_with`. VALUE may hold colons; in lists, `\|` is a `|` and `\\` a `\`; the empty value is `(none)`, those beyond
-            /// the limit of a day are `(other)`. A document takes trees of `all`, `any` and `not`, too.
-            #[serde(default, deserialize_with = "crate::expression::several", skip_serializing_if = "Vec::is_empty")]
-            #[param(required = false, value_type = Vec<String>, example = json!(["mailbox_provider:is:gmail"]))]
-            #[schema(required = false, value_type = crate::expression::Filters)]
-            pub filter: Vec<Expression>,
-            /// Saved filters by their names, separated by commas; repeatable. What all of them stand for must hold beside `filter`.
-            #[serde(default, deserialize_with = "crate::segment::names", skip_serializing_if = "Vec::is_empty")]
-            #[param(required = false, example = json!(["visits"]))]
-            #[schema(required = false, example = json!(["visits"]))]
-            pub segment: Vec<String>,
-            /// Whether every rate comes with its 95 % interval (E. B. Wilson), and in a split with whether it differs from the rest of the
-            /// report beyond chance. Default: false.
-            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-            #[param(value_type = Option<bool>, example = false)]
-            #[schema(value_type = Option<bool>, example = false)]
-            pub intervals: Option<String>,
-            /// Another period to compare with: `previous`, the one of the same length directly before; `year_ago`, the same dates a year
-            /// earlier; or `FROM..TO`, each written as `from` is. Every row comes with its measures and rates there, and how they changed.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            #[param(example = "previous")]
-            #[schema(example = "previous")]
-            pub compare: Option<String>,
-            /// Hides every number that stands for fewer distinct recipients than this and for one at least, and what would tell it
-            /// (docs/reports.md, "Small groups"). 11 is what the CMS cell suppression policy asks for. A request may ask for more than the
-            /// account's setting and not for less. Default: the account's setting, else nothing is hidden.
-            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-            #[param(value_type = Option<u32>, minimum = 2, maximum = 100, example = 11)]
-            #[schema(value_type = Option<u32>, minimum = 2, maximum = 100, example = 11)]
-            pub suppress_below: Option<String>,
-            $($own)*
-            /// `json`, `csv`, `ndjson`, `xlsx`, `parquet`, `png` or `svg`. Default: what the Accept header prefers.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            #[param(example = "json")]
-            #[schema(example = "json")]
-            pub format: Option<String>,
-            /// CSV, NDJSON, XLSX and Parquet: whether the total is the last row. Default: false.
-            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-            #[param(value_type = Option<bool>)]
-            #[schema(value_type = Option<bool>)]
-            pub total: Option<String>,
-            /// PNG and SVG: the width in pixels. Default: 1200.
-            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-            #[param(value_type = Option<u32>, minimum = 320, maximum = 4096)]
-            #[schema(value_type = Option<u32>, minimum = 320, maximum = 4096)]
-            pub width: Option<String>,
-            /// PNG and SVG: the height in pixels. Default: 675.
-            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-            #[param(value_type = Option<u32>, minimum = 240, maximum = 4096)]
-            #[schema(value_type = Option<u32>, minimum = 240, maximum = 4096)]
-            pub height: Option<String>,
-            /// PNG and SVG: `light` (default) or `dark`.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            #[param(example = "light")]
-            #[schema(example = "light")]
-            pub theme: Option<String>,
-        }
+/// Requests of the reports that show measures and rates.
+macro_rules! of_numbers {
+    ($($(#[$meta:meta])* $name:ident { $($own:tt)* })+) => {
+        requests! { $(
+            $(#[$meta])*
+            $name with total {
+                /// Which clock measures are dated by: `sent` (default), when the delivery was sent, or `event`, when the thing happened.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                #[param(example = "sent")]
+                #[schema(example = "sent")]
+                pub basis: Option<String>,
+                /// The measures to show, separated by commas. Default: all.
+                #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
+                #[param(style = Form, explode = false, example = json!(["queued", "delivered"]))]
+                #[schema(example = json!(["queued", "delivered"]))]
+                pub measures: Option<Vec<String>>,
+                /// The rates to show, separated by commas. Default: all but `fbl_spam_rate`, the spam rate among mail to mailbox providers that
+                /// tell of complaints, which splits and summaries show when it is named.
+                #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
+                #[param(style = Form, explode = false, example = json!(["ctr", "spam_rate"]))]
+                #[schema(example = json!(["ctr", "spam_rate"]))]
+                pub rates: Option<Vec<String>>,
+                /// Whether every rate comes with its 95 % interval (E. B. Wilson), and in a split with whether it differs from the rest of the
+                /// report beyond chance. Default: false.
+                #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+                #[param(value_type = Option<bool>, example = false)]
+                #[schema(value_type = Option<bool>, example = false)]
+                pub intervals: Option<String>,
+                /// Another period to compare with: `previous`, the one of the same length directly before; `year_ago`, the same dates a year
+                /// earlier; or `FROM..TO`, each written as `from` is. Every row comes with its measures and rates there, and how they changed.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                #[param(example = "previous")]
+                #[schema(example = "previous")]
+                pub compare: Option<String>,
+                /// Hides every number that stands for fewer distinct recipients than this and for one at least, and what would tell it
+                /// (docs/reports.md, "Small groups"). 11 is what the CMS cell suppression policy asks for. A request may ask for more than the
+                /// account's setting and not for less. Default: the account's setting, else nothing is hidden.
+                #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+                #[param(value_type = Option<u32>, minimum = 2, maximum = 100, example = 11)]
+                #[schema(value_type = Option<u32>, minimum = 2, maximum = 100, example = 11)]
+                pub suppress_below: Option<String>,
+                $($own)*
+            }
+        )+ }
 
-        impl $name {
-            /// The parameters that every report takes.
-            pub(crate) fn common(&self) -> Common<'_> {
-                Common {
-                    from: &self.from,
-                    to: &self.to,
-                    tz: self.tz.as_deref(),
+        $(impl $name {
+            /// What is shown of the messages.
+            pub(crate) fn numbers(&self) -> Numbers<'_> {
+                Numbers {
                     basis: self.basis.as_deref(),
                     measures: self.measures.as_deref(),
                     rates: self.rates.as_deref(),
-                    filter: &self.filter,
-                    segment: &self.segment,
                     intervals: self.intervals.as_deref(),
                     compare: self.compare.as_deref(),
                     suppress_below: self.suppress_below.as_deref(),
                 }
             }
-
-            /// How the answer is to be shown.
-            ///
-            /// # Errors
-            /// Names the parameter and what to change.
-            pub fn presentation(&self) -> Result<crate::Presentation, SpecError> {
-                crate::Presentation::new(
-                    self.format.as_deref(),
-                    self.total.as_deref(),
-                    self.width.as_deref(),
-                    self.height.as_deref(),
-                    self.theme.as_deref(),
-                )
-            }
-        }
-    )+ };
+        })+
+    };
 }
 
-requests! {
+of_numbers! {
     /// A split: one row for each group of messages.
     SplitRequest {
         /// What to split by, 1 to 3 of these, separated by commas: `subject`, `sender`, `sender_domain`, `recipient_domain`,
@@ -201,16 +129,11 @@ requests! {
     }
 }
 
-/// The parameters that every report takes.
-pub(crate) struct Common<'a> {
-    pub(crate) from: &'a str,
-    pub(crate) to: &'a str,
-    pub(crate) tz: Option<&'a str>,
+/// What is shown of the messages, as texts.
+pub(crate) struct Numbers<'a> {
     pub(crate) basis: Option<&'a str>,
     pub(crate) measures: Option<&'a [String]>,
     pub(crate) rates: Option<&'a [String]>,
-    pub(crate) filter: &'a [Expression],
-    pub(crate) segment: &'a [String],
     pub(crate) intervals: Option<&'a str>,
     pub(crate) compare: Option<&'a str>,
     pub(crate) suppress_below: Option<&'a str>,

@@ -49,6 +49,12 @@ impl SegmentRequest {
     }
 }
 
+/// A request that may name saved filters.
+pub trait Segmented {
+    /// What it says of them.
+    fn segments(&mut self) -> Segments<'_>;
+}
+
 /// What a request says of saved filters: those that it names beside its filters, and those within.
 #[derive(Debug)]
 pub struct Segments<'a> {
@@ -83,6 +89,17 @@ impl Segments<'_> {
             }
             None => true,
         });
+    }
+}
+
+/// Names that nothing was put in place of make no report.
+///
+/// # Errors
+/// When there is one.
+pub(crate) fn none_left(names: &[String]) -> Result<(), SpecError> {
+    match names.first() {
+        None => Ok(()),
+        Some(name) => Err(SpecError::value("segment", name, "there is no segment of that name")),
     }
 }
 
@@ -145,7 +162,12 @@ pub(crate) fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ReportSpec, SplitRequest, SummaryRequest, from_json, from_pairs};
+    use serde::de::DeserializeOwned;
+
+    use crate::{
+        BreakdownSpec, DecayRequest, FailuresRequest, LatencyRequest, LatencySpec, LinksRequest, ReportSpec,
+        SecurityRequest, SplitRequest, SummaryRequest, from_json, from_pairs,
+    };
 
     fn known() -> BTreeMap<String, Vec<Expression>> {
         let text = |text: &str| Expression::Text(text.to_owned());
@@ -184,6 +206,41 @@ mod tests {
             ),
         ] {
             assert_eq!(resolved(named).unwrap(), resolved(written).unwrap(), "{named}");
+        }
+    }
+
+    /// What a report makes of a segment and of the same filter written out.
+    fn both<R: DeserializeOwned + Segmented, S>(
+        judge: impl Fn(&R) -> Result<S, SpecError>,
+        by: &str,
+    ) -> (Result<S, SpecError>, Result<S, SpecError>) {
+        let asked = |name, value| {
+            let range = [("from", "2026-11-01"), ("to", "2026-11-08"), ("filter", "sender:is:a@b.example")];
+            let by = (!by.is_empty()).then_some(("by", by));
+            let mut request: R = from_pairs(range.into_iter().chain(by).chain([(name, value)])).unwrap();
+            request.segments().resolve(&known());
+            judge(&request)
+        };
+        (asked("segment", "visits"), asked("filter", "subject:contains:visit"))
+    }
+
+    #[test]
+    fn every_report_takes_segments() {
+        let (named, written) = both(|request: &SplitRequest| ReportSpec::split(request), "campaign");
+        assert_eq!(named.unwrap(), written.unwrap());
+        for (named, written) in [
+            both(|request: &FailuresRequest| BreakdownSpec::failures(request), "class"),
+            both(|request: &LinksRequest| BreakdownSpec::links(request), ""),
+            both(|request: &SecurityRequest| BreakdownSpec::security(request), "mailbox_provider"),
+        ] {
+            assert_eq!(named.unwrap(), written.unwrap());
+        }
+        for (named, written) in [
+            both(|request: &LatencyRequest| LatencySpec::latencies(request), "campaign"),
+            both(|request: &LatencyRequest| LatencySpec::latencies(request), ""),
+            both(|request: &DecayRequest| LatencySpec::decay(request), ""),
+        ] {
+            assert_eq!(named.unwrap(), written.unwrap());
         }
     }
 

@@ -7,9 +7,11 @@ use crate::{
     Filter, Grouping, Interval, SpecError, Test, TimePart, Tree,
     alert::FBL_SPAM_RATE,
     chart::heat,
+    common::Common,
     cursor::Position,
     period,
-    request::{Common, SeriesRequest, SplitRequest, SummaryRequest},
+    request::{Numbers, SeriesRequest, SplitRequest, SummaryRequest},
+    segment::none_left,
     when::{Range, time_zone},
 };
 
@@ -99,19 +101,18 @@ impl ReportSpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn split(request: &SplitRequest) -> Result<Self, SpecError> {
-        let by = groupings(&request.by)?;
-        if by.is_empty() {
+        let by = Groups::split(&request.by, request.sort.as_deref(), request.limit.as_deref())?;
+        if by.by.is_empty() {
             let expected = "the dimensions to split by, like recipient_domain".to_owned();
             return Err(SpecError::Missing { parameter: "by", expected });
         }
-        if let (Some(compare), true) = (&request.compare, by.contains(&Grouping::Time(TimePart::Day))) {
+        if let (Some(compare), true) = (&request.compare, by.by.contains(&Grouping::Time(TimePart::Day))) {
             let expected = "leave `day` out of `by`, for a day is in one period only: a series with interval=day compares day by day";
             return Err(SpecError::value("compare", compare, expected));
         }
-        let sort = sort(request.sort.as_deref(), &by)?;
-        let limit = limit(request.limit.as_deref(), usual_limit(&by))?;
         let min_volume = min_volume(request.min_volume.as_deref())?;
-        let mut spec = Self { by, sort, limit, min_volume, ..Self::common(Kind::Split, &request.common())? };
+        let spec = Self::of_numbers(Kind::Split, &request.common(), &request.numbers())?.by_groups(by);
+        let mut spec = Self { min_volume, ..spec };
         spec.after = request.cursor.as_deref().map(|cursor| Position::read(cursor, &spec)).transpose()?;
         spec.check_suppression()?;
         Ok(spec)
@@ -122,7 +123,7 @@ impl ReportSpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn summary(request: &SummaryRequest) -> Result<Self, SpecError> {
-        let spec = Self::common(Kind::Summary, &request.common())?;
+        let spec = Self::of_numbers(Kind::Summary, &request.common(), &request.numbers())?;
         spec.check_suppression()?;
         Ok(spec)
     }
@@ -145,32 +146,45 @@ impl ReportSpec {
         }
         let sort = sort(request.sort.as_deref(), &by)?;
         let limit = limit(request.limit.as_deref(), 10)?;
-        let spec = Self { by, sort, limit, ..Self::common(Kind::Series(interval), &request.common())? };
+        let spec = Self::of_numbers(Kind::Series(interval), &request.common(), &request.numbers())?;
+        let spec = spec.by_groups(Groups { by, sort, limit });
         spec.check_points(interval)?;
         spec.check_suppression()?;
         Ok(spec)
     }
 
-    fn common(kind: Kind, common: &Common<'_>) -> Result<Self, SpecError> {
+    /// These messages, with nothing to show of them yet.
+    ///
+    /// # Errors
+    /// Names the parameter and what to change.
+    pub(crate) fn over(kind: Kind, common: &Common<'_>, clock: Option<&str>) -> Result<Self, SpecError> {
         let tz = time_zone(common.tz)?;
-        let (rates, fbl) = apart(common.rates);
+        none_left(common.segment)?;
+        let range = Range::new(common.from, common.to, tz)?;
+        let none = Shown { all: Vec::new(), named: None };
+        Ok(Self { filters: Tree::read(common.filter)?, ..Self::plain(kind, range, tz, basis(clock)?, none) })
+    }
+
+    /// The same by groups.
+    pub(crate) fn by_groups(self, Groups { by, sort, limit }: Groups) -> Self {
+        Self { by, sort, limit, ..self }
+    }
+
+    fn of_numbers(kind: Kind, common: &Common<'_>, numbers: &Numbers<'_>) -> Result<Self, SpecError> {
+        let (rates, fbl) = apart(numbers.rates);
         if fbl && matches!(kind, Kind::Series(_)) {
             let expected = format!("a series does not show it: ask for spam_rate with filter={}", reporting_text());
             return Err(SpecError::value("rates", FBL_SPAM_RATE, expected));
         }
-        if let Some(name) = common.segment.first() {
-            return Err(SpecError::value("segment", name, "there is no segment of that name"));
-        }
-        let range = Range::new(common.from, common.to, tz)?;
-        let measures = shown("measures", common.measures, Measure::ALL, Measure::name)?;
+        let spec = Self::over(kind, common, numbers.basis)?;
         Ok(Self {
+            measures: shown("measures", numbers.measures, Measure::ALL, Measure::name)?,
             rates: shown("rates", rates.as_deref(), Rate::ALL, Rate::name)?,
-            filters: Tree::read(common.filter)?,
             fbl,
-            intervals: truth("intervals", common.intervals)?,
-            compare: common.compare.map(|text| period::other(text, range, tz)).transpose()?,
-            suppress_below: common.suppress_below.map(suppress_below).transpose()?,
-            ..Self::plain(kind, range, tz, basis(common.basis)?, measures)
+            intervals: truth("intervals", numbers.intervals)?,
+            compare: numbers.compare.map(|text| period::other(text, spec.range, spec.tz)).transpose()?,
+            suppress_below: numbers.suppress_below.map(suppress_below).transpose()?,
+            ..spec
         })
     }
 
@@ -405,6 +419,21 @@ impl ReportSpec {
             }
         }
         dimensions
+    }
+}
+
+/// Which groups, in which order, and how many of them.
+pub(crate) struct Groups {
+    by: Vec<Grouping>,
+    sort: Sort,
+    limit: u32,
+}
+
+impl Groups {
+    /// Those of a split.
+    pub(crate) fn split(names: &[String], order: Option<&str>, most: Option<&str>) -> Result<Self, SpecError> {
+        let by = groupings(names)?;
+        Ok(Self { sort: sort(order, &by)?, limit: limit(most, usual_limit(&by))?, by })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::{extract::State, http::StatusCode};
-use query::{Expression, SegmentRequest, Segments, from_json};
+use query::{Expression, SegmentRequest, Segmented, Segments, from_json};
 use schema::AccountId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -164,6 +164,19 @@ pub(super) async fn resolve(metadata: &Metadata, account: &AccountId, segments: 
     }
     segments.resolve(&stored);
     Ok(())
+}
+
+/// The request with what the names in it stand for now in their place.
+///
+/// # Errors
+/// As [`resolve`].
+pub(super) async fn resolved<R: Segmented>(
+    caller: &Caller<Read>,
+    state: &AppState,
+    mut request: R,
+) -> Result<R, Problem> {
+    resolve(state.keys.metadata(), caller.account(), request.segments()).await?;
+    Ok(request)
 }
 
 fn no_such(name: &str, stored: &BTreeMap<String, Vec<Expression>>) -> String {

@@ -2,12 +2,11 @@
 
 use schema::{Dimension, Measure, Rate, SecureMethod};
 
-use super::request::{Common, FailuresRequest, LinksRequest, SecurityRequest};
+use super::request::{FailuresRequest, LinksRequest, SecurityRequest};
 use crate::{
     Filter, Kind, Range, ReportSpec, Sort, SortKey, SpecError, Tree,
-    spec::{Shown, basis, limit, truth},
+    spec::{Shown, limit, truth},
     tree::Operand,
-    when::time_zone,
 };
 
 /// Which report.
@@ -168,7 +167,11 @@ impl BreakdownSpec {
         let by = FailuresBy::ALL.into_iter().find(|by| by.name() == request.by);
         let by = by.ok_or_else(|| SpecError::value("by", &request.by, format!("use {expected}")))?;
         let sort = order(request.sort.as_deref(), FAILURES, by.name())?;
-        Self::over(BreakdownKind::Failures { by }, &request.common(), sort)
+        let (frame, limit) = (
+            ReportSpec::over(Kind::Summary, &request.common(), request.basis.as_deref())?,
+            limit(request.limit.as_deref(), 50)?,
+        );
+        Ok(Self { kind: BreakdownKind::Failures { by }, frame, sort, limit })
     }
 
     /// Which links were followed.
@@ -178,13 +181,16 @@ impl BreakdownSpec {
     pub fn links(request: &LinksRequest) -> Result<Self, SpecError> {
         let strip_query = request.strip_query.is_none() || truth("strip_query", request.strip_query.as_deref())?;
         let sort = order(request.sort.as_deref(), LINKS, "url")?;
-        let mut spec = Self::over(BreakdownKind::Links { strip_query }, &request.common(), sort)?;
+        let (mut frame, limit) = (
+            ReportSpec::over(Kind::Summary, &request.common(), request.basis.as_deref())?,
+            limit(request.limit.as_deref(), 50)?,
+        );
         if let Some(name) = &request.campaign {
             let filter = Filter::of("campaign", "is", Operand::Text(name));
             let filter = filter.map_err(|problem| SpecError::value("campaign", name, format!("it {problem}")))?;
-            spec.frame.filters.push(Tree::Test(filter));
+            frame.filters.push(Tree::Test(filter));
         }
-        Ok(spec)
+        Ok(Self { kind: BreakdownKind::Links { strip_query }, frame, sort, limit })
     }
 
     /// What left unencrypted.
@@ -198,7 +204,10 @@ impl BreakdownSpec {
             Some(other) => return Err(SpecError::value("by", other, "use recipient_domain or mailbox_provider")),
         };
         let methods = truth("methods", request.methods.as_deref())?;
-        let mut frame = frame(&request.common())?;
+        let (mut frame, limit) = (
+            ReportSpec::over(Kind::Summary, &request.common(), request.basis.as_deref())?,
+            limit(request.limit.as_deref(), 50)?,
+        );
         let text = request.sort.as_deref().unwrap_or("-unsecured");
         let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
         let measure = SECURITY.into_iter().find(|measure| measure.name() == name).map(SortKey::Measure);
@@ -215,19 +224,13 @@ impl BreakdownSpec {
         frame.sort = Sort { key, descending };
         frame.measures = Shown { all: SECURITY.to_vec(), named: None };
         frame.rates = Shown { all: vec![Rate::SecuredRate], named: None };
-        let limit = frame.limit;
+        frame.limit = limit;
         Ok(Self {
             kind: BreakdownKind::Security { by, methods },
             frame,
             sort: Order { column: None, descending },
             limit,
         })
-    }
-
-    fn over(kind: BreakdownKind, common: &Common<'_>, sort: Order) -> Result<Self, SpecError> {
-        let frame = frame(common)?;
-        let limit = frame.limit;
-        Ok(Self { kind, frame, sort, limit })
     }
 
     /// Which report.
@@ -316,17 +319,6 @@ impl BreakdownSpec {
 /// Distinct things do not add up.
 const LINKS_NOTE: &str =
     "`clicked` counts a delivery once for each URL and once in the total, so its rows add up to more than the total.";
-
-fn frame(common: &Common<'_>) -> Result<ReportSpec, SpecError> {
-    let tz = time_zone(common.tz)?;
-    let range = Range::new(common.from, common.to, tz)?;
-    let none = Shown { all: Vec::new(), named: None };
-    Ok(ReportSpec {
-        filters: Tree::read(common.filter)?,
-        limit: limit(common.limit, 50)?,
-        ..ReportSpec::plain(Kind::Summary, range, tz, basis(common.basis)?, none)
-    })
-}
 
 fn order(text: Option<&str>, columns: &[Column], key: &str) -> Result<Order, SpecError> {
     let Some(text) = text else { return Ok(Order { column: Some(0), descending: true }) };

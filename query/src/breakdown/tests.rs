@@ -45,11 +45,14 @@ fn what_is_wrong_is_told_by_name() {
         (failures(&[("by", "class"), ("limit", "0")]), "limit"),
         (failures(&[("by", "class"), ("basis", "now")]), "basis"),
         (failures(&[("by", "class"), ("filter", "topic:is:x")]), "filter"),
+        (failures(&[("by", "class"), ("segment", "visits")]), "segment"),
         (links(&[("strip_query", "perhaps")]), "strip_query"),
         (links(&[("sort", "reason")]), "sort"),
+        (links(&[("segment", "visits")]), "segment"),
         (security(&[("by", "subject")]), "by"),
         (security(&[("methods", "all")]), "methods"),
         (security(&[("sort", "clicked")]), "sort"),
+        (security(&[("segment", "visits")]), "segment"),
     ] {
         assert_eq!(error.unwrap_err().parameter(), parameter);
     }

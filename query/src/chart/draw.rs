@@ -4,6 +4,7 @@ use super::{
     canvas::{Align, Canvas, Pen},
     grid,
     layout::Layout,
+    marks,
     model::{Bar, Bars, Block, Chart, Ink, Panel, Threshold},
     options::{ChartError, ChartOptions, Picture},
     plot,
@@ -115,6 +116,7 @@ impl Painter {
         let gap = self.layout.px(22.0);
         let weight = |block: &Block| match block {
             Block::Bars(bars) => bars.labels.len() as f32 + 1.5,
+            Block::Marks(marks) => marks.labels.len() as f32 + 2.5,
             Block::Lines(lines) if lines.title.is_empty() => 1.9,
             Block::Lines(_) | Block::Heat(_) | Block::Empty(_) => 1.0,
         };
@@ -130,6 +132,7 @@ impl Painter {
                 Block::Bars(bars) => self.bars(bars, part, labels),
                 Block::Lines(lines) => plot::lines(self, lines, part, sides),
                 Block::Heat(heat) => grid::heat(self, heat, part),
+                Block::Marks(marks) => marks::paint(self, marks, part, labels),
                 Block::Empty(text) => self.empty(text, part),
             }
             y += part.height + gap;
@@ -150,6 +153,7 @@ impl Painter {
         let kind = self.layout.text();
         match block {
             Block::Bars(bars) => bars.labels.iter().map(|label| kind.width(label)).fold(0.0, f32::max).ceil(),
+            Block::Marks(marks) => marks.labels.iter().map(|label| kind.width(label)).fold(0.0, f32::max).ceil(),
             Block::Lines(_) | Block::Heat(_) | Block::Empty(_) => 0.0,
         }
     }

@@ -10,8 +10,10 @@ mod draw;
 mod font;
 mod grid;
 pub(crate) mod heat;
+mod latency;
 mod layout;
 mod lines;
+mod marks;
 mod model;
 mod numbers;
 mod options;
@@ -23,7 +25,7 @@ mod words;
 pub(crate) use bars::BarsOf;
 pub use options::{ChartError, ChartOptions, Picture, Theme};
 
-use crate::{Kind, Report, report::Body};
+use crate::{DecayReport, Kind, LatencyReport, Report, report::Body};
 
 /// Draws the report. Takes some 10 to 200 ms of computing and up to 150 MB of memory, by the picture's size.
 ///
@@ -38,6 +40,26 @@ pub fn draw(report: &Report, options: &ChartOptions, picture: Picture) -> Result
 pub(crate) fn draw_bars(bars: &BarsOf<'_>, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
     let layout = layout::Layout::of(*options);
     draw::picture(&bars::plain_split(bars, layout.rows()), &layout, *options, picture)
+}
+
+/// Draws how long things took.
+pub(crate) fn draw_latencies(
+    report: &LatencyReport,
+    options: &ChartOptions,
+    picture: Picture,
+) -> Result<Vec<u8>, ChartError> {
+    let layout = layout::Layout::of(*options);
+    draw::picture(&latency::latencies(report, layout.rows()), &layout, *options, picture)
+}
+
+/// Draws how openings and clicks came in with the age of messages.
+pub(crate) fn draw_decay(
+    report: &DecayReport,
+    options: &ChartOptions,
+    picture: Picture,
+) -> Result<Vec<u8>, ChartError> {
+    let layout = layout::Layout::of(*options);
+    draw::picture(&latency::decay(report), &layout, *options, picture)
 }
 
 /// What the picture of a report shows.

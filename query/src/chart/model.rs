@@ -41,6 +41,7 @@ pub(crate) enum Block {
     Bars(Bars),
     Lines(Lines),
     Heat(Heat),
+    Marks(Marks),
     /// Nothing to draw, and why.
     Empty(String),
 }
@@ -80,6 +81,27 @@ pub(crate) struct Bar {
 pub(crate) struct Threshold {
     pub(crate) value: f64,
     pub(crate) label: String,
+}
+
+/// Marks on an axis of time that is logarithmic: a row for each label.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Marks {
+    pub(crate) title: String,
+    pub(crate) labels: Vec<String>,
+    /// What the columns of values are called, each in the ink of its marks; those without have none.
+    pub(crate) columns: Vec<(String, Option<Ink>)>,
+    pub(crate) rows: Vec<Marked>,
+    /// Places on the axis, from 0 to 1, ascending, and what stands there.
+    pub(crate) ticks: Vec<(f64, String)>,
+}
+
+/// A row of marks.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Marked {
+    /// A place from 0 to 1 for each column that has marks; nothing is known of some.
+    pub(crate) places: Vec<Option<f64>>,
+    /// A text for each column.
+    pub(crate) texts: Vec<String>,
 }
 
 /// A grid of cells, the darker the greater their values.

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::{histogram::Histogram, request::LatencySpec, run::Found};
 use crate::{
-    Report,
+    Report, ReportSpec,
+    chart::{ChartError, ChartOptions, Picture, draw_decay, draw_latencies},
     parameters::framed,
     report::shown,
     table::{Cell, Column, Content, Table, column, labels},
@@ -117,7 +118,7 @@ impl Latencies {
     }
 
     /// Those shown, in their order.
-    fn shown(&self) -> impl Iterator<Item = (Latency, Percentiles)> {
+    pub(crate) fn shown(&self) -> impl Iterator<Item = (Latency, Percentiles)> {
         let all = [(Latency::Delivery, self.delivery), (Latency::Open, self.open), (Latency::Click, self.click)];
         all.into_iter().filter_map(|(kind, percentiles)| Some((kind, percentiles?)))
     }
@@ -129,7 +130,7 @@ pub struct LatencyRow {
     /// The group: a value for each name in `by`, as in a split.
     pub key: BTreeMap<String, String>,
     #[serde(flatten)]
-    latencies: Latencies,
+    pub(crate) latencies: Latencies,
 }
 
 /// The groups that are not shown.
@@ -168,6 +169,8 @@ pub struct LatencyReport {
     pub total: Latencies,
     #[serde(skip)]
     ends_with_total: bool,
+    #[serde(skip)]
+    pub(crate) spec: ReportSpec,
 }
 
 impl LatencyReport {
@@ -187,6 +190,7 @@ impl LatencyReport {
             total: Latencies::of(&found.total, &spec.of),
             frame: Frame::of("latency", found),
             ends_with_total: spec.total || by.is_empty(),
+            spec: spec.groups.clone(),
             by,
         }
     }
@@ -227,6 +231,8 @@ pub struct DecayReport {
     pub delivered: i64,
     /// Age by age, each with what came before it.
     pub rows: Vec<DecayRow>,
+    #[serde(skip)]
+    pub(crate) spec: ReportSpec,
 }
 
 impl DecayReport {
@@ -247,17 +253,28 @@ impl DecayReport {
             .iter()
             .map(|(name, length)| row(name, Some(length / 1000), kinds.map(|kind| histogram.younger(kind, *length))));
         let later = row("later", None, kinds.map(|kind| histogram.count(kind)));
-        Self { frame: Frame::of("decay", found), delivered, rows: ages.chain([later]).collect() }
+        let spec = found.report.spec().clone();
+        Self { frame: Frame::of("decay", found), delivered, rows: ages.chain([later]).collect(), spec }
     }
 }
 
-/// What can be shown as a table.
+/// What can be shown as a table and as a picture.
 pub trait Tabular {
     /// The table; with the total where that was asked for.
     fn table(&self) -> Table;
+
+    /// The picture. Takes some 10 to 200 ms of computing and up to 150 MB of memory, by its size.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    fn draw(&self, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError>;
 }
 
 impl Tabular for LatencyReport {
+    fn draw(&self, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
+        draw_latencies(self, options, picture)
+    }
+
     fn table(&self) -> Table {
         let key = self.by.iter().map(|name| column(name, Content::Text));
         let of = self.total.shown().flat_map(|(kind, _)| {
@@ -289,6 +306,10 @@ impl Tabular for LatencyReport {
 }
 
 impl Tabular for DecayReport {
+    fn draw(&self, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
+        draw_decay(self, options, picture)
+    }
+
     fn table(&self) -> Table {
         let columns = [
             ("age", Content::Text),
@@ -311,5 +332,119 @@ impl Tabular for DecayReport {
         };
         let columns = columns.map(|(name, content)| column(name, content)).to_vec();
         self.frame.table(columns, self.rows.iter().map(cells).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{chart::Theme, from_pairs};
+
+    use super::super::{DELIVERED, OPENED, request::LatencySpec, run::Found};
+
+    /// Some of so many seconds, an octave up and down.
+    fn histogram(delivery: i64, open: i64, count: i64) -> Histogram {
+        let mut histogram = Histogram::default();
+        for (kind, middle, part) in
+            [(Latency::Delivery, delivery, 10), (Latency::Open, open, 4), (Latency::Click, open * 2, 1)]
+        {
+            for (place, weight) in [60, 120, 160, 120, 60, 30, 20, 10, 8, 4, 2, 1].into_iter().enumerate() {
+                let octave = i64::try_from(place).unwrap() - 3;
+                let millis = if octave < 0 { middle * 1000 >> -octave } else { (middle * 1000) << octave };
+                histogram.add(kind.step(millis).0, count * weight * part / 10);
+            }
+        }
+        histogram.add(DELIVERED, count * 620);
+        let opened = histogram.count(Latency::Open);
+        histogram.add(OPENED, opened);
+        histogram
+    }
+
+    fn asked(more: &[(&str, &str)]) -> LatencySpec {
+        let range = [("from", "2026-11-01"), ("to", "2026-11-08"), ("tz", "America/New_York")];
+        LatencySpec::latencies(&from_pairs(range.into_iter().chain(more.iter().copied())).unwrap()).unwrap()
+    }
+
+    fn found(spec: &LatencySpec, rows: Vec<(Vec<String>, Histogram)>, cut: Option<u64>) -> Found {
+        let mut total = Histogram::default();
+        rows.iter().for_each(|(_, histogram)| total.merge(histogram));
+        let report = crate::testing::summary_report(&[("tz", "America/New_York")], schema::Measures::default());
+        let rest = cut.map(|groups| (groups, Histogram::default()));
+        if rows.is_empty() && spec.groups.by.is_empty() {
+            total = histogram(4, 5_000, 90);
+        }
+        Found { report, rows, remainder: rest, total }
+    }
+
+    fn providers() -> Vec<(Vec<String>, Histogram)> {
+        [
+            ("gmail", 2, 4_000, 900),
+            ("microsoft", 9, 9_000, 500),
+            ("yahoo", 340, 5_200, 210),
+            ("a-rather-long-name-of-a-regional-hospital-network.example.org", 1, 70_000, 12),
+            ("", 4, 400, 10),
+            ("comcast", 20, 40_000, 10),
+            ("apple", 3, 3_000, 10),
+            ("proton", 7, 8_000, 10),
+        ]
+        .map(|(name, delivery, open, count)| (vec![name.to_owned()], histogram(delivery, open, count)))
+        .into()
+    }
+
+    fn latencies(more: &[(&str, &str)], rows: Vec<(Vec<String>, Histogram)>, cut: Option<u64>) -> LatencyReport {
+        let spec = asked(more);
+        LatencyReport::of(&spec, &found(&spec, rows, cut))
+    }
+
+    fn pictures() -> Vec<(&'static str, Box<dyn Tabular>)> {
+        let by = ("by", "mailbox_provider");
+        let all = asked(&[]);
+        let nothing = Found { total: Histogram::default(), ..found(&asked(&[by]), Vec::new(), None) };
+        vec![
+            ("latency", Box::new(latencies(&[by], providers(), Some(19)))),
+            ("latency-delivery", Box::new(latencies(&[by, ("of", "delivery")], providers(), None))),
+            ("latency-all", Box::new(latencies(&[], Vec::new(), None))),
+            ("latency-empty", Box::new(latencies(&[by], Vec::new(), None))),
+            ("decay", Box::new(DecayReport::of(&found(&all, Vec::new(), None)))),
+            ("decay-empty", Box::new(DecayReport::of(&nothing))),
+        ]
+    }
+
+    #[test]
+    fn every_picture_is_drawn_in_every_size_and_colour_and_as_shapes() {
+        for (name, report) in pictures() {
+            for (width, height, theme) in
+                [(320, 240, Theme::Dark), (1200, 675, Theme::Light), (4096, 240, Theme::Light)]
+            {
+                let options = ChartOptions::new(width, height, theme).unwrap();
+                let bytes = report.draw(&options, Picture::Png).unwrap();
+                let reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+                assert_eq!((reader.info().width, reader.info().height), (width, height), "{name}");
+            }
+            let text = String::from_utf8(report.draw(&ChartOptions::default(), Picture::Svg).unwrap()).unwrap();
+            let said = match name {
+                "latency-empty" => "No message of this range has such a latency",
+                "decay-empty" => "No message of this range was delivered",
+                "decay" => "Opened",
+                _ => ">p99<",
+            };
+            assert!(text.contains(said), "{name}: {text}");
+        }
+    }
+
+    #[test]
+    #[ignore = "writes pictures to look at into target/charts"]
+    fn latency_gallery() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/charts");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, report) in pictures() {
+            for (width, height) in [(400, 300), (1200, 675), (2000, 1125)] {
+                for theme in [Theme::Light, Theme::Dark] {
+                    let options = ChartOptions::new(width, height, theme).unwrap();
+                    let bytes = report.draw(&options, Picture::Png).unwrap();
+                    std::fs::write(folder.join(format!("{name}-{width}-{theme:?}.png")), bytes).unwrap();
+                }
+            }
+        }
     }
 }

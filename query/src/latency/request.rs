@@ -1,106 +1,46 @@
 //! What a caller asks of latencies, as texts and judged. Which messages, in which groups, in which order: that is a split's to judge.
 
-use schema::Latency;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use schema::{Latency, Measure};
 
 use crate::{
-    Expression, Format, ReportSpec, SplitRequest, SummaryRequest,
+    Kind, ReportSpec,
+    common::requests,
     error::SpecError,
     request::{names, scalar, some_names},
-    spec::truth,
+    spec::{Groups, Shown, truth},
 };
 
 /// The most groups of one answer: each has hundreds of steps.
 const MOST_GROUPS: u32 = 1_000;
 
-/// Latencies: of all messages, or one row for each group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct LatencyRequest {
-    /// From when on messages were sent: an RFC 3339 time on a quarter of an hour, or a local date in `tz`.
-    #[serde(default)]
-    #[param(required, example = "2026-11-01")]
-    #[schema(required, example = "2026-11-01")]
-    pub from: String,
-    /// Until when, exclusive: written as `from` is.
-    #[serde(default)]
-    #[param(required, example = "2026-11-08")]
-    #[schema(required, example = "2026-11-08")]
-    pub to: String,
-    /// The time zone, an IANA name. Default: UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "America/New_York")]
-    #[schema(example = "America/New_York")]
-    pub tz: Option<String>,
-    /// Which latencies to show, separated by commas: `delivery`, `open`, `click`. Default: all.
-    #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
-    #[param(style = Form, explode = false, example = json!(["delivery"]))]
-    #[schema(example = json!(["delivery"]))]
-    pub of: Option<Vec<String>>,
-    /// What to split by, as in a split, at most 3. Default: nothing, the total alone.
-    #[serde(default, deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
-    #[param(required = false, style = Form, explode = false, example = json!(["mailbox_provider"]))]
-    #[schema(required = false, example = json!(["mailbox_provider"]))]
-    pub by: Vec<String>,
-    /// `DIM:OP:VALUE` as in a split, repeatable; all must hold. A document takes trees of `all`, `any` and `not`, too.
-    #[serde(default, deserialize_with = "crate::expression::several", skip_serializing_if = "Vec::is_empty")]
-    #[param(required = false, value_type = Vec<String>, example = json!(["campaign:is:autumn"]))]
-    #[schema(required = false, value_type = crate::expression::Filters)]
-    pub filter: Vec<Expression>,
-    /// A measure, a rate or a dimension of `by` to sort the rows by, `-` before it for descending. Default: `-queued`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "-queued")]
-    #[schema(example = "-queued")]
-    pub sort: Option<String>,
-    /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50.
-    #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-    pub limit: Option<String>,
-    /// `json` or `csv`. Default: what the Accept header prefers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "json")]
-    #[schema(example = "json")]
-    pub format: Option<String>,
-    /// CSV: whether the total is the last row. Default: false.
-    #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<bool>)]
-    #[schema(value_type = Option<bool>)]
-    pub total: Option<String>,
-}
+requests! {
+    /// Latencies: of all messages, or one row for each group. Messages are dated by when they were sent.
+    LatencyRequest with total {
+        /// Which latencies to show, separated by commas: `delivery`, `open`, `click`. Default: all.
+        #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
+        #[param(style = Form, explode = false, example = json!(["delivery"]))]
+        #[schema(example = json!(["delivery"]))]
+        pub of: Option<Vec<String>>,
+        /// What to split by, as in a split, at most 3. Default: nothing, the total alone.
+        #[serde(default, deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
+        #[param(required = false, style = Form, explode = false, example = json!(["mailbox_provider"]))]
+        #[schema(required = false, example = json!(["mailbox_provider"]))]
+        pub by: Vec<String>,
+        /// A measure, a rate or a dimension of `by` to sort the rows by, `-` before it for descending. Default: `-queued`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[param(example = "-queued")]
+        #[schema(example = "-queued")]
+        pub sort: Option<String>,
+        /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50.
+        #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+        #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+        #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+        pub limit: Option<String>,
+    }
 
-/// How openings and clicks came in with the age of messages: name a campaign in `filter`, or take all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct DecayRequest {
-    /// From when on messages were sent: an RFC 3339 time on a quarter of an hour, or a local date in `tz`.
-    #[serde(default)]
-    #[param(required, example = "2026-11-01")]
-    #[schema(required, example = "2026-11-01")]
-    pub from: String,
-    /// Until when, exclusive: written as `from` is.
-    #[serde(default)]
-    #[param(required, example = "2026-11-08")]
-    #[schema(required, example = "2026-11-08")]
-    pub to: String,
-    /// The time zone, an IANA name. Default: UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "America/New_York")]
-    #[schema(example = "America/New_York")]
-    pub tz: Option<String>,
-    /// `DIM:OP:VALUE` as in a split, repeatable; all must hold. A document takes trees of `all`, `any` and `not`, too.
-    #[serde(default, deserialize_with = "crate::expression::several", skip_serializing_if = "Vec::is_empty")]
-    #[param(required = false, value_type = Vec<String>, example = json!(["campaign:is:autumn"]))]
-    #[schema(required = false, value_type = crate::expression::Filters)]
-    pub filter: Vec<Expression>,
-    /// `json` or `csv`. Default: what the Accept header prefers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "json")]
-    #[schema(example = "json")]
-    pub format: Option<String>,
+    /// How openings and clicks came in with the age of messages: name a campaign in `filter`, or take all. Messages are dated by when they
+    /// were sent.
+    DecayRequest {}
 }
 
 /// Latencies of which messages, judged.
@@ -110,8 +50,6 @@ pub struct LatencySpec {
     pub(super) groups: ReportSpec,
     /// What is shown, in its order.
     pub(super) of: Vec<Latency>,
-    /// The form asked for; `None` when the caller named none.
-    pub(super) format: Option<Format>,
     /// Whether a CSV ends with the total.
     pub(super) total: bool,
 }
@@ -122,22 +60,12 @@ impl LatencySpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn latencies(request: &LatencyRequest) -> Result<Self, SpecError> {
+        let groups = queued(ReportSpec::over(Kind::Summary, &request.common(), None)?);
         let groups = if request.by.is_empty() {
-            summary(&request.from, &request.to, request.tz.as_deref(), &request.filter)?
+            groups
         } else {
-            let split = SplitRequest {
-                from: request.from.clone(),
-                to: request.to.clone(),
-                tz: request.tz.clone(),
-                measures: Some(vec!["queued".to_owned()]),
-                rates: Some(Vec::new()),
-                filter: request.filter.clone(),
-                by: request.by.clone(),
-                sort: request.sort.clone(),
-                limit: request.limit.clone(),
-                ..SplitRequest::default()
-            };
-            ReportSpec::split(&split)?
+            let by = Groups::split(&request.by, request.sort.as_deref(), request.limit.as_deref())?;
+            ReportSpec { kind: Kind::Split, ..groups.by_groups(by) }
         };
         if groups.limit > MOST_GROUPS {
             let expected = format!("use a whole number from 1 to {MOST_GROUPS}");
@@ -145,7 +73,7 @@ impl LatencySpec {
         }
         let total = truth("total", request.total.as_deref())?;
         let of = kinds(request.of.as_deref())?;
-        Ok(Self { groups, of, format: format(request.format.as_deref())?, total })
+        Ok(Self { groups, of, total })
     }
 
     /// The decay curve of all.
@@ -153,28 +81,15 @@ impl LatencySpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn decay(request: &DecayRequest) -> Result<Self, SpecError> {
-        let groups = summary(&request.from, &request.to, request.tz.as_deref(), &request.filter)?;
+        let groups = queued(ReportSpec::over(Kind::Summary, &request.common(), None)?);
         let of = vec![Latency::Open, Latency::Click];
-        Ok(Self { groups, of, format: format(request.format.as_deref())?, total: false })
-    }
-
-    /// The form asked for; `None` when the caller named none.
-    #[must_use]
-    pub const fn format(&self) -> Option<Format> {
-        self.format
+        Ok(Self { groups, of, total: false })
     }
 }
 
-fn summary(from: &str, to: &str, tz: Option<&str>, filter: &[Expression]) -> Result<ReportSpec, SpecError> {
-    ReportSpec::summary(&SummaryRequest {
-        from: from.to_owned(),
-        to: to.to_owned(),
-        tz: tz.map(str::to_owned),
-        measures: Some(vec!["queued".to_owned()]),
-        rates: Some(Vec::new()),
-        filter: filter.to_vec(),
-        ..SummaryRequest::default()
-    })
+/// With the one number that groups are found and sorted by.
+fn queued(groups: ReportSpec) -> ReportSpec {
+    ReportSpec { measures: Shown { all: vec![Measure::Queued], named: None }, ..groups }
 }
 
 fn kinds(names: Option<&[String]>) -> Result<Vec<Latency>, SpecError> {
@@ -187,15 +102,6 @@ fn kinds(names: Option<&[String]>) -> Result<Vec<Latency>, SpecError> {
         return Err(SpecError::Missing { parameter: "of", expected: "delivery, open or click".to_owned() });
     }
     Ok(Latency::ALL.into_iter().filter(|kind| wanted.contains(kind)).collect())
-}
-
-fn format(name: Option<&str>) -> Result<Option<Format>, SpecError> {
-    match name {
-        None => Ok(None),
-        Some("json") => Ok(Some(Format::Json)),
-        Some("csv") => Ok(Some(Format::Csv)),
-        Some(other) => Err(SpecError::value("format", other, "use json or csv: there is no picture of it")),
-    }
 }
 
 #[cfg(test)]
@@ -219,9 +125,9 @@ mod tests {
         for (name, value) in [
             ("of", "opening"),
             ("of", ","),
-            ("format", "png"),
             ("by", "nothing"),
             ("filter", "x"),
+            ("segment", "visits"),
             ("total", "perhaps"),
             ("basis", "event"),
         ] {
@@ -229,7 +135,8 @@ mod tests {
             assert_eq!(latencies(&[(name, value)]).unwrap_err().parameter(), parameter, "{value}");
         }
         assert_eq!(latencies(&[("by", "subject"), ("limit", "1001")]).unwrap_err().parameter(), "limit");
-        let range = [("from", "2026-11-08"), ("to", "2026-11-01")];
-        assert_eq!(LatencySpec::decay(&from_pairs(range).unwrap()).unwrap_err().parameter(), "to");
+        let decay = |pairs: [(&str, &str); 3]| LatencySpec::decay(&from_pairs(pairs).unwrap()).unwrap_err();
+        assert_eq!(decay([("from", "2026-11-08"), ("to", "2026-11-01"), ("tz", "UTC")]).parameter(), "to");
+        assert_eq!(decay([("from", "2026-11-01"), ("to", "2026-11-08"), ("segment", "a")]).parameter(), "segment");
     }
 }

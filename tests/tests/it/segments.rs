@@ -43,10 +43,16 @@ fn a_report_by_segments_is_the_report_by_their_filters_written_out() {
     put(&client, "small", &other);
     let both = json!([one, other[0], other[1]]);
     let nested = json!({"any": [{"not": one}, {"all": other}]});
-    for (kind, own) in [
-        ("split", json!({"by": ["recipient_domain"], "limit": 20})),
-        ("summary", json!({})),
-        ("series", json!({"interval": "day", "tz": "America/New_York"})),
+    let queued = "/total/measures/queued";
+    for (kind, own, count) in [
+        ("split", json!({"by": ["recipient_domain"], "limit": 20}), queued),
+        ("summary", json!({}), queued),
+        ("series", json!({"interval": "day", "tz": "America/New_York"}), queued),
+        ("failures", json!({"by": "status"}), "/total/measures/failed"),
+        ("links", json!({}), "/total/measures/clicks"),
+        ("security", json!({"methods": true}), queued),
+        ("latency", json!({"by": ["mailbox_provider"]}), "/total/delivery/count"),
+        ("decay", json!({}), "/delivered"),
     ] {
         let ask = |member: &str, value: Value| {
             let mut document = own.clone();
@@ -59,8 +65,9 @@ fn a_report_by_segments_is_the_report_by_their_filters_written_out() {
             answer
         };
         let written = ask("filter", both.clone());
-        let queued = written["total"]["measures"]["queued"].as_i64().unwrap();
-        assert!(0 < queued && queued < all.total.measures["queued"], "{kind}: the filter leaves some, and not all");
+        let counted = |report: &Value| report.pointer(count).and_then(Value::as_i64).unwrap();
+        let (some, all) = (counted(&written), counted(&ask("filter", json!([]))));
+        assert!(0 < some && some < all, "{kind}: the filter leaves {some} of {all}: some, and not all");
         assert_eq!(ask("segment", json!("one,small")), written, "{kind}");
         assert_eq!(ask("segment", json!(["small", "one"])), written, "{kind}");
         assert_eq!(ask("filter", json!([{"segment": "one"}, {"segment": "small"}])), written, "{kind}");
@@ -68,8 +75,17 @@ fn a_report_by_segments_is_the_report_by_their_filters_written_out() {
         assert_eq!(ask("filter", within), ask("filter", nested.clone()), "{kind}");
     }
 
-    let mut parameters = question.parameters();
-    parameters.push(("segment", "one".to_owned()));
-    let by_get: Value = client.get("/v1/reports/split", &parameters).json();
-    assert_eq!(by_get["rows"].as_array().unwrap().len(), 1, "of one campaign alone");
+    let range = question.parameters().into_iter().filter(|(name, _)| matches!(*name, "from" | "to"));
+    let range: Vec<_> = range.collect();
+    let with = |by: &str, segment: &str| {
+        let own = [("by", by.to_owned()), ("segment", segment.to_owned())];
+        range.iter().cloned().chain(own).collect::<Vec<_>>()
+    };
+    for kind in ["split", "latency"] {
+        let by_get: Value = client.get(&format!("/v1/reports/{kind}"), &with("campaign", "one")).json();
+        assert_eq!(by_get["rows"].as_array().unwrap().len(), 1, "{kind}: of one campaign alone");
+    }
+    let refused = client.get("/v1/reports/failures", &with("class", "none"));
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(refused.text().contains("there are one, small"), "{}", refused.text());
 }

@@ -7,8 +7,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use query::{
-    BreakdownKind, BreakdownSpec, FailuresRequest, Format, LinksRequest, Presentation, SecurityRequest, SpecError,
-    from_json, from_pairs,
+    BreakdownKind, BreakdownSpec, FailuresRequest, Format, LinksRequest, Presentation, SecurityRequest, from_json,
+    from_pairs,
 };
 
 use super::{
@@ -21,6 +21,7 @@ use crate::{
     negotiate,
     openapi::{PostedReportProblems, ReportProblems},
     problem::{Kind, Problem},
+    routes::segments,
     state::AppState,
 };
 
@@ -49,8 +50,7 @@ pub(crate) async fn get_failures(
     headers: HeaderMap,
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
-    let asked = Asked::failures(from_pairs(pairs)?)?;
-    report(&caller, &state, &headers, asked).await
+    failures(&caller, &state, &headers, from_pairs(pairs)?).await
 }
 
 /// Why messages failed, asked by a document.
@@ -75,8 +75,7 @@ pub(crate) async fn post_failures(
     headers: HeaderMap,
     Document(document): Document,
 ) -> Result<Response, Problem> {
-    let asked = Asked::failures(from_json(&document)?)?;
-    report(&caller, &state, &headers, asked).await
+    failures(&caller, &state, &headers, from_json(&document)?).await
 }
 
 /// Which links were followed.
@@ -104,8 +103,7 @@ pub(crate) async fn get_links(
     headers: HeaderMap,
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
-    let asked = Asked::links(from_pairs(pairs)?)?;
-    report(&caller, &state, &headers, asked).await
+    links(&caller, &state, &headers, from_pairs(pairs)?).await
 }
 
 /// Which links were followed, asked by a document.
@@ -130,8 +128,7 @@ pub(crate) async fn post_links(
     headers: HeaderMap,
     Document(document): Document,
 ) -> Result<Response, Problem> {
-    let asked = Asked::links(from_json(&document)?)?;
-    report(&caller, &state, &headers, asked).await
+    links(&caller, &state, &headers, from_json(&document)?).await
 }
 
 /// What left unencrypted.
@@ -158,8 +155,7 @@ pub(crate) async fn get_security(
     headers: HeaderMap,
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
-    let asked = Asked::security(from_pairs(pairs)?)?;
-    report(&caller, &state, &headers, asked).await
+    security(&caller, &state, &headers, from_pairs(pairs)?).await
 }
 
 /// What left unencrypted, asked by a document.
@@ -184,8 +180,7 @@ pub(crate) async fn post_security(
     headers: HeaderMap,
     Document(document): Document,
 ) -> Result<Response, Problem> {
-    let asked = Asked::security(from_json(&document)?)?;
-    report(&caller, &state, &headers, asked).await
+    security(&caller, &state, &headers, from_json(&document)?).await
 }
 
 /// What is asked, judged: the report, and how it is to be shown.
@@ -194,21 +189,37 @@ struct Asked {
     presentation: Presentation,
 }
 
-impl Asked {
-    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
-    fn failures(request: FailuresRequest) -> Result<Self, SpecError> {
-        Ok(Self { spec: BreakdownSpec::failures(&request)?, presentation: request.presentation()? })
-    }
+async fn failures(
+    caller: &Caller<Read>,
+    state: &AppState,
+    headers: &HeaderMap,
+    request: FailuresRequest,
+) -> Result<Response, Problem> {
+    let request = segments::resolved(caller, state, request).await?;
+    let asked = Asked { spec: BreakdownSpec::failures(&request)?, presentation: request.presentation()? };
+    report(caller, state, headers, asked).await
+}
 
-    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
-    fn links(request: LinksRequest) -> Result<Self, SpecError> {
-        Ok(Self { spec: BreakdownSpec::links(&request)?, presentation: request.presentation()? })
-    }
+async fn links(
+    caller: &Caller<Read>,
+    state: &AppState,
+    headers: &HeaderMap,
+    request: LinksRequest,
+) -> Result<Response, Problem> {
+    let request = segments::resolved(caller, state, request).await?;
+    let asked = Asked { spec: BreakdownSpec::links(&request)?, presentation: request.presentation()? };
+    report(caller, state, headers, asked).await
+}
 
-    #[expect(clippy::needless_pass_by_value, reason = "the value is read out of the request for this alone")]
-    fn security(request: SecurityRequest) -> Result<Self, SpecError> {
-        Ok(Self { spec: BreakdownSpec::security(&request)?, presentation: request.presentation()? })
-    }
+async fn security(
+    caller: &Caller<Read>,
+    state: &AppState,
+    headers: &HeaderMap,
+    request: SecurityRequest,
+) -> Result<Response, Problem> {
+    let request = segments::resolved(caller, state, request).await?;
+    let asked = Asked { spec: BreakdownSpec::security(&request)?, presentation: request.presentation()? };
+    report(caller, state, headers, asked).await
 }
 
 async fn report(

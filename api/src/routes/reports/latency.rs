@@ -7,8 +7,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use query::{
-    DecayReport, DecayRequest, Format, LatencyReport, LatencyRequest, LatencySpec, QueryError, Tabular, from_json,
-    from_pairs,
+    DecayReport, DecayRequest, Format, LatencyReport, LatencyRequest, LatencySpec, Presentation, QueryError, Tabular,
+    from_json, from_pairs,
 };
 use serde::Serialize;
 
@@ -18,7 +18,8 @@ use crate::{
     extract::{Document, Json, Pairs},
     negotiate,
     openapi::{PostedReportProblems, ReportProblems},
-    problem::{Kind, Problem},
+    problem::Problem,
+    routes::segments,
     state::AppState,
 };
 
@@ -32,9 +33,9 @@ use crate::{
     tag = "reports",
     params(LatencyRequest),
     responses(
-        (status = 200, description = "The latencies, as JSON or CSV.", content(
-            (LatencyReport = "application/json"), (String = "text/csv"),
-            (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"),
+        (status = 200, description = "The latencies, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
+            (LatencyReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
@@ -57,9 +58,9 @@ pub(crate) async fn get_latency(
     tag = "reports",
     request_body = LatencyRequest,
     responses(
-        (status = 200, description = "The latencies, as JSON or CSV.", content(
-            (LatencyReport = "application/json"), (String = "text/csv"),
-            (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"),
+        (status = 200, description = "The latencies, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
+            (LatencyReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
@@ -84,9 +85,9 @@ pub(crate) async fn post_latency(
     tag = "reports",
     params(DecayRequest),
     responses(
-        (status = 200, description = "The curve, as JSON or CSV.", content(
-            (DecayReport = "application/json"), (String = "text/csv"),
-            (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"),
+        (status = 200, description = "The curve, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
+            (DecayReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         ReportProblems
@@ -109,9 +110,9 @@ pub(crate) async fn get_decay(
     tag = "reports",
     request_body = DecayRequest,
     responses(
-        (status = 200, description = "The curve, as JSON or CSV.", content(
-            (DecayReport = "application/json"), (String = "text/csv"),
-            (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"),
+        (status = 200, description = "The curve, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
+            (DecayReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
+            (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         )),
         PostedReportProblems
@@ -132,9 +133,10 @@ async fn latency(
     headers: &HeaderMap,
     request: LatencyRequest,
 ) -> Result<Response, Problem> {
+    let request = segments::resolved(caller, state, request).await?;
     let spec = LatencySpec::latencies(&request)?;
     let asking = |as_of| query::latencies(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
-    written("latency", caller, state, (headers, spec.format()), asking).await
+    written("latency", caller, state, (headers, request.presentation()?), asking).await
 }
 
 async fn decay(
@@ -143,24 +145,21 @@ async fn decay(
     headers: &HeaderMap,
     request: DecayRequest,
 ) -> Result<Response, Problem> {
+    let request = segments::resolved(caller, state, request).await?;
     let spec = LatencySpec::decay(&request)?;
     let asking = |as_of| query::decay(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
-    written("decay", caller, state, (headers, spec.format()), asking).await
+    written("decay", caller, state, (headers, request.presentation()?), asking).await
 }
 
 /// Asks within the caller's share and the report's time, and writes what comes as the caller likes it.
-async fn written<R: Serialize + Tabular, A: Future<Output = Result<R, QueryError>>>(
+async fn written<R: Serialize + Tabular + Send + 'static, A: Future<Output = Result<R, QueryError>>>(
     kind: &'static str,
     caller: &Caller<Read>,
     state: &AppState,
-    (headers, named): (&HeaderMap, Option<Format>),
+    (headers, presentation): (&HeaderMap, Presentation),
     asking: impl FnOnce(Millis) -> A,
 ) -> Result<Response, Problem> {
-    let format = negotiate::format(named, headers)?;
-    if matches!(format, Format::Png | Format::Svg) {
-        let detail = "there is no picture of this: name application/json or text/csv in `Accept`, or in `format`";
-        return Err(Problem::new(Kind::NotAcceptable, detail));
-    }
+    let format = negotiate::format(presentation.format, headers)?;
     refuse_small_groups(caller, state)?;
     let answering = async {
         let report = in_time(state, asking(state.ingest.as_of())).await?;
@@ -168,7 +167,11 @@ async fn written<R: Serialize + Tabular, A: Future<Output = Result<R, QueryError
             Format::Csv | Format::Ndjson | Format::Xlsx | Format::Parquet => {
                 answer::sheet(&format!("postlens-{kind}"), format, report.table(), &state.drawing).await?
             }
-            Format::Json | Format::Png | Format::Svg => Json(report).into_response(),
+            Format::Png | Format::Svg => {
+                let draw = move |picture| report.draw(&presentation.chart, picture);
+                answer::picture(&format!("postlens-{kind}"), format, &state.drawing, draw).await?
+            }
+            Format::Json => Json(report).into_response(),
         }))
     };
     measured(caller, state, (kind, format), Box::pin(answering)).await

@@ -38,7 +38,7 @@ use crate::{
     tag = "reports",
     params(SplitRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
             (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
             (Vec<u8> = "application/vnd.apache.parquet"),
@@ -65,7 +65,7 @@ pub(crate) async fn get_split(
     tag = "reports",
     request_body = SplitRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
             (SplitReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
             (Vec<u8> = "application/vnd.apache.parquet"),
@@ -92,7 +92,7 @@ pub(crate) async fn post_split(
     tag = "reports",
     params(SummaryRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
             (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
             (Vec<u8> = "application/vnd.apache.parquet"),
@@ -119,7 +119,7 @@ pub(crate) async fn get_summary(
     tag = "reports",
     request_body = SummaryRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
             (SummaryReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
             (Vec<u8> = "application/vnd.apache.parquet"),
@@ -148,7 +148,7 @@ pub(crate) async fn post_summary(
     tag = "reports",
     params(SeriesRequest),
     responses(
-        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
             (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
             (Vec<u8> = "application/vnd.apache.parquet"),
@@ -175,7 +175,7 @@ pub(crate) async fn get_series(
     tag = "reports",
     request_body = SeriesRequest,
     responses(
-        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, PNG or SVG.", content(
+        (status = 200, description = "The report, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
             (SeriesReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"),
             (Vec<u8> = "application/vnd.apache.parquet"),

@@ -1,0 +1,232 @@
+//! From latencies to marks, and from a decay curve to lines.
+
+use schema::Latency;
+
+use super::{
+    model::{Block, Chart, Entry, Ink, LineOf, Lines, Marked, Marks, Time},
+    numbers::{count, percent_tick, ticks},
+    words,
+};
+use crate::{DecayReport, LatencyReport, Percentiles, report::shown};
+
+/// Where an axis of time may have a tick, in seconds.
+const TICKS: [(f64, &str); 15] = [
+    (0.001, "1 ms"),
+    (0.01, "10 ms"),
+    (0.1, "100 ms"),
+    (1.0, "1 s"),
+    (10.0, "10 s"),
+    (60.0, "1 min"),
+    (600.0, "10 min"),
+    (3_600.0, "1 h"),
+    (21_600.0, "6 h"),
+    (86_400.0, "1 d"),
+    (604_800.0, "7 d"),
+    (2_592_000.0, "30 d"),
+    (31_536_000.0, "1 y"),
+    (315_360_000.0, "10 y"),
+    (31_536_000_000.0, "1000 y"),
+];
+
+/// What is marked, and how it is told apart.
+const MARKS: [(&str, &str, Ink); 3] = [
+    ("p50", "p50: half took at most", Ink::Series(0)),
+    ("p90", "p90: nine of ten", Ink::Series(4)),
+    ("p99", "p99: 99 of 100", Ink::Series(1)),
+];
+
+/// The marks of each latency, all on one axis: at most `most` rows.
+pub(crate) fn latencies(report: &LatencyReport, most: usize) -> Chart {
+    let kinds: Vec<Latency> = report.total.shown().map(|(kind, _)| kind).collect();
+    let what = match kinds.as_slice() {
+        [one] => name(*one),
+        _ => "Latencies",
+    };
+    let by = words::dimensions(report.spec.by());
+    let title = if by.is_empty() { what.to_owned() } else { format!("{what} by {by}") };
+    let mut chart =
+        Chart { title, subtitle: words::subtitle(&report.spec), legend: Vec::new(), blocks: Vec::new(), note: None };
+    if report.total.shown().all(|(_, percentiles)| percentiles.count == 0) {
+        chart.blocks.push(Block::Empty("No message of this range has such a latency".to_owned()));
+        return chart;
+    }
+    chart.legend = MARKS.map(|(_, label, ink)| Entry { label: label.to_owned(), ink }).into();
+    let parts = kinds.len().max(1);
+    // Each part has a heading, an axis and a row of all messages.
+    let room = (most / parts).saturating_sub(if parts > 1 { 3 } else { 2 }).max(1);
+    let drawn = &report.rows[..report.rows.len().min(room)];
+    let values = report.rows.iter().take(drawn.len()).map(|row| row.latencies).chain([report.total]);
+    let all: Vec<f64> = values
+        .flat_map(|latencies| latencies.shown().flat_map(|(_, told)| seconds(told)).collect::<Vec<_>>())
+        .flatten()
+        .collect();
+    let axis = Axis::of(&all);
+    for kind in &kinds {
+        let of =
+            |latencies: &crate::Latencies| latencies.shown().find(|(known, _)| known == kind).map(|(_, told)| told);
+        let rows = drawn.iter().filter_map(|row| Some((label(report, row), of(&row.latencies)?)));
+        let total = of(&report.total).map(|told| ("All messages".to_owned(), told));
+        let (labels, told): (Vec<_>, Vec<_>) = rows.chain(total).unzip();
+        if told.last().is_some_and(|all| all.count == 0) {
+            chart.blocks.push(Block::Empty(format!("{}: no message of this range has it", name(*kind))));
+            continue;
+        }
+        let columns =
+            [("messages".to_owned(), None)].into_iter().chain(MARKS.map(|(name, _, ink)| (name.to_owned(), Some(ink))));
+        chart.blocks.push(Block::Marks(Marks {
+            title: if parts > 1 { name(*kind).to_owned() } else { String::new() },
+            labels,
+            columns: columns.collect(),
+            rows: told.iter().map(|told| marked(*told, &axis)).collect(),
+            ticks: axis.ticks.iter().map(|(value, text)| (axis.place(*value), (*text).to_owned())).collect(),
+        }));
+    }
+    let hidden = (report.rows.len() - drawn.len()) as u64 + report.remainder.map_or(0, |rest| rest.groups);
+    if hidden > 0 {
+        let groups = if hidden == 1 { "group is" } else { "groups are" };
+        chart.note = Some(format!("{} more {groups} not shown", count(i64::try_from(hidden).unwrap_or(i64::MAX))));
+    }
+    chart
+}
+
+/// The curves of openings and clicks. Ages stand as far apart as they come, not as they are long.
+pub(crate) fn decay(report: &DecayReport) -> Chart {
+    let mut chart = Chart {
+        title: "Opened and clicked by the age of messages".to_owned(),
+        subtitle: words::subtitle(&report.spec),
+        legend: Vec::new(),
+        blocks: Vec::new(),
+        note: None,
+    };
+    if report.delivered <= 0 {
+        chart.blocks.push(Block::Empty("No message of this range was delivered".to_owned()));
+        return chart;
+    }
+    let curves = [
+        ("Opened", report.rows.iter().map(|row| row.opened_share).collect::<Vec<_>>()),
+        ("Clicked", report.rows.iter().map(|row| row.clicked_share).collect()),
+    ];
+    let max = curves.iter().flat_map(|(_, values)| values).flatten().copied().fold(0.0, f64::max);
+    let last = |values: &[Option<f64>]| values.last().copied().flatten().map(super::numbers::percent);
+    chart.legend = curves
+        .iter()
+        .enumerate()
+        .map(|(place, (name, values))| Entry {
+            label: last(values).map_or_else(|| (*name).to_owned(), |all| format!("{name}: {all} in the end")),
+            ink: Ink::Series(place),
+        })
+        .collect();
+    let max = if max > 0.0 { max } else { 0.01 };
+    chart.blocks.push(Block::Lines(Lines {
+        title: format!("Share of {} delivered messages", count(report.delivered)),
+        ticks: ticks(max, 5, false).into_iter().map(|value| (value, percent_tick(value))).collect(),
+        times: report.rows.iter().zip(0..).map(|(row, grid)| Time { text: age(row.age), grid }).collect(),
+        steps: &[1, 2, 3, 4, 6],
+        curves: curves
+            .into_iter()
+            .enumerate()
+            .map(|(place, (_, values))| LineOf { ink: Ink::Series(place), before: false, values })
+            .collect(),
+        threshold: None,
+    }));
+    chart.note = Some(
+        "Each point: what had happened to messages when they were younger than that. Ages are not to scale.".to_owned(),
+    );
+    chart
+}
+
+/// An axis that ends at ticks.
+struct Axis {
+    ticks: Vec<(f64, &'static str)>,
+}
+
+impl Axis {
+    fn of(values: &[f64]) -> Self {
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(0.0, f64::max);
+        let first = TICKS.iter().rposition(|(tick, _)| *tick <= least).unwrap_or(0).min(TICKS.len() - 2);
+        let last = TICKS.iter().position(|(tick, _)| *tick >= most).unwrap_or(TICKS.len() - 1).max(first + 1);
+        Self { ticks: TICKS[first..=last].to_vec() }
+    }
+
+    /// From 0 to 1; what is less than the axis stands where it begins.
+    fn place(&self, seconds: f64) -> f64 {
+        let ends = self.ticks.first().zip(self.ticks.last());
+        let Some(((least, _), (most, _))) = ends else { return 0.0 };
+        ((seconds.max(*least) / least).ln() / (most / least).ln()).clamp(0.0, 1.0)
+    }
+}
+
+fn seconds(told: Percentiles) -> [Option<f64>; 3] {
+    [told.p50, told.p90, told.p99]
+}
+
+fn marked(told: Percentiles, axis: &Axis) -> Marked {
+    let values = seconds(told);
+    let texts = values.map(|value| value.map_or_else(|| "–".to_owned(), duration));
+    Marked {
+        places: values.iter().map(|value| value.map(|value| axis.place(value))).collect(),
+        texts: [count(told.count)].into_iter().chain(texts).collect(),
+    }
+}
+
+fn label(report: &LatencyReport, row: &crate::LatencyRow) -> String {
+    let values = report.by.iter().map(|name| row.key.get(name).map_or("", String::as_str));
+    values.map(shown).collect::<Vec<_>>().join(" · ")
+}
+
+fn name(kind: Latency) -> &'static str {
+    match kind {
+        Latency::Delivery => "Time to delivery",
+        Latency::Open => "Time to first opening",
+        Latency::Click => "Time to first click",
+    }
+}
+
+/// `1m` as `1 min`.
+fn age(name: &str) -> String {
+    let digits = name.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    match &name[digits.len()..] {
+        _ if digits.is_empty() => name.to_owned(),
+        "m" => format!("{digits} min"),
+        unit => format!("{digits} {unit}"),
+    }
+}
+
+/// A length of time in two or three digits.
+fn duration(seconds: f64) -> String {
+    let two = |value: f64, unit: &str| {
+        if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+    };
+    match seconds {
+        short if short < 0.9995 => format!("{:.0} ms", short * 1e3),
+        short if short < 59.5 => two(short, "s"),
+        short if short < 3_570.0 => two(short / 60.0, "min"),
+        short if short < 86_400.0 => two(short / 3_600.0, "h"),
+        long => two(long / 86_400.0, "d"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_have_the_unit_that_a_reader_expects() {
+        assert_eq!(
+            [0.0, 0.34, 0.9999, 1.42, 12.4, 59.6, 318.2, 3_599.0, 4_310.0, 86_399.0, 361_004.0].map(duration),
+            ["0 ms", "340 ms", "1.0 s", "1.4 s", "12 s", "1.0 min", "5.3 min", "1.0 h", "1.2 h", "24 h", "4.2 d"]
+        );
+        assert_eq!(["1m", "15m", "3h", "30d", "later"].map(age), ["1 min", "15 min", "3 h", "30 d", "later"]);
+    }
+
+    #[test]
+    fn an_axis_ends_at_ticks_and_is_logarithmic() {
+        let axis = Axis::of(&[2.0, 400.0]);
+        assert_eq!(axis.ticks.iter().map(|(_, text)| *text).collect::<Vec<_>>(), ["1 s", "10 s", "1 min", "10 min"]);
+        assert!((axis.place(600.0) - 1.0).abs() < 1e-9 && axis.place(0.0) == 0.0);
+        assert!((axis.place(600f64.sqrt()) - 0.5).abs() < 1e-9);
+        assert_eq!(Axis::of(&[0.0]).ticks.len(), 2);
+        assert_eq!(Axis::of(&[5e9]).ticks.len(), 2);
+    }
+}
