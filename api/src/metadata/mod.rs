@@ -1,9 +1,10 @@
-//! Accounts, keys, alerts, sources and saved filters in SQL: SQLite in the data directory by default, PostgreSQL by URL. One set of statements serves both.
+//! Accounts, keys, alerts, sources, saved filters and saved reports in SQL: SQLite in the data directory by default, PostgreSQL by URL. One set of statements serves both.
 
 pub(crate) mod alerts;
 mod keys;
 #[cfg(test)]
 mod postgres;
+pub(crate) mod saved;
 pub(crate) mod segments;
 pub(crate) mod sources;
 #[cfg(test)]
@@ -131,5 +132,6 @@ fn migrations() -> Migrator {
         migration(2, "alerts", include_str!("migrations/0002_alerts.sql")),
         migration(3, "sources", include_str!("migrations/0003_sources.sql")),
         migration(5, "segments", include_str!("migrations/0005_segments.sql")),
+        migration(6, "saved reports", include_str!("migrations/0006_saved_reports.sql")),
     ])
 }

@@ -62,7 +62,7 @@ impl Bench {
                 metadata.clone(),
                 Arc::<SystemClock>::clone(&clock),
                 &Secret::new([1; 32]),
-                Ways { outgoing: Outgoing::new(Permit::Public).unwrap(), mailer: None, charts: None, link: None },
+                Ways { outgoing: Outgoing::new(Permit::Public).unwrap(), mailer: None, charts: None, reports: None, link: None },
             ),
             sources: Sources::new(metadata.clone(), Arc::<SystemClock>::clone(&clock), &Secret::new([1; 32]), verifier),
             keys: Keys::new(metadata, Arc::<SystemClock>::clone(&clock)),

@@ -141,7 +141,7 @@ async fn letters_are_taken_once_and_in_order(store: Store) {
     assert!(metadata.decide(&term, &acme, &[decision(1, None, letters)], Millis(10)).await.unwrap());
     let take = async |now: i64| {
         let mut ids: Vec<_> =
-            metadata.take_letters(Millis(now), 60, 10).await.unwrap().into_iter().map(|taken| taken.id).collect();
+            metadata.take_letters(Subject::Alert, Millis(now), 60, 10).await.unwrap().into_iter().map(|taken| taken.id).collect();
         ids.sort();
         ids
     };
