@@ -153,6 +153,12 @@ impl SavedReportRequest {
         self.schedule().map(drop)
     }
 
+    /// Whether it uses a saved filter of that name.
+    pub(crate) fn names_segment(&self, name: &str) -> bool {
+        let question = self.question(Millis(0));
+        question.is_ok_and(|mut question| question.segments().names().is_ok_and(|names| names.contains(name)))
+    }
+
     /// When it is due.
     ///
     /// # Errors
