@@ -17,7 +17,7 @@ use crate::{
     request,
     routes::{
         alerts, dimensions, events, health, hooks, keys, messages, metrics, observations, recipients, reports,
-        segments, sources, specification, status,
+        saved_reports, segments, sources, specification, status,
     },
     state::AppState,
 };
@@ -37,6 +37,9 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::latency::get_decay, reports::latency::post_decay))
         .routes(routes!(segments::list))
         .routes(routes!(segments::get, segments::put, segments::delete))
+        .routes(routes!(saved_reports::list, saved_reports::create))
+        .routes(routes!(saved_reports::get, saved_reports::put, saved_reports::delete))
+        .routes(routes!(saved_reports::run))
         .routes(routes!(dimensions::list))
         .routes(routes!(dimensions::values))
         .routes(routes!(messages::list))

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     metadata::{
         MetadataError,
-        alerts::{Delivery, Subject},
+        alerts::{Delivery, Topic},
     },
     problem::chain,
 };
@@ -41,12 +41,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Brings letters of one kind.
 pub(crate) struct Courier {
     alerts: Alerts,
-    subject: Subject,
+    topic: Topic,
 }
 
 impl Courier {
-    pub(crate) const fn new(alerts: Alerts, subject: Subject) -> Self {
-        Self { alerts, subject }
+    pub(crate) const fn new(alerts: Alerts, topic: Topic) -> Self {
+        Self { alerts, topic }
     }
 
     /// Brings letters until it is told to stop.
@@ -74,9 +74,9 @@ impl Courier {
 
     /// Over when there are letters, if it is told. Of reports it is not: they are looked for.
     async fn posted(&self) {
-        match self.subject {
-            Subject::Alert => self.alerts.posted().await,
-            Subject::Report => std::future::pending().await,
+        match self.topic {
+            Topic::Alert => self.alerts.posted().await,
+            Topic::Report => std::future::pending().await,
         }
     }
 
@@ -86,11 +86,11 @@ impl Courier {
     /// When the store does not answer.
     pub(crate) async fn round(&self) -> Result<bool, MetadataError> {
         let metadata = self.alerts.metadata();
-        let most = match self.subject {
-            Subject::Alert => AT_ONCE,
-            Subject::Report => REPORTS_AT_ONCE,
+        let most = match self.topic {
+            Topic::Alert => AT_ONCE,
+            Topic::Report => REPORTS_AT_ONCE,
         };
-        let letters = metadata.take_letters(self.subject, self.alerts.clock().now(), TAKEN_FOR, most).await?;
+        let letters = metadata.take_letters(self.topic, self.alerts.clock().now(), TAKEN_FOR, most).await?;
         let any = !letters.is_empty();
         let brought = stream::iter(letters).map(|letter| self.bring(letter)).buffer_unordered(most as usize);
         let outcomes: Vec<Result<(), MetadataError>> = brought.collect().await;
@@ -107,7 +107,8 @@ impl Courier {
             // What becomes of it is noted by whoever has it.
             Err(ChannelError::Taken) => Ok(()),
             Err(error) => {
-                let again = retry_at(letter.attempts, letter.created_at, now, rand::random()).filter(|_| !error.is_final());
+                let again =
+                    retry_at(letter.attempts, letter.created_at, now, rand::random()).filter(|_| !error.is_final());
                 tracing::warn!(
                     account = letter.account.as_str(),
                     channel = letter.channel,
@@ -123,10 +124,10 @@ impl Courier {
 
     async fn attempt(&self, letter: &Delivery) -> Result<Result<(), ChannelError>, MetadataError> {
         let Some(channel) = self.alerts.metadata().channel(&letter.account, &letter.channel).await? else {
-            return Ok(match self.subject {
+            return Ok(match self.topic {
                 // Nobody wants it any more.
-                Subject::Alert => Ok(()),
-                Subject::Report => Err(ChannelError::Deleted),
+                Topic::Alert => Ok(()),
+                Topic::Report => Err(ChannelError::Deleted),
             });
         };
         let Ok(text) = serde_json::from_str::<LetterText>(&letter.notice) else {

@@ -13,7 +13,7 @@ use schema::{
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use super::{Alerts, Courier, Evaluator};
-use crate::{metadata::alerts::Subject, problem::chain};
+use crate::{metadata::alerts::Topic, problem::chain};
 
 /// How long the tasks may take to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ impl Tasks {
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let evaluating = tokio::spawn(evaluate(evaluator, Arc::new(as_of), interval, stopped.clone()));
-        let bringing = tokio::spawn(Courier::new(alerts, Subject::Alert).run(stopped));
+        let bringing = tokio::spawn(Courier::new(alerts, Topic::Alert).run(stopped));
         Self { stop, evaluating, bringing }
     }
 

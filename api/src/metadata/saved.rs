@@ -6,7 +6,7 @@ use sqlx::{Any, Row as _, Transaction, any::AnyRow};
 
 use super::{
     Metadata, MetadataError,
-    alerts::{DeliveryState, Letter, Subject, post},
+    alerts::{DeliveryState, Letter, Topic, post},
 };
 use crate::saved::SavedReportRequest;
 
@@ -156,7 +156,14 @@ impl Metadata {
         let statement = sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM saved_reports WHERE next_at <= $1 ORDER BY next_at, account, id LIMIT $2"
         ));
-        sqlx::query(statement).bind(now.0).bind(i64::from(limit)).fetch_all(&self.pool).await?.iter().map(read).collect()
+        sqlx::query(statement)
+            .bind(now.0)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?
+            .iter()
+            .map(read)
+            .collect()
     }
 
     /// Orders what was due, and notes when it is due next. False when somebody else did, or the report was changed: then nothing was done.
@@ -172,7 +179,8 @@ impl Metadata {
     ) -> Result<bool, MetadataError> {
         let mut transaction = self.pool.begin().await?;
         // This comes first, for it takes the lock that orders services.
-        let statement = "UPDATE saved_reports SET next_at = $5 WHERE account = $1 AND id = $2 AND revision = $3 AND next_at = $4";
+        let statement =
+            "UPDATE saved_reports SET next_at = $5 WHERE account = $1 AND id = $2 AND revision = $3 AND next_at = $4";
         let query = sqlx::query(statement).bind(seen.account.as_str()).bind(&seen.id).bind(seen.revision);
         let query = query.bind(seen.next_at.map(|next| next.0)).bind(next_at.map(|next| next.0));
         if query.execute(&mut *transaction).await?.rows_affected() != 1 {
@@ -252,7 +260,7 @@ async fn place(
         return Ok(false);
     }
     for letter in &order.letters {
-        post(transaction, account, letter, Subject::Report, now).await?;
+        post(transaction, account, letter, Topic::Report, now).await?;
     }
     Ok(true)
 }

@@ -60,6 +60,7 @@ macro_rules! on_both {
 }
 
 mod alerts;
+mod saved;
 mod segments;
 mod sources;
 

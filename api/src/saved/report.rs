@@ -13,7 +13,9 @@ use crate::config::Suppression;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
     /// The report is refused by now.
-    #[error("the report is refused: its parameter `{0}` does not make a report any more; run the saved report to learn why")]
+    #[error(
+        "the report is refused: its parameter `{0}` does not make a report any more; run the saved report to learn why"
+    )]
     Refused(String),
     /// There is no answer.
     #[error("the report cannot be made: {0}")]

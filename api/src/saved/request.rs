@@ -129,7 +129,8 @@ impl SavedReportRequest {
             Some(_) => {
                 for member in ["from", "to"] {
                     if document.contains_key(member) {
-                        let detail = format!("`{member}` does not stand beside `range`, which says when: leave one out");
+                        let detail =
+                            format!("`{member}` does not stand beside `range`, which says when: leave one out");
                         return Err(Problem::parameter(member, detail));
                     }
                 }
@@ -188,7 +189,10 @@ impl ScheduleRequest {
         let rhythm = match (self.every, &self.on) {
             (Every::Daily, None) => Rhythm::Daily,
             (Every::Daily, Some(_)) => {
-                return Err(Problem::parameter("on", "what is due every day is due on no day of its own: leave out `on`"));
+                return Err(Problem::parameter(
+                    "on",
+                    "what is due every day is due on no day of its own: leave out `on`",
+                ));
             }
             (Every::Weekly, Some(On::Weekday(day))) => Rhythm::Weekly(weekday(day)?),
             (Every::Weekly, _) => return Err(Problem::parameter("on", WEEKDAYS)),
@@ -200,14 +204,15 @@ impl ScheduleRequest {
         let at = NaiveTime::parse_from_str(&self.at, "%H:%M").ok().filter(|_| self.at.len() == 5);
         let at = at.ok_or_else(|| Problem::parameter("at", "`at` is a local time of 24 hours, like 07:00"))?;
         let tz = self.tz.as_deref().or(of_report).unwrap_or("UTC");
-        let tz: Tz = tz.parse().map_err(|_| {
-            Problem::parameter("tz", "`tz` is an IANA time zone, like America/New_York, or UTC")
-        })?;
+        let tz: Tz = tz
+            .parse()
+            .map_err(|_| Problem::parameter("tz", "`tz` is an IANA time zone, like America/New_York, or UTC"))?;
         Ok(Schedule { rhythm, at, tz })
     }
 }
 
-const WEEKDAYS: &str = "of what is due every week `on` is monday, tuesday, wednesday, thursday, friday, saturday or sunday";
+const WEEKDAYS: &str =
+    "of what is due every week `on` is monday, tuesday, wednesday, thursday, friday, saturday or sunday";
 
 fn weekday(name: &str) -> Result<Weekday, Problem> {
     Ok(match name {

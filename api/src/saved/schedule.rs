@@ -3,12 +3,14 @@
 //! A local time that daylight-saving time leaves out is due at the next minute that there is; one that it repeats is due once, the first time.
 //! A day that a month does not have is its last.
 
-use chrono::{DateTime, Datelike as _, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc, Weekday};
+use chrono::{
+    DateTime, Datelike as _, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc, Weekday,
+};
 use chrono_tz::Tz;
 
 /// On which days something is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rhythm {
+pub(crate) enum Rhythm {
     /// Every day.
     Daily,
     /// Every week on this day.
@@ -19,13 +21,13 @@ pub enum Rhythm {
 
 /// When something is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// On which days.
-    pub rhythm: Rhythm,
+    pub(crate) rhythm: Rhythm,
     /// At which local time.
-    pub at: NaiveTime,
+    pub(crate) at: NaiveTime,
     /// Of which zone.
-    pub tz: Tz,
+    pub(crate) tz: Tz,
 }
 
 /// How many days are looked through: no rhythm leaves out so many.
@@ -36,7 +38,7 @@ const MINUTES: i64 = 2 * 24 * 60;
 impl Schedule {
     /// When it is due next after a time.
     #[must_use]
-    pub fn next_after(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn next_after(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
         // The day before, for what is due then may have moved past midnight.
         let first = time.with_timezone(&self.tz).date_naive().pred_opt()?;
         let days = (0..=DAYS).filter_map(|days| self.due_on(first.checked_add_days(Days::new(days))?));
@@ -45,7 +47,7 @@ impl Schedule {
 
     /// When it was due last, at a time or before.
     #[must_use]
-    pub fn latest_until(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn latest_until(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let last = time.with_timezone(&self.tz).date_naive();
         let days = (0..=DAYS).filter_map(|days| self.due_on(last.checked_sub_days(Days::new(days))?));
         days.filter(|due| *due <= time).max()
@@ -61,11 +63,9 @@ impl Schedule {
             return None;
         }
         let local = day.and_time(self.at);
-        (0..=MINUTES).find_map(|minutes| {
-            match self.tz.from_local_datetime(&(local + TimeDelta::minutes(minutes))) {
-                LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => Some(time.with_timezone(&Utc)),
-                LocalResult::None => None,
-            }
+        (0..=MINUTES).find_map(|minutes| match self.tz.from_local_datetime(&(local + TimeDelta::minutes(minutes))) {
+            LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => Some(time.with_timezone(&Utc)),
+            LocalResult::None => None,
         })
     }
 }
@@ -112,7 +112,11 @@ mod tests {
     #[test]
     fn a_day_that_a_month_does_not_have_is_its_last() {
         let monthly = schedule(Rhythm::Monthly(31), "00:00:00", Tz::UTC);
-        follow(monthly, "2028-01-30T00:00:00Z", &["2028-01-31T00:00:00Z", "2028-02-29T00:00:00Z", "2028-03-31T00:00:00Z"]);
+        follow(
+            monthly,
+            "2028-01-30T00:00:00Z",
+            &["2028-01-31T00:00:00Z", "2028-02-29T00:00:00Z", "2028-03-31T00:00:00Z"],
+        );
         let thirtieth = schedule(Rhythm::Monthly(30), "06:00:00", Tz::UTC);
         follow(thirtieth, "2026-01-30T06:00:00Z", &["2026-02-28T06:00:00Z", "2026-03-30T06:00:00Z"]);
     }

@@ -8,7 +8,7 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use super::{Schedule, order};
 use crate::{
     alerts::{Alerts, Courier},
-    metadata::{Metadata, MetadataError, alerts::Subject, saved::SavedReportRow},
+    metadata::{Metadata, MetadataError, alerts::Topic, saved::SavedReportRow},
     problem::chain,
 };
 
@@ -34,7 +34,7 @@ impl Tasks {
     pub(crate) fn start(alerts: Alerts) -> Self {
         let (stop, stopped) = watch::channel(false);
         let ordering = tokio::spawn(order_all(alerts.clone(), stopped.clone()));
-        let bringing = tokio::spawn(Courier::new(alerts, Subject::Report).run(stopped));
+        let bringing = tokio::spawn(Courier::new(alerts, Topic::Report).run(stopped));
         Self { stop, ordering, bringing }
     }
 

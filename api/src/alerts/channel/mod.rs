@@ -234,7 +234,8 @@ pub(crate) async fn deliver(
             return Ok(mailer.send(to, notice, id, chart).await?);
         }
         Settings::Webhook { url, secret } => {
-            let message = webhook::Message { kind: format!("alert.{}", notice.change), timestamp: &notice.at, data: notice };
+            let message =
+                webhook::Message { kind: format!("alert.{}", notice.change), timestamp: &notice.at, data: notice };
             webhook::request(outgoing.post(url)?, secret.as_deref(), &message, id, now)
         }
         Settings::Slack { url } => json(outgoing.post(url)?, &slack::message(notice)),

@@ -76,7 +76,11 @@ pub(super) fn body(dispatch: &Dispatch, made: &Made, sheet: Sheet, picture: Opti
     lines.extend(report.notes());
     let text = format!("{title}\n\n{}\n", lines.join("\n"));
     let rows: String = lines.iter().map(|line| format!("<p>{}</p>", escape(line))).collect();
-    let image = if picture.is_some() { format!("<p><img src=\"cid:{PICTURE}\" width=\"800\" alt=\"Chart\"></p>") } else { String::new() };
+    let image = if picture.is_some() {
+        format!("<p><img src=\"cid:{PICTURE}\" width=\"800\" alt=\"Chart\"></p>")
+    } else {
+        String::new()
+    };
     let html = SinglePart::html(format!(
         "<!doctype html><html><body style=\"font-family:sans-serif\"><h1 style=\"font-size:1.3em\">{}</h1>{image}{rows}</body></html>",
         escape(&title)

@@ -5,7 +5,7 @@ use query::alert::Alert;
 use schema::{AccountId, Millis};
 use sqlx::{Any, Row as _, Transaction};
 
-use super::{Subject, Term, states::phase_name};
+use super::{Term, Topic, states::phase_name};
 use crate::metadata::{Metadata, MetadataError};
 
 /// A decision about one alert.
@@ -164,7 +164,7 @@ async fn one(
     }
     note(transaction, account, history).await?;
     for letter in letters {
-        post(transaction, account, letter, Subject::Alert, now).await?;
+        post(transaction, account, letter, Topic::Alert, now).await?;
     }
     Ok(())
 }
@@ -205,13 +205,13 @@ pub(in crate::metadata) async fn post(
     transaction: &mut Transaction<'_, Any>,
     account: &AccountId,
     letter: &Letter,
-    subject: Subject,
+    topic: Topic,
     now: Millis,
 ) -> Result<(), MetadataError> {
-    let statement = "INSERT INTO alert_outbox (id, account, channel, alert, position, notice, created_at, attempts, next_at, state, subject) \
+    let statement = "INSERT INTO alert_outbox (id, account, channel, alert, position, notice, created_at, attempts, next_at, state, topic) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $7, 'waiting', $8) ON CONFLICT (id) DO NOTHING";
     let query =
         sqlx::query(statement).bind(&letter.id).bind(account.as_str()).bind(&letter.channel).bind(&letter.alert);
-    query.bind(letter.position).bind(&letter.notice).bind(now.0).bind(subject.name()).execute(&mut **transaction).await?;
+    query.bind(letter.position).bind(&letter.notice).bind(now.0).bind(topic.name()).execute(&mut **transaction).await?;
     Ok(())
 }

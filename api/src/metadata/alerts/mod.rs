@@ -18,6 +18,6 @@ pub(crate) use decisions::{Decision, HistoryRow, Letter};
 pub(crate) use lease::Term;
 pub(crate) use maintenance::MaintenanceRow;
 pub(crate) use observations::ObservationRow;
-pub(crate) use outbox::{Delivery, DeliveryState, Subject};
+pub(crate) use outbox::{Delivery, DeliveryState, Topic};
 pub(crate) use rules::RuleRow;
 pub(crate) use states::{Care, StateRow};

@@ -37,14 +37,14 @@ impl DeliveryState {
 
 /// What letters are about. Each kind has a courier of its own, so that a report that takes long makes no alert late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(crate) enum Topic {
     /// A change of an alert.
     Alert,
     /// A report that was due.
     Report,
 }
 
-impl Subject {
+impl Topic {
     /// The name in the store.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -88,16 +88,16 @@ impl Metadata {
     /// When the database refuses or cannot be reached.
     pub(crate) async fn take_letters(
         &self,
-        subject: Subject,
+        topic: Topic,
         now: Millis,
         millis: i64,
         limit: u32,
     ) -> Result<Vec<Delivery>, MetadataError> {
-        let due = "SELECT id, next_at FROM alert_outbox AS letter WHERE subject = $3 AND state = 'waiting' AND next_at <= $1 AND NOT EXISTS \
+        let due = "SELECT id, next_at FROM alert_outbox AS letter WHERE topic = $3 AND state = 'waiting' AND next_at <= $1 AND NOT EXISTS \
                    (SELECT 1 FROM alert_outbox AS earlier WHERE earlier.channel = letter.channel AND earlier.alert = letter.alert \
                    AND earlier.account = letter.account AND earlier.position < letter.position AND earlier.state = 'waiting') \
                    ORDER BY next_at, position LIMIT $2";
-        let rows = sqlx::query(due).bind(now.0).bind(i64::from(limit)).bind(subject.name()).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(due).bind(now.0).bind(i64::from(limit)).bind(topic.name()).fetch_all(&self.pool).await?;
         let mut taken = Vec::new();
         for row in rows {
             let (id, next_at): (String, i64) = (row.try_get("id")?, row.try_get("next_at")?);

@@ -16,6 +16,6 @@ CREATE TABLE saved_report_orders (
     delivery TEXT NOT NULL,
     PRIMARY KEY (account, report, due_at)
 );
-ALTER TABLE alert_outbox ADD COLUMN subject TEXT NOT NULL DEFAULT 'alert';
-CREATE INDEX alert_outbox_by_subject ON alert_outbox (subject, state, next_at);
+ALTER TABLE alert_outbox ADD COLUMN topic TEXT NOT NULL DEFAULT 'alert';
+CREATE INDEX alert_outbox_by_topic ON alert_outbox (topic, state, next_at);
 CREATE INDEX alert_outbox_by_account ON alert_outbox (account, alert);
