@@ -21,6 +21,7 @@ mod postmaster;
 mod problem;
 mod request;
 mod routes;
+mod saved;
 mod seal;
 mod secret;
 mod server;

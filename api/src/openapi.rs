@@ -133,6 +133,13 @@ problems! {
     /// Changing something that belongs to alerts.
     ChangedAlertProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN NOT_FOUND REQUEST_TIMEOUT PAYLOAD_TOO_LARGE
         UNSUPPORTED_MEDIA_TYPE UNPROCESSABLE_ENTITY INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Deleting a saved filter.
+    OldSegmentProblems = UNAUTHORIZED FORBIDDEN NOT_FOUND CONFLICT INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Changing a saved report.
+    ChangedReportProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN NOT_FOUND REQUEST_TIMEOUT CONFLICT PAYLOAD_TOO_LARGE
+        UNSUPPORTED_MEDIA_TYPE UNPROCESSABLE_ENTITY INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
+    /// Running a saved report.
+    RunProblems = UNAUTHORIZED FORBIDDEN NOT_FOUND CONFLICT UNPROCESSABLE_ENTITY INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
     /// Revoking a key.
     OldKeyProblems = UNAUTHORIZED FORBIDDEN NOT_FOUND INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE;
 }
@@ -148,6 +155,7 @@ fn response(status: StatusCode) -> (String, RefOr<Response>) {
         StatusCode::GONE => "The link has expired.",
         StatusCode::NOT_ACCEPTABLE => "No format that `Accept` allows.",
         StatusCode::REQUEST_TIMEOUT => "The body did not come in time.",
+        StatusCode::CONFLICT => "Something else uses it, or it was changed at the same time.",
         StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body has a media type or encoding that is not read here.",
         StatusCode::UNPROCESSABLE_ENTITY => "A parameter is wrong; `parameter` names it.",

@@ -17,7 +17,7 @@ use crate::{
     request,
     routes::{
         alerts, dimensions, events, exports, health, hooks, keys, messages, metrics, observations, recipients, reports,
-        segments, sources, specification, status,
+        saved_reports, segments, sources, specification, status,
     },
     state::AppState,
 };
@@ -40,6 +40,9 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(exports::list, exports::create))
         .routes(routes!(exports::get, exports::delete))
         .routes(routes!(exports::download))
+        .routes(routes!(saved_reports::list, saved_reports::create))
+        .routes(routes!(saved_reports::get, saved_reports::put, saved_reports::delete))
+        .routes(routes!(saved_reports::run))
         .routes(routes!(dimensions::list))
         .routes(routes!(dimensions::values))
         .routes(routes!(messages::list))

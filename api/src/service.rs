@@ -22,6 +22,7 @@ use crate::{
     metadata::{Metadata, NewKey, Role},
     outgoing::{Outgoing, Permit},
     postmaster::{Postmaster, Pulling},
+    saved::{self, Reports},
     secret, server,
     sources::{Flushing, Sources, verify::Verifier},
     state::{AppState, Limits},
@@ -63,12 +64,24 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let control = Control::listen(&config.data_dir, ingest.clone())?;
     let engine = supervisor.as_ref().map(Supervisor::process);
 
+    let drawing = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, NonZeroUsize::get)));
+    let suppression = Arc::new(config.reports.suppress_below.clone());
     let report_limits = query::Limits { time: config.reports.timeout.0 * 9 / 10, ..query::Limits::default() };
-    let ways = ways(&config, Charts::new(clickhouse.clone(), report_limits))?;
+    let counted = ingest.clone();
+    let reports = Reports {
+        clickhouse: clickhouse.clone(),
+        limits: report_limits,
+        timeout: config.reports.timeout.0,
+        drawing: Arc::clone(&drawing),
+        suppression: Arc::clone(&suppression),
+        as_of: Arc::new(move || counted.as_of()),
+    };
+    let ways = ways(&config, Charts::new(clickhouse.clone(), report_limits), reports)?;
     let alerts = Alerts::new(metadata.clone(), Arc::clone(&clock), &secret, ways);
     let evaluator = Evaluator::new(alerts.clone(), clickhouse.clone(), report_limits);
     let counted = ingest.clone();
     let tasks = Tasks::start(alerts.clone(), evaluator, move || counted.as_of(), config.alerts.interval.0);
+    let saved = saved::Tasks::start(alerts.clone());
 
     // Certificates are never at a private address.
     let verifier = Verifier::with_public_roots(Outgoing::new(Permit::Public)?);
@@ -96,14 +109,14 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         ingest: ingest.clone(),
         clickhouse,
         admission: Admission::new(config.ingest.max_in_flight.0, config.ingest.max_requests),
-        drawing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, NonZeroUsize::get))),
+        drawing,
         telemetry: telemetry.with_engine(engine),
         limits: Limits {
             body_timeout: config.ingest.body_timeout.0,
             report_timeout: config.reports.timeout.0,
             report: report_limits,
         },
-        suppression: Arc::new(config.reports.suppress_below.clone()),
+        suppression,
         clock,
     };
     let address = listener.local_addr()?;
@@ -118,6 +131,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     drop(control);
     // In the opposite order: what was accepted is applied while the engine still runs.
     exporting.stop().await;
+    saved.stop().await;
     tasks.stop().await;
     if let Some(pulling) = pulling {
         pulling.stop().await;
@@ -194,9 +208,9 @@ fn permit(config: &Config) -> Permit {
 }
 
 /// How alerts reach people.
-fn ways(config: &Config, charts: Charts) -> Result<Ways, Failure> {
+fn ways(config: &Config, charts: Charts, reports: Reports) -> Result<Ways, Failure> {
     let (outgoing, mailer) = (Outgoing::new(permit(config))?, Mailer::configured(&config.alerts)?);
-    Ok(Ways { outgoing, mailer, charts: Some(charts), link: config.alerts.link.clone() })
+    Ok(Ways { outgoing, mailer, charts: Some(charts), reports: Some(reports), link: config.alerts.link.clone() })
 }
 
 /// Where ClickHouse is; for the embedded one, with the place of its socket.

@@ -16,7 +16,7 @@
 //!
 //! **period** says which other period a report is compared with, **compare** what changed since. **latency** tells how long things took, of groups that are found like those of a split. **doubt** says of a report's rates how sure they are, by the formulas of **statistics**. [`alert`] evaluates rules over reports: pure functions, too.
 //!
-//! Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
+//! **window** says which days a range that moves is at a time. Time is local time on the grid of quarters (**zone**, **interval**). What every number means is defined in METRICS.md. This
 //! crate knows nothing of HTTP.
 
 pub mod alert;
@@ -61,6 +61,7 @@ mod testing;
 mod tests;
 mod tree;
 mod when;
+mod window;
 pub mod xlsx;
 mod zone;
 
@@ -93,4 +94,5 @@ pub use spec::{Kind, ReportSpec, Sort, SortKey, suppress_below};
 pub use table::{Table, TableOptions};
 pub use tree::Tree;
 pub use when::Range;
+pub use window::MovingRange;
 pub use zone::rfc3339;

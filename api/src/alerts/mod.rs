@@ -5,7 +5,7 @@
 //!   letters that tell of it, in one transaction; one service at a time does so, under a lease;
 //! - a **notice** is what is told, whatever the channel; **channel** has the kinds of channels, whose secrets `crate::seal` keeps;
 //! - the **courier** takes letters out of the outbox and brings them to their channels, through `crate::outgoing`, which goes to no
-//!   private address.
+//!   private address. Saved reports (`crate::saved`) go the same way, by a courier of their own.
 
 mod advice;
 pub(crate) mod channel;
@@ -13,6 +13,7 @@ mod chart;
 mod courier;
 mod decision;
 mod evaluator;
+mod letter;
 pub(crate) mod notice;
 mod pass;
 pub(crate) mod rules;
@@ -33,17 +34,19 @@ pub(crate) use chart::Charts;
 pub(crate) use courier::Courier;
 pub(crate) use decision::{history_row, letter_id};
 pub(crate) use evaluator::Evaluator;
+pub(crate) use letter::LetterText;
 pub(crate) use task::Tasks;
 
 use self::notice::Notice;
 use crate::{
     metadata::Metadata,
     outgoing::Outgoing,
+    saved::Reports,
     seal::{Purpose, Sealer},
 };
 
 /// A name made of these parts, in hexadecimal digits; where one ends and the next begins matters.
-fn digest(parts: &[&str]) -> String {
+pub(crate) fn digest(parts: &[&str]) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
@@ -59,6 +62,8 @@ pub(crate) struct Ways {
     pub(crate) mailer: Option<Mailer>,
     /// Charts for it.
     pub(crate) charts: Option<Charts>,
+    /// Reports of letters that bring one, if this service makes any.
+    pub(crate) reports: Option<Reports>,
     /// Where people reach this service, for links in messages.
     pub(crate) link: Option<String>,
 }
@@ -107,6 +112,11 @@ impl Alerts {
 
     pub(crate) fn mailer(&self) -> Option<&Mailer> {
         self.0.ways.mailer.as_ref()
+    }
+
+    /// Who makes the reports that letters bring.
+    pub(crate) fn reports(&self) -> Option<&Reports> {
+        self.0.ways.reports.as_ref()
     }
 
     /// The chart of a notice, if it can be drawn.

@@ -13,10 +13,8 @@ use schema::{
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use super::{Alerts, Courier, Evaluator};
-use crate::problem::chain;
+use crate::{metadata::alerts::Topic, problem::chain};
 
-/// How long the courier waits for a letter before it looks for those that are due again, and after a failure of the store.
-const LOOK: Duration = Duration::from_secs(1);
 /// How long the tasks may take to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -37,7 +35,7 @@ impl Tasks {
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let evaluating = tokio::spawn(evaluate(evaluator, Arc::new(as_of), interval, stopped.clone()));
-        let bringing = tokio::spawn(bring(alerts, stopped));
+        let bringing = tokio::spawn(Courier::new(alerts, Topic::Alert).run(stopped));
         Self { stop, evaluating, bringing }
     }
 
@@ -80,27 +78,4 @@ async fn evaluate(
         }
     }
     evaluator.release().await;
-}
-
-async fn bring(alerts: Alerts, mut stopped: watch::Receiver<bool>) {
-    let courier = Courier::new(alerts.clone());
-    loop {
-        let more = match courier.round().await {
-            Ok(more) => more,
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "the outbox of alerts cannot be read or written now");
-                false
-            }
-        };
-        if *stopped.borrow() {
-            break;
-        }
-        if !more {
-            let look = timeout(LOOK, alerts.posted());
-            tokio::select! {
-                _ = look => {}
-                _ = stopped.wait_for(|stop| *stop) => break,
-            }
-        }
-    }
 }

@@ -12,6 +12,7 @@ mod openapi;
 mod rebuild;
 mod recount;
 mod report;
+mod saved_reports;
 mod segments;
 mod serve;
 mod sources;
@@ -55,6 +56,7 @@ enum Command {
     Messages(Box<messages::Messages>),
     Alerts(Box<alerts::Alerts>),
     Segments(segments::Segments),
+    SavedReports(saved_reports::SavedReports),
     Sources(sources::Sources),
     Engine(engine::Engine),
     #[command(subcommand)]
@@ -100,6 +102,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Messages(command) => command.run(),
         Command::Alerts(command) => command.run(),
         Command::Segments(command) => command.run(),
+        Command::SavedReports(command) => command.run(),
         Command::Sources(command) => command.run(),
         Command::Engine(command) => command.run(),
         Command::Keys(command) => command.run(),

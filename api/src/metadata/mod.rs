@@ -1,11 +1,12 @@
-//! Accounts, keys, alerts, sources, exports and saved filters in SQL: SQLite in the data directory by default, PostgreSQL by URL. One set of
-//! statements serves both.
+//! Accounts, keys, alerts, sources, exports, saved filters and saved reports in SQL: SQLite in the data directory by default, PostgreSQL by
+//! URL. One set of statements serves both.
 
 pub(crate) mod alerts;
 mod exports;
 mod keys;
 #[cfg(test)]
 mod postgres;
+pub(crate) mod saved;
 pub(crate) mod segments;
 pub(crate) mod sources;
 #[cfg(test)]
@@ -135,5 +136,6 @@ fn migrations() -> Migrator {
         migration(3, "sources", include_str!("migrations/0003_sources.sql")),
         migration(4, "exports", include_str!("migrations/0004_exports.sql")),
         migration(5, "segments", include_str!("migrations/0005_segments.sql")),
+        migration(6, "saved reports", include_str!("migrations/0006_saved_reports.sql")),
     ])
 }

@@ -61,6 +61,7 @@ macro_rules! on_both {
 
 mod alerts;
 mod exports;
+mod saved;
 mod segments;
 mod sources;
 

@@ -59,6 +59,10 @@ kinds! {
     NotFound = NOT_FOUND, "not-found", "There is nothing here";
     /// Another method is needed.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";
+    /// Something else uses it.
+    InUse = CONFLICT, "in-use", "Something else uses this";
+    /// It was changed at the same time.
+    Changed = CONFLICT, "changed", "It was changed at the same time";
     /// No format that the client accepts.
     NotAcceptable = NOT_ACCEPTABLE, "not-acceptable", "The answer has no format that the client accepts";
     /// A webhook's request is not verified.

@@ -12,6 +12,7 @@ pub(crate) mod metrics;
 pub(crate) mod observations;
 pub(crate) mod recipients;
 pub(crate) mod reports;
+pub(crate) mod saved_reports;
 pub(crate) mod segments;
 pub(crate) mod sources;
 pub(crate) mod specification;

@@ -12,8 +12,8 @@ use super::{alerts::is_id, rfc3339};
 use crate::{
     auth::{Caller, Manage, Read},
     extract::{Document, Json, Name},
-    metadata::{Metadata, segments::SegmentRow},
-    openapi::{AlertProblems, NewAlertProblems, OldKeyProblems},
+    metadata::{Metadata, MetadataError, segments::SegmentRow},
+    openapi::{AlertProblems, NewAlertProblems, OldKeyProblems, OldSegmentProblems},
     problem::{Kind, Problem},
     state::AppState,
 };
@@ -123,20 +123,26 @@ pub(crate) async fn put(
     Ok(Json(row.into()))
 }
 
-/// Delete a saved filter. Reports that name it are refused from then on.
+/// Delete a saved filter that no saved report uses. Reports that name it are refused from then on.
 #[utoipa::path(
     delete,
     path = "/v1/segments/{name}",
     operation_id = "delete_segment",
     tag = "reports",
     params(("name" = String, Path, description = "What names the segment.", example = "visits")),
-    responses((status = 204, description = "It is gone."), OldKeyProblems)
+    responses((status = 204, description = "It is gone."), OldSegmentProblems)
 )]
 pub(crate) async fn delete(
     caller: Caller<Manage>,
     State(state): State<AppState>,
     Name(name): Name,
 ) -> Result<StatusCode, Problem> {
+    let reports = state.keys.metadata().saved_reports(caller.account()).await?;
+    if let Some(report) = reports.iter().find(|report| report.request.names_segment(&name)) {
+        let (id, called) = (&report.id, &report.request.name);
+        let detail = format!("the saved report {id} ({called}) uses this segment: change or delete that first");
+        return Err(Problem::new(Kind::InUse, detail).with("saved_report", id));
+    }
     if !state.keys.metadata().delete_segment(caller.account(), &name).await? {
         return Err(unknown());
     }
@@ -151,7 +157,7 @@ fn unknown() -> Problem {
 ///
 /// # Errors
 /// When there is none of a name, when there are too many, or when the store does not answer.
-pub(super) async fn resolve(metadata: &Metadata, account: &AccountId, segments: Segments<'_>) -> Result<(), Problem> {
+pub(crate) async fn resolve(metadata: &Metadata, account: &AccountId, segments: Segments<'_>) -> Result<(), Problem> {
     let names = segments.names()?;
     // Most reports name none: they do not ask the store.
     if names.is_empty() {
@@ -177,6 +183,22 @@ pub(super) async fn resolved<R: Segmented>(
 ) -> Result<R, Problem> {
     resolve(state.keys.metadata(), caller.account(), request.segments()).await?;
     Ok(request)
+}
+
+/// What the names in a request stand for now, if it has names that can be looked up.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn known(
+    metadata: &Metadata,
+    account: &AccountId,
+    segments: &Segments<'_>,
+) -> Result<Option<BTreeMap<String, Vec<Expression>>>, MetadataError> {
+    if segments.names().is_ok_and(|names| names.is_empty()) {
+        return Ok(None);
+    }
+    let rows = metadata.segments(account).await?;
+    Ok(Some(rows.into_iter().map(|row| (row.name, row.request.filter)).collect()))
 }
 
 fn no_such(name: &str, stored: &BTreeMap<String, Vec<Expression>>) -> String {

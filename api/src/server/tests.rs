@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod alerts;
+mod saved_reports;
 mod segments;
 mod signed;
 mod sources;
@@ -66,7 +67,13 @@ impl Bench {
                 metadata.clone(),
                 Arc::<SystemClock>::clone(&clock),
                 &Secret::new([1; 32]),
-                Ways { outgoing: Outgoing::new(Permit::Public).unwrap(), mailer: None, charts: None, link: None },
+                Ways {
+                    outgoing: Outgoing::new(Permit::Public).unwrap(),
+                    mailer: None,
+                    charts: None,
+                    reports: None,
+                    link: None,
+                },
             ),
             sources: Sources::new(metadata.clone(), Arc::<SystemClock>::clone(&clock), &Secret::new([1; 32]), verifier),
             keys: Keys::new(metadata, Arc::<SystemClock>::clone(&clock)),

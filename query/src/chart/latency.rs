@@ -145,8 +145,8 @@ impl Axis {
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         let most = values.iter().copied().fold(0.0, f64::max);
         let first = TICKS.iter().rposition(|(tick, _)| *tick <= least).unwrap_or(0).min(TICKS.len() - 2);
-        let last = TICKS.iter().position(|(tick, _)| *tick >= most).unwrap_or(TICKS.len() - 1).max(first + 1);
-        Self { ticks: TICKS[first..=last].to_vec() }
+        let end = TICKS.iter().position(|(tick, _)| *tick >= most).unwrap_or(TICKS.len() - 1).max(first + 1);
+        Self { ticks: TICKS[first..=end].to_vec() }
     }
 
     /// From 0 to 1; what is less than the axis stands where it begins.

@@ -29,7 +29,7 @@ fn start(command: &mut Command) -> Running {
 }
 
 /// What `tests/setup` installed.
-fn installed(path: &str) -> PathBuf {
+pub(crate) fn installed(path: &str) -> PathBuf {
     let cache = env::var_os("POSTLENS_CACHE").map(PathBuf::from);
     let cache = cache.unwrap_or_else(|| Path::new(&env::var_os("HOME").unwrap()).join(".cache/postlens"));
     cache.join(path)

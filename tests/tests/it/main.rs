@@ -23,6 +23,7 @@ mod privacy;
 mod properties;
 mod queue;
 mod refusals;
+mod saved_reports;
 mod schemathesis;
 mod segments;
 mod small_groups;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
     message::{
-        Attachment, Mailbox, MultiPart, SinglePart,
+        Attachment, Mailbox, MessageBuilder, MultiPart, SinglePart,
         header::{ContentType, HeaderName, HeaderValue},
     },
     transport::smtp,
@@ -78,17 +78,36 @@ impl Mailer {
         self.transport.send(message).await.map(|_| ()).map_err(|error| refused(&error))
     }
 
+    /// Sends a report.
+    ///
+    /// # Errors
+    /// When the server did not take it.
+    pub(crate) async fn send_report(
+        &self,
+        to: &[String],
+        subject: &str,
+        id: &str,
+        body: MultiPart,
+    ) -> Result<(), MailerError> {
+        let head = self.head(to, subject, id).ok_or(MailerError::Message)?;
+        let mut message = head.multipart(body).map_err(|_| MailerError::Message)?;
+        mark_automatic(&mut message);
+        self.transport.send(message).await.map(|_| ()).map_err(|error| refused(&error))
+    }
+
+    /// Who writes to whom, under which id.
+    fn head(&self, to: &[String], subject: &str, id: &str) -> Option<MessageBuilder> {
+        let mut head =
+            Message::builder().from(self.from.clone()).subject(subject).message_id(Some(format!("<{id}@postlens>")));
+        for address in to {
+            head = head.to(address.parse().ok()?);
+        }
+        Some(head)
+    }
+
     fn message(&self, to: &[String], notice: &Notice, id: &str, chart: Option<Vec<u8>>) -> Option<Message> {
         let thread = format!("<{}.{}@postlens>", notice.alert, notice.account);
-        let mut message = Message::builder()
-            .from(self.from.clone())
-            .subject(words::title(notice))
-            .message_id(Some(format!("<{id}@postlens>")))
-            .references(thread.clone())
-            .in_reply_to(thread);
-        for address in to {
-            message = message.to(address.parse().ok()?);
-        }
+        let head = self.head(to, &words::title(notice), id)?.references(thread.clone()).in_reply_to(thread);
         let html = SinglePart::html(html(notice, chart.is_some()));
         let html = match chart {
             Some(png) => {
@@ -99,11 +118,16 @@ impl Mailer {
             None => MultiPart::related().singlepart(html),
         };
         let body = MultiPart::alternative().singlepart(SinglePart::plain(words::text(notice))).multipart(html);
-        let mut message = message.multipart(body).ok()?;
-        let name = HeaderName::new_from_ascii_str("Auto-Submitted");
-        message.headers_mut().insert_raw(HeaderValue::new(name, "auto-generated".to_owned()));
+        let mut message = head.multipart(body).ok()?;
+        mark_automatic(&mut message);
         Some(message)
     }
+}
+
+/// Nobody's absence is told to a program (RFC 3834).
+fn mark_automatic(message: &mut Message) {
+    let name = HeaderName::new_from_ascii_str("Auto-Submitted");
+    message.headers_mut().insert_raw(HeaderValue::new(name, "auto-generated".to_owned()));
 }
 
 fn refused(error: &smtp::Error) -> MailerError {
@@ -142,7 +166,7 @@ fn html(notice: &Notice, chart: bool) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -6,6 +6,7 @@
 mod alertmanager;
 mod email;
 mod pagerduty;
+mod report;
 mod slack;
 mod teams;
 mod webhook;
@@ -23,7 +24,12 @@ pub(crate) use webhook::generate_secret;
 pub(crate) use webhook::sign;
 
 use super::{Alerts, notice::Notice};
-use crate::{metadata::alerts::ChannelRow, outgoing::OutgoingError, seal};
+use crate::{
+    metadata::alerts::ChannelRow,
+    outgoing::OutgoingError,
+    saved::{Dispatch, Made, ReportError, Reports},
+    seal,
+};
 
 /// Where `PagerDuty` takes events.
 const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
@@ -97,6 +103,34 @@ pub(crate) enum ChannelError {
     /// The e-mail could not be sent.
     #[error(transparent)]
     Mail(#[from] MailerError),
+    /// There is no report to bring.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Somebody else has the letter by now.
+    #[error("the letter was taken by another service")]
+    Taken,
+    /// The channel is there no more.
+    #[error("the channel was deleted")]
+    Deleted,
+    /// The channel takes no reports.
+    #[error("a channel of this kind takes no reports")]
+    Kind,
+}
+
+impl ChannelError {
+    /// Whether trying again is in vain.
+    pub(crate) const fn is_final(&self) -> bool {
+        match self {
+            Self::Report(error) => error.is_final(),
+            Self::Deleted | Self::Kind => true,
+            Self::Sealed(_) | Self::Settings | Self::Outgoing(_) | Self::Mail(_) | Self::Taken => false,
+        }
+    }
+}
+
+/// Whether channels of that kind take reports.
+pub(crate) fn takes_reports(kind: &str) -> bool {
+    matches!(kind, "webhook" | "email")
 }
 
 impl Settings {
@@ -199,7 +233,11 @@ pub(crate) async fn deliver(
             let chart = alerts.chart(account, notice, now).await;
             return Ok(mailer.send(to, notice, id, chart).await?);
         }
-        Settings::Webhook { url, secret } => webhook::request(outgoing.post(url)?, secret.as_deref(), notice, id, now),
+        Settings::Webhook { url, secret } => {
+            let message =
+                webhook::Message { kind: format!("alert.{}", notice.change), timestamp: &notice.at, data: notice };
+            webhook::request(outgoing.post(url)?, secret.as_deref(), &message, id, now)
+        }
         Settings::Slack { url } => json(outgoing.post(url)?, &slack::message(notice)),
         Settings::Teams { url } => json(outgoing.post(url)?, &teams::message(notice)),
         Settings::PagerDuty { routing_key, url } => {
@@ -216,6 +254,55 @@ pub(crate) async fn deliver(
     };
     outgoing.send(request.header("Idempotency-Key", id)).await?;
     Ok(())
+}
+
+/// Brings a report to its channel. `keep` is asked before anything leaves the house: whether the letter is still ours.
+///
+/// # Errors
+/// When it did not arrive, as far as is known.
+pub(crate) async fn deliver_report(
+    alerts: &Alerts,
+    (account, channel): (&AccountId, &ChannelRow),
+    dispatch: &Dispatch,
+    id: &str,
+    keep: impl AsyncFnOnce() -> Result<(), ChannelError>,
+) -> Result<(), ChannelError> {
+    let text = alerts.sealer().open(account, &channel.id, &channel.sealed)?;
+    let settings: Settings = serde_json::from_slice(&text).map_err(|_| ChannelError::Settings)?;
+    let reports = alerts.reports().ok_or(ReportError::Nobody)?;
+    match &settings {
+        Settings::Email { to } => {
+            let mailer = alerts.mailer().ok_or(MailerError::Unconfigured)?;
+            let made = reports.make(account, &dispatch.question).await?;
+            let body = mail(reports, dispatch, &made).await?;
+            keep().await?;
+            Ok(mailer.send_report(to, &report::title(dispatch, &made.report), id, body).await?)
+        }
+        Settings::Webhook { url, secret } => {
+            let made = reports.make(account, &dispatch.question).await?;
+            let data = report::Document::new(account.as_str(), dispatch, &made.report);
+            let due_at = crate::routes::rfc3339(Millis(dispatch.due_at));
+            let message = webhook::Message { kind: "report".to_owned(), timestamp: &due_at, data: &data };
+            let (outgoing, now) = (alerts.outgoing(), alerts.clock().now());
+            let request = webhook::request(outgoing.post(url)?, secret.as_deref(), &message, id, now);
+            keep().await?;
+            outgoing.send(request.header("Idempotency-Key", id)).await?;
+            Ok(())
+        }
+        Settings::Slack { .. }
+        | Settings::Teams { .. }
+        | Settings::PagerDuty { .. }
+        | Settings::Alertmanager { .. } => Err(ChannelError::Kind),
+    }
+}
+
+async fn mail(reports: &Reports, dispatch: &Dispatch, made: &Made) -> Result<lettre::message::MultiPart, ChannelError> {
+    let sheet = reports.sheet(made, dispatch.format).await?;
+    if sheet.bytes.len() > crate::saved::LONGEST {
+        return Err(ReportError::Long.into());
+    }
+    let picture = reports.picture(made).await;
+    Ok(report::body(dispatch, made, sheet, picture).ok_or(MailerError::Message)?)
 }
 
 fn json(request: reqwest::RequestBuilder, body: &serde_json::Value) -> reqwest::RequestBuilder {

@@ -5,9 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::RequestBuilder;
 use ring::hmac;
 use schema::Millis;
-use serde_json::json;
-
-use crate::alerts::notice::Notice;
+use serde::Serialize;
 
 const PREFIX: &str = "whsec_";
 
@@ -30,15 +28,24 @@ pub(crate) fn sign(secret: &str, id: &str, seconds: i64, body: &str) -> Option<S
     Some(format!("v1,{}", STANDARD.encode(tag)))
 }
 
-/// A signed message: `type`, `timestamp` and `data`, as the specification proposes.
+/// A message: `type`, `timestamp` and `data`, as the specification proposes.
+#[derive(Serialize)]
+pub(super) struct Message<'a, T> {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) timestamp: &'a str,
+    pub(super) data: &'a T,
+}
+
+/// A message, signed.
 pub(super) fn request(
     request: RequestBuilder,
     secret: Option<&str>,
-    notice: &Notice,
+    message: &Message<'_, impl Serialize>,
     id: &str,
     now: Millis,
 ) -> RequestBuilder {
-    let body = json!({"type": format!("alert.{}", notice.change), "timestamp": notice.at, "data": notice}).to_string();
+    let body = serde_json::to_string(message).expect("messages are plain data");
     let seconds = now.0.div_euclid(1000);
     let signature = secret.and_then(|secret| sign(secret, id, seconds, &body));
     let request = request

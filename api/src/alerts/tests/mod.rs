@@ -21,7 +21,7 @@ use super::{
 use crate::{
     metadata::{
         Metadata,
-        alerts::{ChannelRow, Decision, Letter, Term},
+        alerts::{ChannelRow, Decision, Letter, Term, Topic},
     },
     outgoing::{Outgoing, Permit},
 };
@@ -51,7 +51,8 @@ impl Bench {
         let clock = Arc::new(ManualClock::at(NOW));
         let outgoing = Outgoing::new(Permit::Anywhere).unwrap();
         let secret = Secret::new([7; 32]);
-        let ways = Ways { outgoing, mailer, charts: None, link: Some("https://postlens.example".into()) };
+        let ways =
+            Ways { outgoing, mailer, charts: None, reports: None, link: Some("https://postlens.example".into()) };
         let alerts = Alerts::new(metadata, Arc::<ManualClock>::clone(&clock), &secret, ways);
         Self { alerts, clock, account, _dir: dir }
     }
@@ -99,7 +100,7 @@ impl Bench {
 
     /// Brings everything that is due.
     async fn bring(&self) {
-        let courier = Courier::new(self.alerts.clone());
+        let courier = Courier::new(self.alerts.clone(), Topic::Alert);
         while courier.round().await.unwrap() {}
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{postbox::Postbox, receiver::Receiver, *};
-use crate::metadata::alerts::{Care, DeliveryState};
+use crate::metadata::alerts::{Care, DeliveryState, Topic};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -105,7 +105,7 @@ async fn what_was_decided_is_delivered_after_a_crash_of_the_courier() {
     bench.decide(Change::Fired, "hook").await;
     // Taken by somebody who died.
     let metadata = bench.alerts.metadata();
-    assert_eq!(metadata.take_letters(bench.now(), MINUTE, 10).await.unwrap().len(), 1);
+    assert_eq!(metadata.take_letters(Topic::Alert, bench.now(), MINUTE, 10).await.unwrap().len(), 1);
     bench.bring().await;
     assert_eq!(receiver.taken().len(), 0);
     bench.pass_time(MINUTE);

@@ -5,7 +5,7 @@ use query::alert::Alert;
 use schema::{AccountId, Millis};
 use sqlx::{Any, Row as _, Transaction};
 
-use super::{Term, states::phase_name};
+use super::{Term, Topic, states::phase_name};
 use crate::metadata::{Metadata, MetadataError};
 
 /// A decision about one alert.
@@ -45,7 +45,7 @@ pub(crate) struct Letter {
     pub(crate) id: String,
     /// The channel.
     pub(crate) channel: String,
-    /// The alert: its letters keep their order.
+    /// The alert, or the delivery of a report: its letters keep their order.
     pub(crate) alert: String,
     /// Their order.
     pub(crate) position: i64,
@@ -164,7 +164,7 @@ async fn one(
     }
     note(transaction, account, history).await?;
     for letter in letters {
-        post(transaction, account, letter, now).await?;
+        post(transaction, account, letter, Topic::Alert, now).await?;
     }
     Ok(())
 }
@@ -200,16 +200,18 @@ async fn note(
     Ok(())
 }
 
-async fn post(
+/// Puts a letter into the outbox, unless it is there.
+pub(in crate::metadata) async fn post(
     transaction: &mut Transaction<'_, Any>,
     account: &AccountId,
     letter: &Letter,
+    topic: Topic,
     now: Millis,
 ) -> Result<(), MetadataError> {
-    let statement = "INSERT INTO alert_outbox (id, account, channel, alert, position, notice, created_at, attempts, next_at, state) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $7, 'waiting') ON CONFLICT (id) DO NOTHING";
+    let statement = "INSERT INTO alert_outbox (id, account, channel, alert, position, notice, created_at, attempts, next_at, state, topic) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $7, 'waiting', $8) ON CONFLICT (id) DO NOTHING";
     let query =
         sqlx::query(statement).bind(&letter.id).bind(account.as_str()).bind(&letter.channel).bind(&letter.alert);
-    query.bind(letter.position).bind(&letter.notice).bind(now.0).execute(&mut **transaction).await?;
+    query.bind(letter.position).bind(&letter.notice).bind(now.0).bind(topic.name()).execute(&mut **transaction).await?;
     Ok(())
 }

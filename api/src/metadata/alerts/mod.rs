@@ -13,10 +13,11 @@ mod rules;
 mod states;
 
 pub(crate) use channels::ChannelRow;
+pub(super) use decisions::post;
 pub(crate) use decisions::{Decision, HistoryRow, Letter};
 pub(crate) use lease::Term;
 pub(crate) use maintenance::MaintenanceRow;
 pub(crate) use observations::ObservationRow;
-pub(crate) use outbox::{Delivery, DeliveryState};
+pub(crate) use outbox::{Delivery, DeliveryState, Topic};
 pub(crate) use rules::RuleRow;
 pub(crate) use states::{Care, StateRow};

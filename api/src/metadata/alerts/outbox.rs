@@ -35,6 +35,25 @@ impl DeliveryState {
     }
 }
 
+/// What letters are about. Each kind has a courier of its own, so that a report that takes long makes no alert late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// A change of an alert.
+    Alert,
+    /// A report that was due.
+    Report,
+}
+
+impl Topic {
+    /// The name in the store.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Report => "report",
+        }
+    }
+}
+
 /// A letter and what has become of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
@@ -63,21 +82,22 @@ pub(crate) struct Delivery {
 const COLUMNS: &str = "id, account, channel, notice, created_at, attempts, next_at, state, done_at, error";
 
 impl Metadata {
-    /// Takes letters that are due: for `millis` nobody else takes them. A letter waits for those before it of its alert and channel.
+    /// Takes letters of a kind that are due: for `millis` nobody else takes them. A letter waits for those before it of its alert and channel.
     ///
     /// # Errors
     /// When the database refuses or cannot be reached.
     pub(crate) async fn take_letters(
         &self,
+        topic: Topic,
         now: Millis,
         millis: i64,
         limit: u32,
     ) -> Result<Vec<Delivery>, MetadataError> {
-        let due = "SELECT id, next_at FROM alert_outbox AS letter WHERE state = 'waiting' AND next_at <= $1 AND NOT EXISTS \
+        let due = "SELECT id, next_at FROM alert_outbox AS letter WHERE topic = $3 AND state = 'waiting' AND next_at <= $1 AND NOT EXISTS \
                    (SELECT 1 FROM alert_outbox AS earlier WHERE earlier.channel = letter.channel AND earlier.alert = letter.alert \
                    AND earlier.account = letter.account AND earlier.position < letter.position AND earlier.state = 'waiting') \
                    ORDER BY next_at, position LIMIT $2";
-        let rows = sqlx::query(due).bind(now.0).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(due).bind(now.0).bind(i64::from(limit)).bind(topic.name()).fetch_all(&self.pool).await?;
         let mut taken = Vec::new();
         for row in rows {
             let (id, next_at): (String, i64) = (row.try_get("id")?, row.try_get("next_at")?);

@@ -7,7 +7,7 @@ use query::{
 
 use super::*;
 use crate::metadata::alerts::{
-    Care, ChannelRow, Decision, DeliveryState, HistoryRow, Letter, MaintenanceRow, ObservationRow,
+    Care, ChannelRow, Decision, DeliveryState, HistoryRow, Letter, MaintenanceRow, ObservationRow, Topic,
 };
 
 on_both! {
@@ -140,8 +140,13 @@ async fn letters_are_taken_once_and_in_order(store: Store) {
     let letters = vec![letter("a1", "a", 1), letter("a2", "a", 2), letter("b1", "b", 3)];
     assert!(metadata.decide(&term, &acme, &[decision(1, None, letters)], Millis(10)).await.unwrap());
     let take = async |now: i64| {
-        let mut ids: Vec<_> =
-            metadata.take_letters(Millis(now), 60, 10).await.unwrap().into_iter().map(|taken| taken.id).collect();
+        let mut ids: Vec<_> = metadata
+            .take_letters(Topic::Alert, Millis(now), 60, 10)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|taken| taken.id)
+            .collect();
         ids.sort();
         ids
     };

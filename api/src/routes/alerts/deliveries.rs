@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{limit, parameters, unknown};
 use crate::{
-    alerts::notice::Notice,
+    alerts::LetterText,
     auth::{Caller, Manage, Read},
     extract::{Json, Name, Pairs},
     metadata::alerts::{Delivery, DeliveryState},
@@ -32,11 +32,11 @@ pub(crate) struct DeliveryInfo {
     state: DeliveryState,
     /// How often it was tried.
     attempts: i64,
-    /// The alert.
+    /// The alert; of a saved report, the delivery.
     alert: String,
-    /// The rule.
+    /// The rule; of a saved report, that.
     rule: String,
-    /// What is told.
+    /// What is told: a change, or `report`.
     change: String,
     /// When it was decided, or replayed.
     #[schema(format = DateTime)]
@@ -61,8 +61,11 @@ pub(crate) struct DeliveryList {
 
 impl From<Delivery> for DeliveryInfo {
     fn from(delivery: Delivery) -> Self {
-        let notice: Option<Notice> = serde_json::from_str(&delivery.notice).ok();
-        let (alert, rule, change) = notice.map(|notice| (notice.alert, notice.rule, notice.change)).unwrap_or_default();
+        let (alert, rule, change) = match serde_json::from_str(&delivery.notice) {
+            Ok(LetterText::Alert(notice)) => (notice.alert, notice.rule, notice.change),
+            Ok(LetterText::Report { report }) => (report.delivery, report.saved, "report".to_owned()),
+            Err(_) => Default::default(),
+        };
         let waits = delivery.state == DeliveryState::Waiting;
         Self {
             id: delivery.id,

@@ -26,7 +26,7 @@ pub(super) fn is_id(text: &str) -> bool {
 }
 
 /// A new id.
-fn new_id() -> String {
+pub(super) fn new_id() -> String {
     format!("{:012x}", rand::random::<u64>() >> 16)
 }
 
