@@ -29,6 +29,15 @@ pub(crate) struct SavedReportRow {
     pub(crate) updated_at: Millis,
 }
 
+/// When a report that is changed is due next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Next {
+    /// When it was due before the change.
+    Stays,
+    /// Then, or never.
+    Is(Option<Millis>),
+}
+
 /// That a report is to be delivered.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
@@ -112,7 +121,7 @@ impl Metadata {
         Ok(query.execute(&self.pool).await?.rows_affected() == 1)
     }
 
-    /// Changes a report of that revision; false when there is none. `next_at` is changed only when one is given.
+    /// Changes a report of that revision; false when there is none. When it is due next stays or is what is given.
     ///
     /// # Errors
     /// When the database refuses or cannot be reached.
@@ -120,14 +129,17 @@ impl Metadata {
         &self,
         seen: &SavedReportRow,
         request: &SavedReportRequest,
-        next_at: Option<Option<Millis>>,
+        next: Next,
         now: Millis,
     ) -> Result<bool, MetadataError> {
+        let (changes, next_at) = match next {
+            Next::Stays => (0, None),
+            Next::Is(next_at) => (1, next_at.map(|next| next.0)),
+        };
         let statement = "UPDATE saved_reports SET definition = $4, revision = revision + 1, updated_at = $5, \
                          next_at = CASE WHEN $6 = 1 THEN $7 ELSE next_at END WHERE account = $1 AND id = $2 AND revision = $3";
         let query = sqlx::query(statement).bind(seen.account.as_str()).bind(&seen.id).bind(seen.revision);
-        let query = query.bind(text(request)).bind(now.0).bind(i64::from(next_at.is_some()));
-        let query = query.bind(next_at.flatten().map(|next| next.0));
+        let query = query.bind(text(request)).bind(now.0).bind(changes).bind(next_at);
         Ok(query.execute(&self.pool).await?.rows_affected() == 1)
     }
 

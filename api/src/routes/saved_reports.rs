@@ -12,7 +12,7 @@ use crate::{
     extract::{Document, Json, Name},
     metadata::{
         alerts::DeliveryState,
-        saved::{Delivered, SavedReportRow},
+        saved::{Delivered, Next, SavedReportRow},
     },
     openapi::{AlertProblems, ChangedReportProblems, NewAlertProblems, OldKeyProblems, RunProblems},
     problem::{Kind, Problem},
@@ -213,8 +213,8 @@ pub(crate) async fn put(
     let schedule = request.schedule()?;
     // What is due already is delivered, so the next time of the same schedule stays.
     let same = seen.request.schedule().is_ok_and(|before| before == schedule);
-    let next_at = (!same).then(|| next_after(schedule.as_ref(), now));
-    if !state.keys.metadata().change_saved_report(&seen, &request, next_at, now).await? {
+    let next = if same { Next::Stays } else { Next::Is(next_after(schedule.as_ref(), now)) };
+    if !state.keys.metadata().change_saved_report(&seen, &request, next, now).await? {
         return Err(Problem::new(
             Kind::Changed,
             "somebody else changed or deleted this saved report: look at it again",

@@ -139,8 +139,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let reports = state.keys.metadata().saved_reports(caller.account()).await?;
     if let Some(report) = reports.iter().find(|report| report.request.names_segment(&name)) {
-        let (id, called) = (&report.id, &report.request.name);
-        let detail = format!("the saved report {id} ({called}) uses this segment: change or delete that first");
+        let (id, title) = (&report.id, &report.request.name);
+        let detail = format!("the saved report {id} ({title}) uses this segment: change or delete that first");
         return Err(Problem::new(Kind::InUse, detail).with("saved_report", id));
     }
     if !state.keys.metadata().delete_segment(caller.account(), &name).await? {

@@ -72,9 +72,8 @@ async fn put_in_segments(
     account: &AccountId,
     question: &mut Question,
 ) -> Result<(), MetadataError> {
-    match segments::known(metadata, account, &question.segments()).await? {
-        Some(known) => question.segments().resolve(&known),
-        None => {}
+    if let Some(known) = segments::known(metadata, account, &question.segments()).await? {
+        question.segments().resolve(&known);
     }
     Ok(())
 }

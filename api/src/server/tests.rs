@@ -352,13 +352,14 @@ async fn a_report_names_the_parameter_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn latencies_are_asked_for_like_a_split_and_have_no_picture() {
+async fn latencies_are_asked_for_like_a_split() {
     let bench = Bench::new().await;
     let key = bench.key("acme", Role::Read).await;
     for (query, status, parameter) in [
         ("latency?from=2026-11-01&to=2026-11-02&of=opening", 422, "of"),
         ("latency?from=2026-11-01&to=2026-11-02&by=campaign&limit=5000", 422, "limit"),
-        ("latency?from=2026-11-01&to=2026-11-02&format=png", 422, "format"),
+        ("latency?from=2026-11-01&to=2026-11-02&format=pdf", 422, "format"),
+        ("latency?from=2026-11-01&to=2026-11-02&format=svg&width=1", 422, "width"),
         ("latency?from=2026-11-01&to=2026-11-02&basis=event", 400, ""),
         ("decay?from=2026-11-01&to=2026-11-02&filter=campaign", 422, "filter"),
         ("decay?from=2026-11-01&to=2026-11-02&by=campaign", 400, ""),
@@ -370,7 +371,7 @@ async fn latencies_are_asked_for_like_a_split_and_have_no_picture() {
     }
     let request = Request::get("/v1/reports/decay?from=2026-11-01&to=2026-11-02")
         .header(header::AUTHORIZATION, format!("Bearer {}", key.expose()))
-        .header(header::ACCEPT, "image/png");
+        .header(header::ACCEPT, "video/mp4");
     assert_eq!(bench.send(request.body(Body::empty()).unwrap()).await.problem(), is(406, "not-acceptable"));
 }
 

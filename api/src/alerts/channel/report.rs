@@ -75,7 +75,8 @@ pub(super) fn body(dispatch: &Dispatch, made: &Made, sheet: Sheet, picture: Opti
     ];
     lines.extend(report.notes());
     let text = format!("{title}\n\n{}\n", lines.join("\n"));
-    let rows: String = lines.iter().map(|line| format!("<p>{}</p>", escape(line))).collect();
+    let rows: Vec<_> = lines.iter().map(|line| format!("<p>{}</p>", escape(line))).collect();
+    let rows = rows.concat();
     let image = if picture.is_some() {
         format!("<p><img src=\"cid:{PICTURE}\" width=\"800\" alt=\"Chart\"></p>")
     } else {

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     metadata::{
         alerts::{DeliveryState, Letter, Topic},
-        saved::Order,
+        saved::{Next, Order},
     },
     saved::SavedReportRequest,
 };
@@ -48,12 +48,12 @@ async fn a_saved_report_is_found_as_it_was_stored_and_changed(store: Store) {
     assert!(!metadata.create_saved_report((&acme, "s"), &request("two"), None, 1, Millis(1)).await.unwrap());
     let found = store.reopen().await.saved_report(&acme, "r").await.unwrap().unwrap();
     assert_eq!((&found.request, found.next_at, found.created_at), (&request("one"), next, Millis(1)));
-    assert!(metadata.change_saved_report(&found, &request("changed"), None, Millis(2)).await.unwrap());
+    assert!(metadata.change_saved_report(&found, &request("changed"), Next::Stays, Millis(2)).await.unwrap());
     // Of the revision that was seen there is none any more.
-    assert!(!metadata.change_saved_report(&found, &request("again"), Some(None), Millis(3)).await.unwrap());
+    assert!(!metadata.change_saved_report(&found, &request("again"), Next::Is(None), Millis(3)).await.unwrap());
     let changed = metadata.saved_reports(&acme).await.unwrap().remove(0);
     assert_eq!((&changed.request, changed.next_at, changed.updated_at), (&request("changed"), next, Millis(2)));
-    assert!(metadata.change_saved_report(&changed, &request("changed"), Some(None), Millis(4)).await.unwrap());
+    assert!(metadata.change_saved_report(&changed, &request("changed"), Next::Is(None), Millis(4)).await.unwrap());
     assert_eq!(metadata.saved_report(&acme, "r").await.unwrap().unwrap().next_at, None);
 }
 
