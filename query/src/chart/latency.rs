@@ -51,7 +51,9 @@ pub(crate) fn latencies(report: &LatencyReport, most: usize) -> Chart {
         return chart;
     }
     chart.legend = MARKS.map(|(_, label, ink)| Entry { label: label.to_owned(), ink }).into();
-    let parts = kinds.len().max(1);
+    // A part takes five lines at least, its heading and axis among them.
+    let parts = kinds.len().min(most / 5).max(1);
+    let missing = kinds.len() - parts;
     // Each part has a heading, an axis and a row of all messages.
     let room = (most / parts).saturating_sub(if parts > 1 { 3 } else { 2 }).max(1);
     let drawn = &report.rows[..report.rows.len().min(room)];
@@ -61,7 +63,7 @@ pub(crate) fn latencies(report: &LatencyReport, most: usize) -> Chart {
         .flatten()
         .collect();
     let axis = Axis::of(&all);
-    for kind in &kinds {
+    for kind in &kinds[..parts] {
         let of =
             |latencies: &crate::Latencies| latencies.shown().find(|(known, _)| known == kind).map(|(_, told)| told);
         let rows = drawn.iter().filter_map(|row| Some((label(report, row), of(&row.latencies)?)));
@@ -74,25 +76,52 @@ pub(crate) fn latencies(report: &LatencyReport, most: usize) -> Chart {
         let columns =
             [("messages".to_owned(), None)].into_iter().chain(MARKS.map(|(name, _, ink)| (name.to_owned(), Some(ink))));
         chart.blocks.push(Block::Marks(Marks {
-            title: if parts > 1 { name(*kind).to_owned() } else { String::new() },
+            title: if kinds.len() > 1 { name(*kind).to_owned() } else { String::new() },
             labels,
             columns: columns.collect(),
             rows: told.iter().map(|told| marked(*told, &axis)).collect(),
+            widest: Vec::new(),
             ticks: axis.ticks.iter().map(|(value, text)| (axis.place(*value), (*text).to_owned())).collect(),
         }));
     }
+    align(&mut chart.blocks);
     let hidden = (report.rows.len() - drawn.len()) as u64 + report.remainder.map_or(0, |rest| rest.groups);
     if hidden > 0 {
         let groups = if hidden == 1 { "group is" } else { "groups are" };
         chart.note = Some(format!("{} more {groups} not shown", count(i64::try_from(hidden).unwrap_or(i64::MAX))));
     }
+    if missing > 0 {
+        let what = format!("{missing} more of the latencies are not shown: make the picture higher");
+        chart.note = Some(chart.note.take().map_or_else(|| what.clone(), |note| format!("{what}. {note}")));
+    }
     chart
+}
+
+/// Gives all parts the same columns.
+fn align(blocks: &mut [Block]) {
+    let mut widest: Vec<String> = Vec::new();
+    for block in &mut *blocks {
+        let Block::Marks(marks) = block else { continue };
+        widest.resize(widest.len().max(marks.columns.len()), String::new());
+        for row in &marks.rows {
+            for (widest, text) in widest.iter_mut().zip(&row.texts) {
+                if text.chars().count() > widest.chars().count() {
+                    widest.clone_from(text);
+                }
+            }
+        }
+    }
+    for block in blocks {
+        if let Block::Marks(marks) = block {
+            marks.widest.clone_from(&widest);
+        }
+    }
 }
 
 /// The curves of openings and clicks. Ages stand as far apart as they come, not as they are long.
 pub(crate) fn decay(report: &DecayReport) -> Chart {
     let mut chart = Chart {
-        title: "Opened and clicked by the age of messages".to_owned(),
+        title: "Opens and clicks by age".to_owned(),
         subtitle: words::subtitle(&report.spec),
         legend: Vec::new(),
         blocks: Vec::new(),
@@ -129,9 +158,7 @@ pub(crate) fn decay(report: &DecayReport) -> Chart {
             .collect(),
         threshold: None,
     }));
-    chart.note = Some(
-        "Each point: what had happened to messages when they were younger than that. Ages are not to scale.".to_owned(),
-    );
+    chart.note = Some("When messages were younger than that; ages are not to scale".to_owned());
     chart
 }
 

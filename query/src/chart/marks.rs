@@ -36,8 +36,8 @@ pub(crate) fn paint(painter: &mut Painter, marks: &Marks, area: Area, widest: f3
     let mut right = area.x + area.width - values;
     for (column, width) in &columns {
         right += width;
-        let (name, ink) = &marks.columns[*column];
-        let color = ink.map_or(painter.colors.muted, |ink| painter.colors.ink(ink));
+        let name = &marks.columns[*column].0;
+        let color = painter.colors.muted;
         painter.canvas.text(name, (right, baseline), Align::Right, head, color);
     }
     for (place, (label, marked)) in marks.labels.iter().zip(&marks.rows).enumerate() {
@@ -58,8 +58,7 @@ pub(crate) fn paint(painter: &mut Painter, marks: &Marks, area: Area, widest: f3
 /// The columns that there is room for: the first goes first, then those before the last.
 fn columns(marks: &Marks, kind: Type, width: f32, gap: f32) -> Vec<Column> {
     let wide = |column: usize| {
-        let texts = marks.rows.iter().filter_map(|row| row.texts.get(column));
-        let widest = texts.map(|text| kind.width(text)).fold(0.0, f32::max);
+        let widest = marks.widest.get(column).map_or(0.0, |text| kind.width(text));
         (widest.max(Type { bold: true, ..kind }.width(&marks.columns[column].0)) + gap).ceil()
     };
     let mut columns: Vec<Column> = (0..marks.columns.len()).map(|column| (column, wide(column))).collect();

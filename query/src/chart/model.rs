@@ -91,6 +91,8 @@ pub(crate) struct Marks {
     /// What the columns of values are called, each in the ink of its marks; those without have none.
     pub(crate) columns: Vec<(String, Option<Ink>)>,
     pub(crate) rows: Vec<Marked>,
+    /// The longest text of each column, in this part of the picture or another: columns stand below each other.
+    pub(crate) widest: Vec<String>,
     /// Places on the axis, from 0 to 1, ascending, and what stands there.
     pub(crate) ticks: Vec<(f64, String)>,
 }

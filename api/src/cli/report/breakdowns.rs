@@ -65,6 +65,9 @@ struct Frame {
     /// Only these messages: a tree of `all`, `any` and `not` as JSON (docs/reports.md), beside --filter
     #[arg(long = "where", value_name = "JSON")]
     tree: Option<String>,
+    /// Only these messages, too: the names of saved filters (`postlens segments`), separated by commas; repeatable
+    #[arg(long, value_name = "NAMES")]
+    segment: Vec<String>,
     /// End a CSV document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
@@ -121,6 +124,7 @@ impl Frame {
             query.extend(value.map(|value| (name, value)));
         }
         query.extend(self.filter.iter().map(|filter| ("filter", filter.clone())));
+        query.extend(self.segment.iter().map(|names| ("segment", names.clone())));
         Asked { path, query, tree: self.tree.as_deref(), output: &self.output, service: &self.service }.run()
     }
 }
