@@ -350,7 +350,7 @@ mod tests {
         {
             for (place, weight) in [60, 120, 160, 120, 60, 30, 20, 10, 8, 4, 2, 1].into_iter().enumerate() {
                 let octave = i64::try_from(place).unwrap() - 3;
-                let millis = if octave < 0 { middle * 1000 >> -octave } else { (middle * 1000) << octave };
+                let millis = if octave < 0 { (middle * 1000) >> -octave } else { (middle * 1000) << octave };
                 histogram.add(kind.step(millis).0, count * weight * part / 10);
             }
         }
@@ -367,7 +367,9 @@ mod tests {
 
     fn found(spec: &LatencySpec, rows: Vec<(Vec<String>, Histogram)>, cut: Option<u64>) -> Found {
         let mut total = Histogram::default();
-        rows.iter().for_each(|(_, histogram)| total.merge(histogram));
+        for (_, histogram) in &rows {
+            total.merge(histogram);
+        }
         let report = crate::testing::summary_report(&[("tz", "America/New_York")], schema::Measures::default());
         let rest = cut.map(|groups| (groups, Histogram::default()));
         if rows.is_empty() && spec.groups.by.is_empty() {
