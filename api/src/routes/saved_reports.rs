@@ -16,7 +16,7 @@ use crate::{
     },
     openapi::{AlertProblems, ChangedReportProblems, NewAlertProblems, OldKeyProblems, RunProblems},
     problem::{Kind, Problem},
-    saved::{SavedReportRequest, judge, next_after, order},
+    saved::{ReportDefinition, SavedReportRequest, ScheduleRequest, attachment::SheetFormat, judge, next_after, order},
     state::AppState,
 };
 
@@ -34,8 +34,18 @@ const MOST_TOLD: u32 = 10;
 pub(crate) struct SavedReportInfo {
     /// What names it.
     id: String,
-    #[serde(flatten)]
-    request: SavedReportRequest,
+    /// What people call it.
+    name: String,
+    /// What is reported.
+    report: ReportDefinition,
+    /// When it is delivered; absent if it never is by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    schedule: Option<ScheduleRequest>,
+    /// The channels that it is delivered to, by their ids.
+    channels: Vec<String>,
+    /// What is attached to e-mail.
+    format: SheetFormat,
     /// When it is due next; null without a schedule.
     #[schema(format = DateTime, required)]
     next_at: Option<String>,
@@ -105,8 +115,9 @@ pub(crate) struct Ordered {
 impl From<SavedReportRow> for SavedReportInfo {
     fn from(row: SavedReportRow) -> Self {
         let SavedReportRow { id, request, next_at, created_at, updated_at, .. } = row;
-        let (next_at, created_at) = (next_at.map(rfc3339), rfc3339(created_at));
-        Self { id, request, next_at, created_at, updated_at: rfc3339(updated_at) }
+        let SavedReportRequest { name, report, schedule, channels, format } = request;
+        let (next_at, created_at, updated_at) = (next_at.map(rfc3339), rfc3339(created_at), rfc3339(updated_at));
+        Self { id, name, report, schedule, channels, format, next_at, created_at, updated_at }
     }
 }
 

@@ -19,6 +19,6 @@ mod tests;
 pub(crate) use order::{Dispatch, judge, order};
 pub(crate) use question::Question;
 pub(crate) use report::{LONGEST, Made, ReportError, Reports};
-pub(crate) use request::SavedReportRequest;
+pub(crate) use request::{ReportDefinition, SavedReportRequest, ScheduleRequest};
 pub(crate) use schedule::Schedule;
 pub(crate) use task::{Tasks, next_after};
