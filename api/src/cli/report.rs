@@ -2,17 +2,20 @@
 
 mod answer;
 mod breakdowns;
+mod latencies;
 mod output;
+mod scope;
 mod table;
 
 use chrono::{Days, Utc};
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use self::{
-    answer::Answer,
     breakdowns::{Failures, Links, Security},
+    latencies::{Decay, Latency},
     output::Output,
 };
 use super::{
@@ -41,6 +44,8 @@ Examples:
   postlens report failures --by reason --filter mailbox_provider:is:gmail
   postlens report links --campaign autumn -o links.csv
   postlens report security --methods
+  postlens report latency --by mailbox_provider
+  postlens report decay --filter campaign:is:autumn -o autumn.png
 
 METRICS.md says what every number means.";
 
@@ -66,6 +71,12 @@ pub(super) enum Report {
     /// What left unencrypted
     #[command(after_help = EXAMPLES)]
     Security(Security),
+    /// How long messages took to be delivered, opened and clicked
+    #[command(after_help = EXAMPLES)]
+    Latency(Latency),
+    /// How openings and clicks came in with the age of messages
+    #[command(after_help = EXAMPLES)]
+    Decay(Decay),
 }
 
 #[derive(Debug, Args)]
@@ -199,6 +210,8 @@ impl Report {
             Self::Failures(failures) => return failures.run(),
             Self::Links(links) => return links.run(),
             Self::Security(security) => return security.run(),
+            Self::Latency(latency) => return latency.run(),
+            Self::Decay(decay) => return decay.run(),
         };
         let is_table = common.output.format()? == output::Format::Table;
         common.add_to(&mut query, is_table && !matches!(self, Self::Summary(_)));
@@ -219,6 +232,11 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// Asks the service and writes what it answers.
     fn run(self) -> Result<(), Failure> {
+        self.shown(table::render)
+    }
+
+    /// The same of an answer that has a table of its own.
+    fn shown<A: DeserializeOwned>(self, render: impl FnOnce(&A) -> String) -> Result<(), Failure> {
         let Self { path, mut query, tree, output, service } = self;
         let format = output.format()?;
         query.push(("format", format.in_the_api().to_owned()));
@@ -231,9 +249,9 @@ impl Asked<'_> {
             let response = client.send(request).await?;
             if format == output::Format::Table {
                 let answer = response.bytes().await.map_err(|error| client.unreachable(&error))?;
-                let answer: Answer =
+                let answer: A =
                     serde_json::from_slice(&answer).map_err(|error| ClientError::Unreadable(error.to_string()))?;
-                return output.write(table::render(&answer).as_bytes());
+                return output.write(render(&answer).as_bytes());
             }
             output.copy(&client, response).await
         })

@@ -4,6 +4,7 @@
 mod breakdown;
 mod compared;
 mod generate;
+mod intervals;
 mod judge;
 mod latency;
 mod migration;

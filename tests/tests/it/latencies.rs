@@ -159,4 +159,25 @@ fn what_comes_late_takes_back_what_was_told() {
     let header =
         "campaign,delivery_count,delivery_p50,delivery_p90,delivery_p99,open_count,open_p50,open_p90,open_p99\r\nc,1,";
     assert!(text.starts_with(header), "{text}");
+
+    let forms: [(&str, &[u8]); 5] =
+        [("png", b"\x89PNG"), ("svg", b"<svg "), ("xlsx", b"PK"), ("parquet", b"PAR1"), ("ndjson", b"{\"")];
+    for (format, begins) in forms {
+        let mut asked = asked.to_vec();
+        asked[2].1 = format.to_owned();
+        for report in ["latency", "decay"] {
+            let reply = client.get(&format!("/v1/reports/{report}"), &asked);
+            let by_itself = format == "ndjson" && report == "latency";
+            assert_eq!(reply.status, 200, "{report} {format}");
+            assert!(reply.body.starts_with(begins) || by_itself && reply.body.is_empty(), "{report} {format}");
+        }
+    }
+    let url = bench.service.url();
+    let shown = |report: &str| {
+        let range = ["--from", "2020-01-01", "--to", "2029-01-01", "--url", &url, "--key", client.key()];
+        bench.service.command(&[&["report", report][..], &range].concat())
+    };
+    let (latency, decay) = (shown("latency"), shown("decay"));
+    assert!(latency.contains("p99") && latency.contains("total"), "{latency}");
+    assert!(decay.contains("younger than") && decay.contains("of 1 delivered"), "{decay}");
 }

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Row as Line, Table, TableStyle};
 
-use super::answer::{Answer, Bounds, Change, Numbers, Row};
+use super::{
+    answer::{Answer, Bounds, Change, Numbers, Row},
+    latencies::Frame,
+};
 use crate::cli::format::{grouped, percentage};
 
 /// Longer values of a dimension are cut.
@@ -30,14 +33,7 @@ pub(super) fn render(answer: &Answer) -> String {
         writeln!(text, "compared with {} to {}", other.from, other.to).expect("a String takes all");
     }
     text.push('\n');
-    // One blank between columns comes from the style, one from here.
-    table.column_iter_mut().for_each(|column| {
-        column.set_padding((0, 1));
-    });
-    for line in table.lines() {
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
+    write_lines(&mut text, &mut table);
     if past {
         writeln!(text, "\n{MARK} the spam rate passes 0.3 %").expect("a String takes all");
     }
@@ -54,6 +50,28 @@ pub(super) fn render(answer: &Answer) -> String {
         writeln!(text, "\nnext page: --cursor {}", printable(next)).expect("a String takes all");
     }
     text
+}
+
+/// A table of latencies, with a line above that says what it shows, and notes below.
+pub(super) fn framed(frame: &Frame, mut table: Table) -> String {
+    let Frame { from, to, tz, basis, as_of, notes } = frame;
+    let mut text = format!("{from} to {to} ({tz}), basis {basis}, as of {as_of}\n\n");
+    write_lines(&mut text, &mut table);
+    for note in notes {
+        writeln!(text, "\n{}", printable(note)).expect("a String takes all");
+    }
+    text
+}
+
+fn write_lines(text: &mut String, table: &mut Table) {
+    // One blank between columns comes from the style, one from here.
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 1));
+    });
+    for line in table.lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
 }
 
 /// One line for each group, then what was cut and the total. Also whether a spam rate passes the line.
@@ -108,7 +126,7 @@ fn summary(total: &Numbers) -> (Table, bool) {
     (table, past)
 }
 
-fn empty() -> Table {
+pub(super) fn empty() -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
     table
@@ -177,7 +195,7 @@ fn rate_change(numbers: &Numbers, name: &str) -> String {
 }
 
 /// A number; a dot where it is hidden for the few people that it stands for, or would tell.
-fn number(count: Option<i64>) -> String {
+pub(super) fn number(count: Option<i64>) -> String {
     count.map_or_else(|| "·".to_owned(), grouped)
 }
 
@@ -190,7 +208,7 @@ fn heading(tall: bool, name: &str) -> String {
     if tall && !name.contains('\n') { format!("\n{name}") } else { name.to_owned() }
 }
 
-fn right(text: &str) -> Cell {
+pub(super) fn right(text: &str) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
@@ -203,7 +221,7 @@ fn printable(text: &str) -> String {
     text.chars().map(|letter| if hidden(letter) { '\u{fffd}' } else { letter }).collect()
 }
 
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     let text = printable(text);
     if text.chars().count() <= width {
         return text;
