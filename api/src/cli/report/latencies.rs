@@ -121,11 +121,11 @@ struct DecayAnswer {
     #[serde(flatten)]
     frame: Frame,
     delivered: i64,
-    rows: Vec<Age>,
+    rows: Vec<Moment>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Age {
+struct Moment {
     age: String,
     opened: i64,
     clicked: i64,
@@ -158,16 +158,16 @@ impl LatencyAnswer {
         table.set_header(Line::from(header.collect::<Vec<_>>()));
         for row in &self.rows {
             let keys = self.by.iter().map(|name| cut(row.key.get(name).map_or("", String::as_str), 44));
-            self.add(&mut table, keys.collect(), &row.latencies);
+            self.add(&mut table, &keys.collect::<Vec<_>>(), &row.latencies);
         }
         if let Some(rest) = &self.remainder {
-            self.add(&mut table, vec![format!("({} groups more)", grouped(rest.groups))], &rest.latencies);
+            self.add(&mut table, &[format!("({} groups more)", grouped(rest.groups))], &rest.latencies);
         }
-        self.add(&mut table, vec!["total".to_owned()], &self.total);
+        self.add(&mut table, &["total".to_owned()], &self.total);
         framed(&self.frame, table)
     }
 
-    fn add(&self, table: &mut Table, keys: Vec<String>, latencies: &Latencies) {
+    fn add(&self, table: &mut Table, keys: &[String], latencies: &Latencies) {
         let keys = (0..self.by.len()).map(|place| Cell::new(keys.get(place).map_or("", String::as_str)));
         table.add_row(Line::from(keys.chain(latencies.cells()).collect::<Vec<_>>()));
     }
