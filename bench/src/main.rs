@@ -5,6 +5,8 @@
 mod alerts;
 mod decoders;
 mod disk;
+mod kept;
+mod kinds;
 mod lag;
 mod large;
 mod load;
@@ -43,12 +45,21 @@ fn main() -> ExitCode {
             };
             large::measure(&sizes, &mut table);
         }
+        // What every kind of report costs at two sizes, alone.
+        Some("kinds") => {
+            let sizes = [size("POSTLENS_BENCH_SMALL_EVENTS", 1_000_000), size("POSTLENS_BENCH_EVENTS", 100_000_000)];
+            if env::args().nth(2).as_deref() == Some("load") {
+                kinds::load(sizes);
+                return ExitCode::SUCCESS;
+            }
+            kinds::measure(sizes, &mut table);
+        }
         // What providers' formats cost, alone.
         Some("decoders") => decoders::measure(&mut table),
         // How late reports are, and where the time goes, alone.
         Some("lag") => lag::alone(size("POSTLENS_BENCH_EVENTS", 2_000_000), &mut table),
         Some(_) => {
-            eprintln!("usage: postlens-bench [large|alerts|decoders|lag]");
+            eprintln!("usage: postlens-bench [large|kinds|alerts|decoders|lag]");
             return ExitCode::from(2);
         }
     }
