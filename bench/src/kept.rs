@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    path::{Path, PathBuf},
+    path::{self, Path},
 };
 
 use postlens_tests::harness::Service;
@@ -27,13 +27,14 @@ pub(crate) struct Kept {
 impl Kept {
     /// With what was loaded before, or else loads it.
     pub(crate) fn of(events: usize) -> Self {
-        let (directory, temporary) = match env::var_os(VARIABLE) {
-            Some(directory) => (PathBuf::from(directory).join(events.to_string()), None),
-            None => {
-                let directory = tempfile::Builder::new().prefix("postlens-bench-").tempdir();
-                let directory = directory.expect("there is room for data");
-                (directory.path().to_owned(), Some(directory))
-            }
+        let (directory, temporary) = if let Some(kept) = env::var_os(VARIABLE) {
+            // The service has a working directory of its own.
+            let kept = path::absolute(kept).expect("it names a directory");
+            (kept.join(events.to_string()), None)
+        } else {
+            let temporary = tempfile::Builder::new().prefix("postlens-bench-").tempdir();
+            let temporary = temporary.expect("there is room for data");
+            (temporary.path().to_owned(), Some(temporary))
         };
         let (data, complete) = (directory.join("data"), directory.join("events"));
         fs::create_dir_all(&data).expect("there is room for data");
