@@ -16,8 +16,8 @@ use crate::{reports::Times, traffic};
 /// Runs of each question at most, after one that warms up.
 const RUNS: usize = 20;
 /// Runs of each question at least.
-const FEWEST: usize = 3;
-/// No further run of a question begins after this.
+const FEWEST: usize = 2;
+/// No further run of a question begins when so long was spent on it, the first run included.
 const BUDGET: Duration = Duration::from_secs(20);
 
 /// The word that stands for a range.
@@ -64,10 +64,8 @@ impl Asker {
                 return Err(format!("{} after {:.0} s", reply.status, time.as_secs_f64()));
             }
             assert!(tells(&reply), "{}: nothing to show measures nothing: {}", question.name, reply.text());
-            if run > 0 {
-                spent += time;
-                times.push(time);
-            }
+            spent += time;
+            times.extend((run > 0).then_some(time));
         }
         let times = Times::of(times);
         println!("  {}{}: {:?}, {:?}", question.name, range.suffix(), times.p50, times.p95);
