@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check bench bench-stages bench-large
+.PHONY: help setup demo test soak check bench bench-stages bench-large bench-kinds
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,3 +35,6 @@ bench-stages: setup ## Measure the stages of ingestion by themselves: decode, fo
 
 bench-large: setup ## The same with 100 million events, and beside PostgreSQL: takes hours, 8 GB of memory and 60 GB of disk
 	$(CARGO) run --release --locked --package postlens-bench -- large
+
+bench-kinds: setup ## Measure every kind of report on 1 and on 100 million events: takes an hour and 30 GB of disk
+	$(CARGO) run --release --locked --package postlens-bench -- kinds

@@ -29,7 +29,11 @@ pub(crate) struct Ours {
 
 /// Of the service, whose engine answers on a socket in its data directory.
 pub(crate) fn ours(service: &Service) -> Ours {
-    let data = service.directory().join("data");
+    ours_in(&service.directory().join("data"))
+}
+
+/// Of the service that keeps its data there.
+pub(crate) fn ours_in(data: &Path) -> Ours {
     let http = Client::builder().timeout(None).unix_socket(data.join("engine.sock")).build();
     let http = http.expect("a client needs nothing");
     let ask = |sql: &str| {

@@ -6,6 +6,8 @@ mod alerts;
 mod decoders;
 mod disk;
 mod exports;
+mod kept;
+mod kinds;
 mod lag;
 mod large;
 mod load;
@@ -44,6 +46,15 @@ fn main() -> ExitCode {
             };
             large::measure(&sizes, &mut table);
         }
+        // What every kind of report costs at two sizes, alone.
+        Some("kinds") => {
+            let sizes = [size("POSTLENS_BENCH_SMALL_EVENTS", 1_000_000), size("POSTLENS_BENCH_EVENTS", 100_000_000)];
+            if env::args().nth(2).as_deref() == Some("load") {
+                kinds::load(sizes);
+                return ExitCode::SUCCESS;
+            }
+            kinds::measure(sizes, &mut table);
+        }
         // What providers' formats cost, alone.
         Some("decoders") => decoders::measure(&mut table),
         // How late reports are, and where the time goes, alone.
@@ -51,7 +62,7 @@ fn main() -> ExitCode {
         // What files of a million rows cost, alone.
         Some("exports") => exports::measure(size("POSTLENS_BENCH_ROWS", 1_000_000), &mut table),
         Some(_) => {
-            eprintln!("usage: postlens-bench [large|alerts|decoders|exports|lag]");
+            eprintln!("usage: postlens-bench [large|kinds|alerts|decoders|exports|lag]");
             return ExitCode::from(2);
         }
     }

@@ -44,7 +44,8 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    fn of(mut times: Vec<Duration>) -> Self {
+    /// Of at least one run.
+    pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         Self { runs: times.len(), p50: percentile(&times, 50), p95: percentile(&times, 95) }
     }

@@ -60,6 +60,21 @@ impl Table {
         self.ratio(what, times(large), times(small), ratio, wanted);
     }
 
+    /// The same where either may have had no answer.
+    pub(crate) fn grown(
+        &mut self,
+        what: String,
+        large: &Result<Times, String>,
+        small: &Result<Times, String>,
+        wanted: Wanted,
+    ) {
+        if let (Ok(large), Ok(small)) = (large, small) {
+            return self.slower(what, *large, *small, wanted);
+        }
+        let [ours, theirs] = [large, small].map(|side| side.clone().map_or_else(|error| error, times));
+        self.0.push(Row { what, ours, theirs, figure: Some(f64::INFINITY), unit: "×", wanted });
+    }
+
     /// Adds a figure that stands for itself.
     pub(crate) fn figure(&mut self, what: impl Into<String>, figure: f64, unit: &'static str, wanted: Wanted) {
         let [ours, theirs] = [String::new(), String::new()];
