@@ -13,7 +13,6 @@
 //! period stands in front, and what was counted there and changed since in the `compare` of rows, remainder and total. With
 //! `suppress_below`, `suppressed` names what is hidden and null.
 
-use chrono::SecondsFormat;
 use schema::{Measure, Measures};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -22,6 +21,7 @@ use crate::{
     compare::{At, Before},
     doubt::ShownRate,
     report::{Body, Line, Part, Report, Seen, shown},
+    zone::instant,
 };
 
 impl Serialize for Report {
@@ -42,8 +42,7 @@ impl Serialize for Report {
         }
         map.serialize_entry("tz", spec.tz.name())?;
         map.serialize_entry("basis", spec.basis.name())?;
-        let as_of = self.as_of.to_datetime().unwrap_or_default();
-        map.serialize_entry("as_of", &as_of.to_rfc3339_opts(SecondsFormat::Millis, true))?;
+        map.serialize_entry("as_of", &instant(self.as_of))?;
         let notes = self.notes();
         if !notes.is_empty() {
             map.serialize_entry("notes", &notes)?;

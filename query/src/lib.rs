@@ -10,7 +10,8 @@
 //! 5. **run** — asks ClickHouse within [`Limits`] and puts the answer together;
 //! 6. **report** — the [`Report`]: rows, remainder, total. It feeds every format, so they cannot disagree:
 //!    **json** (`Report` implements `Serialize`), [`chart`] (PNG, SVG), and by way of the **table** of typed cells [`sheet`] (CSV and
-//!    NDJSON, streamed), [`xlsx`] and [`parquet`]. An **export** streams a split of any number of groups through the same table into a file.
+//!    NDJSON, streamed), [`xlsx`] and [`parquet`]. An **export** takes a split of any number of groups, as a
+//!    **stream** of lines, through the same table into a file.
 //!
 //! **breakdown** is the same for what the cube does not have: why mail failed, which links were followed, how mail was secured.
 //!
@@ -53,6 +54,7 @@ pub mod sheet;
 mod spec;
 mod sql;
 mod statistics;
+mod stream;
 mod suppression;
 mod table;
 #[cfg(test)]
@@ -78,14 +80,14 @@ pub use grouping::{Grouping, InvalidGrouping, TimePart};
 pub use interval::Interval;
 pub use latency::{
     DecayReport, DecayRequest, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRequest, LatencyRow,
-    LatencySpec, Percentiles, Tabular, decay, latencies,
+    LatencySpec, Percentiles, Presentable, decay, latencies,
 };
 pub use messages::{
     Carried, Found, Hygiene, HygieneRequest, HygieneSpec, Inference, Kind as HygieneKind, Message, MessageId,
     MessageSpec, MessagesRequest, Sheet, Timeline, TimelineEvent, hygiene, messages, timeline,
 };
 pub use picker::{Dimensions, DimensionsRequest, Hidden, Named, Value, Values, ValuesRequest, dimensions};
-pub use presentation::{Format, Presentation};
+pub use presentation::{Format, Presentation, file_name};
 pub use report::{Body, EVENT_BASIS_NOTE, Line, Remainder, Report, Row};
 pub use request::{SeriesRequest, SplitRequest, SummaryRequest, from_json, from_pairs};
 pub use run::{Limits, QueryError, run};

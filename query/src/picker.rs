@@ -1,7 +1,7 @@
 //! What can be picked: the dimensions of an account, and the values of one, each with its volume. Both are counted on the `sent`
 //! basis, as most reports are.
 
-use chrono::{DateTime, Days};
+use chrono::Days;
 use schema::{AccountId, Basis, ClickHouse, Dimension, Measure, Millis};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,7 +14,7 @@ use crate::{
     spec::{Shown, limit},
     tree::Operand,
     when::{Range, time_zone},
-    zone::{DAY, rfc3339, start_of_date},
+    zone::{DAY, instant, rfc3339, start_of_date},
 };
 
 /// Without `from` and `to`, this many local days, today among them.
@@ -270,12 +270,11 @@ struct Frame {
 impl Frame {
     fn of(spec: &ReportSpec, as_of: Millis) -> Self {
         let time = |seconds: u32| rfc3339(spec.tz, seconds.into());
-        let as_of: DateTime<chrono::Utc> = as_of.to_datetime().unwrap_or_default();
         Self {
             from: time(spec.range.from),
             to: time(spec.range.to),
             tz: spec.tz.name().to_owned(),
-            as_of: as_of.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            as_of: instant(as_of),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! How an answer is to be shown: as which format, with which options.
 
+use chrono_tz::Tz;
+use schema::Millis;
+
 use crate::{
-    SpecError,
+    Range, SpecError,
     chart::{ChartOptions, Theme},
     spec::truth,
     table::TableOptions,
@@ -57,6 +60,21 @@ impl Format {
             Self::Parquet => ("application", "vnd.apache.parquet"),
         }
     }
+
+    /// What stands in `Content-Type`.
+    #[must_use]
+    pub fn content_type(self) -> String {
+        let (kind, subtype) = self.media_type();
+        let parameters = if self == Self::Csv { "; charset=utf-8; header=present" } else { "" };
+        format!("{kind}/{subtype}{parameters}")
+    }
+}
+
+/// A name for the file, out of the kind of report and the local day on which it begins; without its ending.
+#[must_use]
+pub fn file_name(kind: &str, range: Range, tz: Tz) -> String {
+    let from = Millis(i64::from(range.from) * 1000).to_datetime().unwrap_or_default();
+    format!("postlens-{kind}-{}", from.with_timezone(&tz).format("%Y-%m-%d"))
 }
 
 /// How an answer is to be shown.

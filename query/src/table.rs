@@ -224,10 +224,7 @@ fn names(key: &[String]) -> Vec<Cell> {
 }
 
 fn remainder(report: &Report, time: usize) -> Option<Vec<Cell>> {
-    let label = |groups: u64| {
-        let noun = if groups == 1 { "group" } else { "groups" };
-        labels(report.spec.by.len(), &format!("(other: {groups} {noun})"))
-    };
+    let label = |groups: u64| labels(report.spec.by.len(), &others(groups));
     match &report.body {
         Body::Split { remainder: Some(cut), .. } if time == 0 => {
             Some(cells(report, label(cut.groups), (At::Cut, Part::Remainder), cut.seen(), &[]))
@@ -253,6 +250,12 @@ fn point(report: &Report, (times, line): (&[i64], &Line), (at, place): (At, usiz
     let before = report.has_other().then(|| before.map_or(Cell::Empty, Cell::Time));
     let first = std::iter::once(Cell::Time(times[place])).chain(before).chain(key).collect();
     cells(report, first, (at, Part::Group(&line.key)), line.seen(place), &[])
+}
+
+/// What the row of groups that are not shown is called.
+pub(crate) fn others(groups: u64) -> String {
+    let noun = if groups == 1 { "group" } else { "groups" };
+    format!("(other: {groups} {noun})")
 }
 
 /// The first of the key's cells says what the row is; the others are empty.

@@ -7,8 +7,6 @@ mod output;
 mod scope;
 mod table;
 
-use chrono::{Days, Utc};
-use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -17,14 +15,13 @@ use self::{
     breakdowns::{Failures, Links, Security},
     latencies::{Decay, Latency},
     output::Output,
+    scope::Scope,
 };
 use super::{
     Failure, block_on,
     client::{ClientError, ServiceArgs},
 };
 
-/// Without `--from` and `--to`, this many days, today among them.
-const DAYS: u64 = 30;
 /// What a table shows unless something else is asked for: what fits a terminal.
 const MEASURES: &str = "queued,delivered,failed,secured,opened,clicked,complained";
 /// … and its rates.
@@ -128,18 +125,9 @@ struct Rows {
     limit: Option<u32>,
 }
 
-/// What every report takes.
+/// What the reports of measures and rates take.
 #[derive(Debug, Args)]
 struct Common {
-    /// The first day, or a time on a quarter of an hour like 2026-11-01T00:15:00Z [default: 30 days, today among them]
-    #[arg(long, value_name = "DATE")]
-    from: Option<String>,
-    /// The day or time after the last [default: tomorrow]
-    #[arg(long, value_name = "DATE")]
-    to: Option<String>,
-    /// The time zone that days are meant in, an IANA name [default: UTC]
-    #[arg(long, value_name = "ZONE")]
-    tz: Option<String>,
     /// Which clock counts: sent, when a message was sent, or event, when the thing happened [default: sent]
     #[arg(long)]
     basis: Option<String>,
@@ -149,15 +137,6 @@ struct Common {
     /// The rates to show, separated by commas [default: as for measures]
     #[arg(long, value_name = "NAMES")]
     rates: Option<String>,
-    /// Only these messages: `DIM:OP:VALUE`, OP being `is`, `is_not`, `in`, `not_in`, `contains` or `starts_with`; repeatable, all must hold
-    #[arg(long, value_name = "FILTER")]
-    filter: Vec<String>,
-    /// Only these messages: a tree of `all`, `any` and `not` as JSON (docs/reports.md), beside --filter
-    #[arg(long = "where", value_name = "JSON")]
-    tree: Option<String>,
-    /// Only these messages, too: the names of saved filters (`postlens segments`), separated by commas; repeatable
-    #[arg(long, value_name = "NAMES")]
-    segment: Vec<String>,
     /// Show how sure each rate is, and in a split which rates differ from the rest beyond chance
     #[arg(long)]
     intervals: bool,
@@ -167,22 +146,11 @@ struct Common {
     /// Hide numbers that stand for fewer recipients than this, and what would tell them; 11 is what CMS asks for
     #[arg(long, value_name = "N")]
     suppress_below: Option<u32>,
-    /// End a CSV, NDJSON or XLSX document with the total; the other formats show it anyway
+    /// End a CSV, NDJSON, XLSX or Parquet document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
-    /// PNG and SVG: pixels across
-    #[arg(long)]
-    width: Option<u32>,
-    /// PNG and SVG: pixels down
-    #[arg(long)]
-    height: Option<u32>,
-    /// PNG and SVG: light or dark
-    #[arg(long)]
-    theme: Option<String>,
     #[command(flatten)]
-    output: Output,
-    #[command(flatten)]
-    service: ServiceArgs,
+    scope: Scope,
 }
 
 /// The parameters of a request.
@@ -213,9 +181,8 @@ impl Report {
             Self::Latency(latency) => return latency.run(),
             Self::Decay(decay) => return decay.run(),
         };
-        let is_table = common.output.format()? == output::Format::Table;
-        common.add_to(&mut query, is_table && !matches!(self, Self::Summary(_)));
-        Asked { path, query, tree: common.tree.as_deref(), output: &common.output, service: &common.service }.run()
+        common.add_to(&mut query, common.scope.is_table()? && !matches!(self, Self::Summary(_)));
+        common.scope.asked(path, query).run()
     }
 }
 
@@ -258,16 +225,6 @@ impl Asked<'_> {
     }
 }
 
-/// The range that is asked for, else the last days with today.
-fn range(from: Option<&str>, to: Option<&str>, tz: Option<&str>) -> Query {
-    // A zone that is none is for the service to refuse.
-    let zone: Tz = tz.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC);
-    let today = Utc::now().with_timezone(&zone).date_naive();
-    let from = from.map_or_else(|| (today - Days::new(DAYS - 1)).to_string(), str::to_owned);
-    let to = to.map_or_else(|| (today + Days::new(1)).to_string(), str::to_owned);
-    vec![("from", from), ("to", to)]
-}
-
 /// The request as a document, with a tree of filters.
 fn document(query: Query, tree: &str) -> Result<Map<String, Value>, Failure> {
     let tree: Value = serde_json::from_str(tree).map_err(|error| format!("--where is no JSON: {error}"))?;
@@ -298,11 +255,9 @@ impl Rows {
 impl Common {
     /// `fits_a_terminal` leaves out what would make a table too wide, unless it is asked for.
     fn add_to(&self, query: &mut Query, fits_a_terminal: bool) {
-        query.extend(range(self.from.as_deref(), self.to.as_deref(), self.tz.as_deref()));
         let usual =
             |names: &Option<String>, usual: &str| names.clone().or_else(|| fits_a_terminal.then(|| usual.to_owned()));
         for (name, value) in [
-            ("tz", self.tz.clone()),
             ("basis", self.basis.clone()),
             ("measures", usual(&self.measures, MEASURES)),
             ("rates", usual(&self.rates, RATES)),
@@ -310,13 +265,8 @@ impl Common {
             ("compare", self.compare.clone()),
             ("suppress_below", self.suppress_below.map(|least| least.to_string())),
             ("total", self.total.then(|| "true".to_owned())),
-            ("width", self.width.map(|pixels| pixels.to_string())),
-            ("height", self.height.map(|pixels| pixels.to_string())),
-            ("theme", self.theme.clone()),
         ] {
             query.extend(value.map(|value| (name, value)));
         }
-        query.extend(self.filter.iter().map(|filter| ("filter", filter.clone())));
-        query.extend(self.segment.iter().map(|names| ("segment", names.clone())));
     }
 }

@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use query::{ExportFormat, Segments, SplitRequest};
+use query::{ExportFormat, SplitRequest};
 use serde::{Deserialize, Serialize};
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
@@ -134,9 +134,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<OrderedExport>), Problem> {
     refuse_small_groups(&caller, &state)?;
     // What is exported are the segments of now, whatever becomes of them until it is written.
-    let report = &mut request.report;
-    let segments = Segments { filter: &mut report.filter, segment: &mut report.segment };
-    segments::resolve(state.keys.metadata(), caller.account(), segments).await?;
+    request.report = segments::resolved(&caller, &state, request.report).await?;
     state.exports.judge(&request.report, request.format)?;
     let report = serde_json::to_string(&request.report)
         .map_err(|error| Problem::new(Kind::Internal, "the report could not be stored").caused_by(&error))?;
@@ -256,7 +254,7 @@ pub(crate) async fn download(
     let length = file.metadata().await.map_err(lost)?.len();
     let name = format!("postlens-export-{}.{}", row.id, row.format.name());
     let headers = [
-        (header::CONTENT_TYPE, row.format.media_type().to_owned()),
+        (header::CONTENT_TYPE, row.format.format().content_type()),
         (header::CONTENT_LENGTH, length.to_string()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];

@@ -163,8 +163,7 @@ pub(crate) async fn resolve(metadata: &Metadata, account: &AccountId, segments: 
     if names.is_empty() {
         return Ok(());
     }
-    let rows = metadata.segments(account).await?;
-    let stored: BTreeMap<_, _> = rows.into_iter().map(|row| (row.name, row.request.filter)).collect();
+    let stored = stored(metadata, account).await?;
     if let Some(name) = names.iter().find(|name| !stored.contains_key(*name)) {
         return Err(Problem::parameter("segment", no_such(name, &stored)));
     }
@@ -197,8 +196,13 @@ pub(crate) async fn known(
     if segments.names().is_ok_and(|names| names.is_empty()) {
         return Ok(None);
     }
+    stored(metadata, account).await.map(Some)
+}
+
+/// What the segments of an account stand for, by name.
+async fn stored(metadata: &Metadata, account: &AccountId) -> Result<BTreeMap<String, Vec<Expression>>, MetadataError> {
     let rows = metadata.segments(account).await?;
-    Ok(Some(rows.into_iter().map(|row| (row.name, row.request.filter)).collect()))
+    Ok(rows.into_iter().map(|row| (row.name, row.request.filter)).collect())
 }
 
 fn no_such(name: &str, stored: &BTreeMap<String, Vec<Expression>>) -> String {

@@ -1,6 +1,6 @@
-//! A report as a file that is attached to e-mail: the one place that knows the formats.
+//! A report as a file that is attached to e-mail: the formats that there are of it.
 
-use query::{Presentation, Report, sheet, xlsx};
+use query::{Format, Presentation, Report, sheet, xlsx};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,10 +18,8 @@ pub(crate) enum SheetFormat {
 /// A file.
 #[derive(Clone, Debug)]
 pub(crate) struct Sheet {
-    /// The end of its name.
-    pub(crate) extension: &'static str,
-    /// Its media type.
-    pub(crate) media_type: &'static str,
+    /// Its format.
+    pub(crate) format: Format,
     /// What is in it.
     pub(crate) bytes: Vec<u8>,
 }
@@ -32,15 +30,11 @@ impl SheetFormat {
     /// # Errors
     /// When the workbook cannot be written.
     pub(crate) fn sheet(self, report: &Report, presentation: &Presentation) -> Result<Sheet, xlsx::BookError> {
-        const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
         let table = report.clone().into_table(&presentation.table);
-        let (extension, media_type, bytes) = match self {
-            Self::Csv => {
-                let text: String = sheet::csv(table).collect();
-                ("csv", "text/csv; charset=utf-8; header=present", text.into_bytes())
-            }
-            Self::Xlsx => ("xlsx", WORKBOOK, xlsx::write(table)?),
+        let (format, bytes) = match self {
+            Self::Csv => (Format::Csv, sheet::csv(table).collect::<String>().into_bytes()),
+            Self::Xlsx => (Format::Xlsx, xlsx::write(table)?),
         };
-        Ok(Sheet { extension, media_type, bytes })
+        Ok(Sheet { format, bytes })
     }
 }

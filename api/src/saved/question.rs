@@ -1,6 +1,9 @@
 //! What a saved report asks: the document of one of the reports, read and judged.
 
-use query::{Presentation, ReportSpec, Segments, SeriesRequest, SpecError, SplitRequest, SummaryRequest, from_json};
+use query::{
+    Presentation, ReportSpec, Segmented as _, Segments, SeriesRequest, SpecError, SplitRequest, SummaryRequest,
+    from_json,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -52,12 +55,11 @@ impl Question {
 
     /// What it says of saved filters.
     pub(crate) fn segments(&mut self) -> Segments<'_> {
-        let (filter, segment) = match self {
-            Self::Split(request) => (&mut request.filter, &mut request.segment),
-            Self::Series(request) => (&mut request.filter, &mut request.segment),
-            Self::Summary(request) => (&mut request.filter, &mut request.segment),
-        };
-        Segments { filter, segment }
+        match self {
+            Self::Split(request) => request.segments(),
+            Self::Series(request) => request.segments(),
+            Self::Summary(request) => request.segments(),
+        }
     }
 
     /// Judges it, for an account that hides numbers of fewer people than `least`.

@@ -90,7 +90,7 @@ async fn one(metadata: &Metadata, row: &SavedReportRow, now: Millis) -> Result<(
     // Of several due times that were missed, the latest.
     let latest = schedule.as_ref().and_then(|schedule| schedule.latest_until(time)).map(millis);
     let due_at = latest.or(row.next_at).unwrap_or(now);
-    let next_at = schedule.as_ref().and_then(|schedule| schedule.next_after(time)).map(millis);
+    let next_at = next_after(schedule.as_ref(), now);
     let order = order(metadata, row, due_at).await?;
     metadata.order_due(row, &order, next_at, now).await.map(drop)
 }

@@ -1,6 +1,6 @@
 //! What a caller asks, as texts: a query string or a JSON document.
 
-use crate::{common::requests, request::scalar};
+use crate::{Kind, ReportSpec, SpecError, common::requests, request::scalar, spec::limit};
 
 /// Requests of these reports.
 macro_rules! of_groups {
@@ -21,6 +21,14 @@ macro_rules! of_groups {
                 pub limit: Option<String>,
             }
         )+ }
+
+        $(impl $name {
+            /// The deliveries that are looked at, and how many rows are shown.
+            pub(super) fn frame(&self) -> Result<(ReportSpec, u32), SpecError> {
+                let frame = ReportSpec::over(Kind::Summary, &self.common(), self.basis.as_deref())?;
+                Ok((frame, limit(self.limit.as_deref(), 50)?))
+            }
+        })+
     };
 }
 

@@ -5,7 +5,7 @@ use schema::{Dimension, Measure, Rate, SecureMethod};
 use super::request::{FailuresRequest, LinksRequest, SecurityRequest};
 use crate::{
     Filter, Kind, Range, ReportSpec, Sort, SortKey, SpecError, Tree,
-    spec::{Shown, limit, truth},
+    spec::{Shown, truth},
     tree::Operand,
 };
 
@@ -167,10 +167,7 @@ impl BreakdownSpec {
         let by = FailuresBy::ALL.into_iter().find(|by| by.name() == request.by);
         let by = by.ok_or_else(|| SpecError::value("by", &request.by, format!("use {expected}")))?;
         let sort = order(request.sort.as_deref(), FAILURES, by.name())?;
-        let (frame, limit) = (
-            ReportSpec::over(Kind::Summary, &request.common(), request.basis.as_deref())?,
-            limit(request.limit.as_deref(), 50)?,
-        );
+        let (frame, limit) = request.frame()?;
         Ok(Self { kind: BreakdownKind::Failures { by }, frame, sort, limit })
     }
 
@@ -181,10 +178,7 @@ impl BreakdownSpec {
     pub fn links(request: &LinksRequest) -> Result<Self, SpecError> {
         let strip_query = request.strip_query.is_none() || truth("strip_query", request.strip_query.as_deref())?;
         let sort = order(request.sort.as_deref(), LINKS, "url")?;
-        let (mut frame, limit) = (
-            ReportSpec::over(Kind::Summary, &request.common(), request.basis.as_deref())?,
-            limit(request.limit.as_deref(), 50)?,
-        );
+        let (mut frame, limit) = request.frame()?;
         if let Some(name) = &request.campaign {
             let filter = Filter::of("campaign", "is", Operand::Text(name));
             let filter = filter.map_err(|problem| SpecError::value("campaign", name, format!("it {problem}")))?;
@@ -204,10 +198,7 @@ impl BreakdownSpec {
             Some(other) => return Err(SpecError::value("by", other, "use recipient_domain or mailbox_provider")),
         };
         let methods = truth("methods", request.methods.as_deref())?;
-        let (mut frame, limit) = (
-            ReportSpec::over(Kind::Summary, &request.common(), request.basis.as_deref())?,
-            limit(request.limit.as_deref(), 50)?,
-        );
+        let (mut frame, limit) = request.frame()?;
         let text = request.sort.as_deref().unwrap_or("-unsecured");
         let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
         let measure = SECURITY.into_iter().find(|measure| measure.name() == name).map(SortKey::Measure);

@@ -7,7 +7,7 @@ use crate::{
     TableOptions,
     parameters::framed,
     report::shown,
-    table::{Cell, Column, Content, Table, column},
+    table::{Cell, Column, Content, Table, column, others},
 };
 
 impl Breakdown {
@@ -17,8 +17,7 @@ impl Breakdown {
         let key = |key: &str, row: &Row| self.cells(key.to_owned(), row);
         let mut rows: Vec<_> = self.rows.iter().map(|row| key(shown(&row.key), row)).collect();
         if let Some((groups, row)) = &self.remainder {
-            let noun = if *groups == 1 { "group" } else { "groups" };
-            rows.push(key(&format!("(other: {groups} {noun})"), row));
+            rows.push(key(&others(*groups), row));
         }
         if options.total {
             rows.push(key("(total)", &self.total));

@@ -1,6 +1,7 @@
-//! The report as a picture (PNG or SVG): horizontal bars for a split or a summary, a heat map for a split by weekday and hour, lines for a series.
+//! The report as a picture (PNG or SVG): horizontal bars for a split or a summary, a heat map for a split by weekday and hour, lines
+//! for a series and a decay curve, marks for latencies.
 //!
-//! First **model**: what is shown, as plain values (made by **bars**, **heat** and **lines**, worded by **words** and **numbers**). Then
+//! First **model**: what is shown, as plain values (made by **bars**, **heat**, **lines** and **latency**, worded by **words** and **numbers**). Then
 //! **draw**: the same, laid out and painted on a **canvas**. At most 50 bars or 12 lines are drawn; the picture says how much
 //! it does not show.
 
@@ -32,14 +33,12 @@ use crate::{DecayReport, Kind, LatencyReport, Report, report::Body};
 /// # Errors
 /// When the picture cannot be encoded.
 pub fn draw(report: &Report, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
-    let layout = layout::Layout::of(*options);
-    draw::picture(&model_of(report, &layout), &layout, *options, picture)
+    painted(options, picture, |layout| model_of(report, layout))
 }
 
 /// Draws bars of one number and one rate of each group.
 pub(crate) fn draw_bars(bars: &BarsOf<'_>, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
-    let layout = layout::Layout::of(*options);
-    draw::picture(&bars::plain_split(bars, layout.rows()), &layout, *options, picture)
+    painted(options, picture, |layout| bars::plain_split(bars, layout.rows()))
 }
 
 /// Draws how long things took.
@@ -48,8 +47,7 @@ pub(crate) fn draw_latencies(
     options: &ChartOptions,
     picture: Picture,
 ) -> Result<Vec<u8>, ChartError> {
-    let layout = layout::Layout::of(*options);
-    draw::picture(&latency::latencies(report, layout.rows()), &layout, *options, picture)
+    painted(options, picture, |layout| latency::latencies(report, layout.rows()))
 }
 
 /// Draws how openings and clicks came in with the age of messages.
@@ -58,8 +56,16 @@ pub(crate) fn draw_decay(
     options: &ChartOptions,
     picture: Picture,
 ) -> Result<Vec<u8>, ChartError> {
+    painted(options, picture, |_| latency::decay(report))
+}
+
+fn painted(
+    options: &ChartOptions,
+    picture: Picture,
+    model: impl FnOnce(&layout::Layout) -> model::Chart,
+) -> Result<Vec<u8>, ChartError> {
     let layout = layout::Layout::of(*options);
-    draw::picture(&latency::decay(report), &layout, *options, picture)
+    draw::picture(&model(&layout), &layout, *options, picture)
 }
 
 /// What the picture of a report shows.

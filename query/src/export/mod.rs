@@ -13,7 +13,7 @@ pub use self::{
     file::{ExportError, ExportFile},
     rows::Export,
 };
-use crate::{ReportSpec, SpecError, SplitRequest, doubt::ShownRate};
+use crate::{Format, ReportSpec, SpecError, SplitRequest, doubt::ShownRate};
 
 /// The form of an exported file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -33,32 +33,27 @@ impl ExportFormat {
     /// All.
     pub const ALL: [Self; 4] = [Self::Csv, Self::Ndjson, Self::Xlsx, Self::Parquet];
 
+    /// The format of the file.
+    #[must_use]
+    pub const fn format(self) -> Format {
+        match self {
+            Self::Csv => Format::Csv,
+            Self::Ndjson => Format::Ndjson,
+            Self::Xlsx => Format::Xlsx,
+            Self::Parquet => Format::Parquet,
+        }
+    }
+
     /// The name in the API, which is the ending of files, too.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Ndjson => "ndjson",
-            Self::Xlsx => "xlsx",
-            Self::Parquet => "parquet",
-        }
+        self.format().name()
     }
 
     /// The format of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
-    }
-
-    /// The media type.
-    #[must_use]
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Csv => "text/csv; charset=utf-8; header=present",
-            Self::Ndjson => "application/x-ndjson",
-            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            Self::Parquet => "application/vnd.apache.parquet",
-        }
     }
 }
 
@@ -119,12 +114,6 @@ impl ExportSpec {
             return Err(SpecError::value("rates", name, "an export does not show it; a report does"));
         }
         Ok(Self { report: ReportSpec { limit, ..report }, format, total, cuts: request.limit.is_some() })
-    }
-
-    /// The form of the file.
-    #[must_use]
-    pub const fn format(&self) -> ExportFormat {
-        self.format
     }
 
     /// What is reported.

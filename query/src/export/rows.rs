@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use clickhouse::query::BytesCursor;
 use schema::{AccountId, ClickHouse, Measures, Millis};
 
 use super::ExportSpec;
@@ -10,8 +9,9 @@ use crate::{
     QueryError, ReportSpec,
     answer::AnswerRow,
     report::{Body, Remainder, Report, Row},
-    run::{GRACE, Groups, Limits, Shape, hidden, judge, malformed, prepared, settings},
+    run::{Groups, Limits, Shape, hidden},
     sql,
+    stream::{Bounds, Lines},
     suppression::MeasureSet,
 };
 
@@ -24,17 +24,14 @@ const LONGEST: Duration = Duration::from_hours(2);
 
 /// An export while it is read.
 pub struct Export {
-    cursor: BytesCursor,
+    lines: Lines,
     spec: ExportSpec,
     as_of: Millis,
     others: Vec<schema::Dimension>,
-    /// What has come of a row whose end has not.
-    begun: Vec<u8>,
     /// What is true of all groups, once the first has come; what is shown is taken off the remainder.
     all: Option<Groups>,
     remainder: Remainder,
     state: State,
-    patience: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,24 +55,12 @@ impl Export {
         limits: &Limits,
     ) -> Result<Self, QueryError> {
         let others = hidden(clickhouse, account, &spec.report, limits).await?;
-        let mut query = prepared(clickhouse, &sql::groups(account, &spec.report));
-        for (name, value) in settings(limits) {
-            query = query.with_setting(name, value);
-        }
-        // The rows are many, and none is held here; a slow disk is waited for.
-        for (name, value) in [
-            ("max_result_rows", "0".to_owned()),
-            ("max_execution_time", LONGEST.as_secs().to_string()),
-            ("max_bytes_before_external_sort", (limits.memory / 2).to_string()),
-        ] {
-            query = query.with_setting(name, value);
-        }
-        let cursor = query.fetch_bytes("JSONCompactEachRow").map_err(judge)?;
-        let (begun, remainder) = (Vec::new(), cut(0, Measures::default()));
         // The first row comes when all is counted.
-        let patience = limits.time.max(Duration::from_mins(10)) + GRACE;
-        let (spec, state) = (spec.clone(), State::Reading);
-        Ok(Self { cursor, spec, as_of, others, begun, all: None, remainder, state, patience })
+        let piece = limits.time.max(Duration::from_mins(10));
+        let bounds = Bounds { longest: LONGEST, piece, line: LONGEST_ROW };
+        let lines = Lines::begin(clickhouse, &sql::groups(account, &spec.report), limits, &bounds)?;
+        let (remainder, state) = (cut(0, Measures::default()), State::Reading);
+        Ok(Self { lines, spec: spec.clone(), as_of, others, all: None, remainder, state })
     }
 
     /// How many groups there are, once the first has come; with groups that are not shown.
@@ -99,12 +84,14 @@ impl Export {
     pub async fn next(&mut self) -> Result<Option<Report>, QueryError> {
         let mut rows = Vec::new();
         while self.state == State::Reading && rows.len() < PIECE {
-            let came = tokio::time::timeout(self.patience, self.cursor.next()).await;
-            let came = came.map_err(|elapsed| QueryError::Unavailable(Box::new(elapsed)))?.map_err(judge)?;
-            match came {
-                Some(bytes) => self.read(&bytes, &mut rows)?,
-                None if self.begun.is_empty() => self.state = State::Read,
-                None => return Err(malformed("a row without an end")),
+            let Self { lines, spec, all, remainder, .. } = self;
+            let shape = Shape::of(&spec.report);
+            let more = lines.next(|line| {
+                rows.extend(group(&shape, line, all, remainder)?);
+                Ok(())
+            });
+            if !more.await? {
+                self.state = State::Read;
             }
         }
         if !rows.is_empty() {
@@ -117,35 +104,6 @@ impl Export {
                 Ok(Some(self.report(Vec::new(), remainder)))
             }
         }
-    }
-
-    fn read(&mut self, bytes: &[u8], rows: &mut Vec<Row>) -> Result<(), QueryError> {
-        let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            self.begun.extend_from_slice(&rest[..end]);
-            rest = &rest[end + 1..];
-            let line = std::mem::take(&mut self.begun);
-            rows.extend(self.line(&line)?);
-        }
-        self.begun.extend_from_slice(rest);
-        if self.begun.len() > LONGEST_ROW { Err(malformed("a row without an end")) } else { Ok(()) }
-    }
-
-    /// The group of a row of the answer, if it is shown.
-    fn line(&mut self, line: &[u8]) -> Result<Option<Row>, QueryError> {
-        let row = AnswerRow::parse(line)?;
-        let shape = Shape::of(&self.spec.report);
-        if self.all.is_none() {
-            let all = shape.all(row.cells())?;
-            self.remainder = cut(all.count, all.total);
-            self.all = Some(all);
-        }
-        let row = shape.group(row.cells())?;
-        if let Some(row) = &row {
-            self.remainder.groups = self.remainder.groups.saturating_sub(1);
-            self.remainder.measures -= &row.measures;
-        }
-        Ok(row)
     }
 
     fn report(&self, rows: Vec<Row>, remainder: Option<Remainder>) -> Report {
@@ -164,6 +122,27 @@ impl Export {
             differences: Vec::new(),
         }
     }
+}
+
+/// The group of a row of the answer, if it is shown. The first tells what is true of all; what is shown is taken off the remainder.
+fn group(
+    shape: &Shape<'_>,
+    line: &[u8],
+    all: &mut Option<Groups>,
+    remainder: &mut Remainder,
+) -> Result<Option<Row>, QueryError> {
+    let row = AnswerRow::parse(line)?;
+    if all.is_none() {
+        let found = shape.all(row.cells())?;
+        *remainder = cut(found.count, found.total);
+        *all = Some(found);
+    }
+    let row = shape.group(row.cells())?;
+    if let Some(row) = &row {
+        remainder.groups = remainder.groups.saturating_sub(1);
+        remainder.measures -= &row.measures;
+    }
+    Ok(row)
 }
 
 /// Groups that are not shown, or not yet. Nothing is hidden of an export.

@@ -7,7 +7,9 @@ mod report;
 mod request;
 mod run;
 
-pub use report::{DecayReport, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRow, Percentiles, Tabular};
+pub use report::{
+    DecayReport, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRow, Percentiles, Presentable,
+};
 pub use request::{DecayRequest, LatencyRequest, LatencySpec};
 pub use run::{decay, latencies};
 

@@ -13,7 +13,7 @@ use crate::{
     chart::{ChartError, ChartOptions, Picture, draw_decay, draw_latencies},
     parameters::framed,
     report::shown,
-    table::{Cell, Column, Content, Table, column, labels},
+    table::{Cell, Column, Content, Table, column, labels, others},
     zone::instant,
 };
 
@@ -42,9 +42,6 @@ pub(super) struct Frame {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub notes: Vec<String>,
-    /// The zone of its times.
-    #[serde(skip)]
-    zone: Tz,
     /// What was asked, for a table.
     #[serde(skip)]
     about: Vec<(&'static str, Cell)>,
@@ -61,14 +58,13 @@ impl Frame {
             tz: spec.tz.name().to_owned(),
             basis: spec.basis.name(),
             as_of: instant(report.as_of()),
-            zone: spec.tz,
             about: framed(name, spec, report.as_of(), &notes),
             notes,
         }
     }
 
-    fn table(&self, columns: Vec<Column>, rows: Vec<Vec<Cell>>) -> Table {
-        Table { columns, rows: Box::new(rows.into_iter()), tz: self.zone, about: self.about.clone() }
+    fn table(&self, tz: Tz, columns: Vec<Column>, rows: Vec<Vec<Cell>>) -> Table {
+        Table { columns, rows: Box::new(rows.into_iter()), tz, about: self.about.clone() }
     }
 }
 
@@ -259,7 +255,7 @@ impl DecayReport {
 }
 
 /// What can be shown as a table and as a picture.
-pub trait Tabular {
+pub trait Presentable {
     /// The table; with the total where that was asked for.
     fn table(&self) -> Table;
 
@@ -270,7 +266,7 @@ pub trait Tabular {
     fn draw(&self, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError>;
 }
 
-impl Tabular for LatencyReport {
+impl Presentable for LatencyReport {
     fn draw(&self, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
         draw_latencies(self, options, picture)
     }
@@ -295,17 +291,16 @@ impl Tabular for LatencyReport {
             rows.push(cells(key.collect(), &row.latencies));
         }
         if let Some(rest) = &self.remainder {
-            let noun = if rest.groups == 1 { "group" } else { "groups" };
-            rows.push(cells(label(&format!("(other: {} {noun})", rest.groups)), &rest.latencies));
+            rows.push(cells(label(&others(rest.groups)), &rest.latencies));
         }
         if self.ends_with_total {
             rows.push(cells(label("(total)"), &self.total));
         }
-        self.frame.table(key.chain(of).collect(), rows)
+        self.frame.table(self.spec.tz, key.chain(of).collect(), rows)
     }
 }
 
-impl Tabular for DecayReport {
+impl Presentable for DecayReport {
     fn draw(&self, options: &ChartOptions, picture: Picture) -> Result<Vec<u8>, ChartError> {
         draw_decay(self, options, picture)
     }
@@ -331,7 +326,7 @@ impl Tabular for DecayReport {
             ]
         };
         let columns = columns.map(|(name, content)| column(name, content)).to_vec();
-        self.frame.table(columns, self.rows.iter().map(cells).collect())
+        self.frame.table(self.spec.tz, columns, self.rows.iter().map(cells).collect())
     }
 }
 
@@ -398,7 +393,7 @@ mod tests {
         LatencyReport::of(&spec, &found(&spec, rows, cut))
     }
 
-    fn pictures() -> Vec<(&'static str, Box<dyn Tabular>)> {
+    fn pictures() -> Vec<(&'static str, Box<dyn Presentable>)> {
         let by = ("by", "mailbox_provider");
         let all = asked(&[]);
         let nothing = Found { total: Histogram::default(), ..found(&asked(&[by]), Vec::new(), None) };

@@ -3,7 +3,6 @@
 
 use std::{str::FromStr, time::Duration};
 
-use clickhouse::query::BytesCursor;
 use csv::{Terminator, WriterBuilder};
 use schema::{AccountId, ClickHouse, Millis};
 use serde::{Deserialize, Serialize};
@@ -14,8 +13,9 @@ use crate::{
     Limits, QueryError, SpecError,
     csv::{record, safe},
     request::scalar,
-    run::{GRACE, judge, malformed, prepared, settings},
+    run::malformed,
     sql,
+    stream::{Bounds, Lines},
     when::{instant, time_zone},
 };
 
@@ -184,16 +184,13 @@ struct Line<'a> {
 
 /// A list while it is read.
 pub struct Hygiene {
-    cursor: BytesCursor,
+    lines: Lines,
     kind: Kind,
     sheet: Sheet,
-    /// What has come of a row whose end has not.
-    begun: Vec<u8>,
     /// Whether the header was written.
     headed: bool,
     /// Whether the database has nothing more.
     ended: bool,
-    patience: Duration,
 }
 
 /// Begins a list.
@@ -211,21 +208,9 @@ pub fn hygiene(
         Kind::Unengaged => sql::unengaged(account, spec.since, spec.min_deliveries),
         kind => sql::stopped(account, kind, spec.since),
     };
-    let mut query = prepared(clickhouse, &sql);
-    for (name, value) in settings(limits) {
-        query = query.with_setting(name, value);
-    }
-    // A list has no limit of rows, for none is held; its reader may be slow; and it is put in order on disk where it is long.
-    for (name, value) in [
-        ("max_result_rows", "0".to_owned()),
-        ("max_execution_time", LONGEST.as_secs().to_string()),
-        ("max_bytes_before_external_sort", (limits.memory / 2).to_string()),
-    ] {
-        query = query.with_setting(name, value);
-    }
-    let cursor = query.fetch_bytes("JSONCompactEachRow").map_err(judge)?;
-    let patience = limits.time + GRACE;
-    Ok(Hygiene { cursor, kind: spec.kind, sheet, begun: Vec::new(), headed: false, ended: false, patience })
+    let bounds = Bounds { longest: LONGEST, piece: limits.time, line: LONGEST_ROW };
+    let lines = Lines::begin(clickhouse, &sql, limits, &bounds)?;
+    Ok(Hygiene { lines, kind: spec.kind, sheet, headed: false, ended: false })
 }
 
 impl Hygiene {
@@ -239,30 +224,13 @@ impl Hygiene {
             lines.extend_from_slice(b"recipient,reason,first_at,last_at,count\r\n");
         }
         while !self.ended {
-            let came = tokio::time::timeout(self.patience, self.cursor.next()).await;
-            let came = came.map_err(|elapsed| QueryError::Unavailable(Box::new(elapsed)))?.map_err(judge)?;
-            match came {
-                Some(bytes) => self.write(&bytes, &mut lines)?,
-                None if self.begun.is_empty() => self.ended = true,
-                None => return Err(malformed("a row without an end")),
-            }
+            let (kind, sheet) = (self.kind, self.sheet);
+            self.ended = !self.lines.next(|row| line(kind, sheet, row, &mut lines)).await?;
             if !lines.is_empty() {
                 break;
             }
         }
         Ok(Some(lines).filter(|lines| !lines.is_empty()))
-    }
-
-    fn write(&mut self, bytes: &[u8], lines: &mut Vec<u8>) -> Result<(), QueryError> {
-        let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            self.begun.extend_from_slice(&rest[..end]);
-            rest = &rest[end + 1..];
-            line(self.kind, self.sheet, &self.begun, lines)?;
-            self.begun.clear();
-        }
-        self.begun.extend_from_slice(rest);
-        if self.begun.len() > LONGEST_ROW { Err(malformed("a row without an end")) } else { Ok(()) }
     }
 }
 

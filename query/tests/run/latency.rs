@@ -1,6 +1,6 @@
 //! Latencies in tables that had none, and what merges make of the steps.
 
-use query::{LatencyRequest, LatencySpec, Limits, Tabular as _, from_pairs, sheet};
+use query::{LatencyRequest, LatencySpec, Limits, Presentable as _, from_pairs, sheet};
 use schema::{
     AccountId, CUBE, ClickHouse, LATENCY_COUNTS, LATENCY_STEPS, Latency, Measure, Millis, ROLLUP, WEIGHT, migrate,
 };

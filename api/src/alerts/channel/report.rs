@@ -65,7 +65,8 @@ pub(super) fn title(dispatch: &Dispatch, report: &Report) -> String {
 /// The text, the picture and the file.
 pub(super) fn body(dispatch: &Dispatch, made: &Made, sheet: Sheet, picture: Option<Vec<u8>>) -> Option<MultiPart> {
     let report = made.report.as_ref();
-    let (title, file) = (title(dispatch, report), file_name(dispatch, report, sheet.extension));
+    let name = query::file_name(dispatch.question.kind(), report.spec().range(), report.spec().tz());
+    let (title, file) = (title(dispatch, report), format!("{name}.{}", sheet.format.name()));
     let Times { from, to, tz } = times(report);
     let mut lines = vec![
         format!("From {from} until {to} ({tz})"),
@@ -92,11 +93,6 @@ pub(super) fn body(dispatch: &Dispatch, made: &Made, sheet: Sheet, picture: Opti
         html = html.singlepart(Attachment::new_inline(PICTURE.to_owned()).body(png, kind));
     }
     let words = MultiPart::alternative().singlepart(SinglePart::plain(text)).multipart(html);
-    let kind = ContentType::parse(sheet.media_type).ok()?;
+    let kind = ContentType::parse(&sheet.format.content_type()).ok()?;
     Some(MultiPart::mixed().multipart(words).singlepart(Attachment::new(file).body(sheet.bytes, kind)))
-}
-
-fn file_name(dispatch: &Dispatch, report: &Report, extension: &str) -> String {
-    let day = times(report).from.get(..10).unwrap_or_default().to_owned();
-    format!("postlens-{}-{day}.{extension}", dispatch.question.kind())
 }

@@ -10,23 +10,30 @@ use serde::{
 /// A report.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
+    #[serde(flatten)]
+    pub(super) frame: Frame,
     #[serde(default)]
     pub(super) by: Vec<String>,
     pub(super) interval: Option<String>,
-    pub(super) from: String,
-    pub(super) to: String,
     /// The other period.
     pub(super) compare: Option<Period>,
-    pub(super) tz: String,
-    pub(super) basis: String,
-    pub(super) as_of: String,
-    #[serde(default)]
-    pub(super) notes: Vec<String>,
     #[serde(default)]
     pub(super) rows: Vec<Row>,
     pub(super) remainder: Option<Remainder>,
     pub(super) next: Option<String>,
     pub(super) total: Numbers,
+}
+
+/// What every answer says of itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct Frame {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) tz: String,
+    pub(super) basis: String,
+    pub(super) as_of: String,
+    #[serde(default)]
+    pub(super) notes: Vec<String>,
 }
 
 /// The period that a report is compared with.

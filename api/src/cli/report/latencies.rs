@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Query,
+    answer::Frame,
     scope::Scope,
     table::{cut, empty, framed, number, right},
 };
@@ -63,18 +64,6 @@ impl Decay {
     pub(super) fn run(&self) -> Result<(), Failure> {
         self.scope.asked("/v1/reports/decay", Query::new()).shown(|answer: &DecayAnswer| answer.render())
     }
-}
-
-/// What both answers begin with.
-#[derive(Debug, Deserialize)]
-pub(super) struct Frame {
-    pub(super) from: String,
-    pub(super) to: String,
-    pub(super) tz: String,
-    pub(super) basis: String,
-    pub(super) as_of: String,
-    #[serde(default)]
-    pub(super) notes: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

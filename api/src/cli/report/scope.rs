@@ -1,13 +1,21 @@
-//! What every report but those of measures and rates takes on the command line: which messages, and how they are shown.
+//! What every report takes on the command line: which messages, and how they are shown.
 
+use chrono::{Days, Utc};
+use chrono_tz::Tz;
 use clap::Args;
 
-use super::{Asked, Query, output::Output, range};
-use crate::cli::client::ServiceArgs;
+use super::{
+    Asked, Query,
+    output::{Format, Output},
+};
+use crate::cli::{Failure, client::ServiceArgs};
+
+/// Without `--from` and `--to`, this many days, today among them.
+const DAYS: u64 = 30;
 
 #[derive(Debug, Args)]
 pub(super) struct Scope {
-    /// The first day, or a time on a quarter of an hour [default: 30 days, today among them]
+    /// The first day, or a time on a quarter of an hour like 2026-11-01T00:15:00Z [default: 30 days, today among them]
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
     /// The day or time after the last [default: tomorrow]
@@ -16,7 +24,7 @@ pub(super) struct Scope {
     /// The time zone that days are meant in, an IANA name [default: UTC]
     #[arg(long, value_name = "ZONE")]
     tz: Option<String>,
-    /// Only these messages: `DIM:OP:VALUE`; repeatable, all must hold
+    /// Only these messages: `DIM:OP:VALUE`, OP being `is`, `is_not`, `in`, `not_in`, `contains` or `starts_with`; repeatable, all must hold
     #[arg(long, value_name = "FILTER")]
     filter: Vec<String>,
     /// Only these messages: a tree of `all`, `any` and `not` as JSON (docs/reports.md), beside --filter
@@ -41,6 +49,11 @@ pub(super) struct Scope {
 }
 
 impl Scope {
+    /// Whether it is shown as a table.
+    pub(super) fn is_table(&self) -> Result<bool, Failure> {
+        Ok(self.output.format()? == Format::Table)
+    }
+
     /// The report of this path that is asked for, with its own parameters.
     pub(super) fn asked(&self, path: &'static str, own: Query) -> Asked<'_> {
         let mut query = own;
@@ -57,4 +70,14 @@ impl Scope {
         query.extend(self.segment.iter().map(|names| ("segment", names.clone())));
         Asked { path, query, tree: self.tree.as_deref(), output: &self.output, service: &self.service }
     }
+}
+
+/// The range that is asked for, else the last days with today.
+fn range(from: Option<&str>, to: Option<&str>, tz: Option<&str>) -> Query {
+    // A zone that is none is for the service to refuse.
+    let zone: Tz = tz.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC);
+    let today = Utc::now().with_timezone(&zone).date_naive();
+    let from = from.map_or_else(|| (today - Days::new(DAYS - 1)).to_string(), str::to_owned);
+    let to = to.map_or_else(|| (today + Days::new(1)).to_string(), str::to_owned);
+    vec![("from", from), ("to", to)]
 }

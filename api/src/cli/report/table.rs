@@ -4,10 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Row as Line, Table, TableStyle};
 
-use super::{
-    answer::{Answer, Bounds, Change, Numbers, Row},
-    latencies::Frame,
-};
+use super::answer::{Answer, Bounds, Change, Frame, Numbers, Row};
 use crate::cli::format::{grouped, percentage};
 
 /// Longer values of a dimension are cut.
@@ -27,8 +24,7 @@ pub(super) fn render(answer: &Answer) -> String {
         (None, true) => summary(&answer.total),
         _ => rows(answer),
     };
-    let mut text =
-        format!("{} to {} ({}), basis {}, as of {}\n", answer.from, answer.to, answer.tz, answer.basis, answer.as_of);
+    let mut text = head(&answer.frame);
     if let Some(other) = &answer.compare {
         writeln!(text, "compared with {} to {}", other.from, other.to).expect("a String takes all");
     }
@@ -43,9 +39,7 @@ pub(super) fn render(answer: &Answer) -> String {
     if answer.compare.is_some() {
         text.push_str("\n+ - change since the other period: counts in per cent of what they were, rates in percentage points (pp)\n");
     }
-    for note in &answer.notes {
-        writeln!(text, "\n{}", printable(note)).expect("a String takes all");
-    }
+    write_notes(&mut text, &answer.frame);
     if let Some(next) = &answer.next {
         writeln!(text, "\nnext page: --cursor {}", printable(next)).expect("a String takes all");
     }
@@ -54,13 +48,21 @@ pub(super) fn render(answer: &Answer) -> String {
 
 /// A table of latencies, with a line above that says what it shows, and notes below.
 pub(super) fn framed(frame: &Frame, mut table: Table) -> String {
-    let Frame { from, to, tz, basis, as_of, notes } = frame;
-    let mut text = format!("{from} to {to} ({tz}), basis {basis}, as of {as_of}\n\n");
+    let mut text = head(frame);
+    text.push('\n');
     write_lines(&mut text, &mut table);
-    for note in notes {
+    write_notes(&mut text, frame);
+    text
+}
+
+fn head(Frame { from, to, tz, basis, as_of, .. }: &Frame) -> String {
+    format!("{from} to {to} ({tz}), basis {basis}, as of {as_of}\n")
+}
+
+fn write_notes(text: &mut String, frame: &Frame) {
+    for note in &frame.notes {
         writeln!(text, "\n{}", printable(note)).expect("a String takes all");
     }
-    text
 }
 
 fn write_lines(text: &mut String, table: &mut Table) {

@@ -3,18 +3,16 @@
 
 use std::convert::Infallible;
 
-use ::schema::Millis;
 use axum::{
     body::{Body, Bytes},
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use chrono_tz::Tz;
 use futures::stream;
 use query::{
-    Format, Presentation, Range, Report, Table,
+    Format, Presentation, Report, Table,
     chart::{self, ChartError, Picture},
-    parquet, sheet, xlsx,
+    file_name, parquet, sheet, xlsx,
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
@@ -100,11 +98,9 @@ fn streamed(chunks: impl Iterator<Item = String> + Send + 'static) -> Body {
 
 /// What a file is, and what it is called.
 fn headers(format: Format, name: &str) -> [(HeaderName, String); 2] {
-    let (kind, subtype) = format.media_type();
-    let parameters = if format == Format::Csv { "; charset=utf-8; header=present" } else { "" };
     let place = if matches!(format, Format::Png | Format::Svg) { "inline" } else { "attachment" };
     [
-        (header::CONTENT_TYPE, format!("{kind}/{subtype}{parameters}")),
+        (header::CONTENT_TYPE, format.content_type()),
         (header::CONTENT_DISPOSITION, format!("{place}; filename=\"{name}.{}\"", format.name())),
     ]
 }
@@ -121,10 +117,4 @@ async fn made<T: Send + 'static>(
 
 fn broken(what: &str) -> Problem {
     Problem::new(Kind::Internal, format!("{what}; its id helps to find out why"))
-}
-
-/// A name for the file, out of the kind of report and the day it begins.
-pub(super) fn file_name(kind: &str, range: Range, tz: Tz) -> String {
-    let from = Millis(i64::from(range.from) * 1000).to_datetime().unwrap_or_default();
-    format!("postlens-{kind}-{}", from.with_timezone(&tz).format("%Y-%m-%d"))
 }

@@ -242,7 +242,7 @@ async fn run(caller: &Caller<Read>, state: &AppState, asked: Asked, format: Form
     let as_of = state.ingest.as_of();
     let making = query::breakdown(&state.clickhouse, caller.account(), &spec, as_of, &state.limits.report);
     let report = in_time(state, making).await?;
-    let name = answer::file_name(spec.name(), spec.range(), spec.tz());
+    let name = query::file_name(spec.name(), spec.range(), spec.tz());
     Ok(answer::varying(match format {
         Format::Json => Json(report).into_response(),
         Format::Csv | Format::Ndjson | Format::Xlsx | Format::Parquet => {

@@ -7,8 +7,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use query::{
-    DecayReport, DecayRequest, Format, LatencyReport, LatencyRequest, LatencySpec, Presentation, QueryError, Tabular,
-    from_json, from_pairs,
+    DecayReport, DecayRequest, Format, LatencyReport, LatencyRequest, LatencySpec, Presentable, Presentation,
+    QueryError, from_json, from_pairs,
 };
 use serde::Serialize;
 
@@ -152,7 +152,7 @@ async fn decay(
 }
 
 /// Asks within the caller's share and the report's time, and writes what comes as the caller likes it.
-async fn written<R: Serialize + Tabular + Send + 'static, A: Future<Output = Result<R, QueryError>>>(
+async fn written<R: Serialize + Presentable + Send + 'static, A: Future<Output = Result<R, QueryError>>>(
     kind: &'static str,
     caller: &Caller<Read>,
     state: &AppState,

@@ -11,8 +11,8 @@ use std::time::Instant;
 use ::schema::metrics::REPORT_SECONDS;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use query::{
-    Format, Kind as ReportKind, Presentation, QueryError, ReportSpec, Segments, SeriesRequest, SplitRequest,
-    SummaryRequest, from_json, from_pairs,
+    Format, Kind as ReportKind, Presentation, QueryError, ReportSpec, SeriesRequest, SplitRequest, SummaryRequest,
+    from_json, from_pairs,
 };
 use tokio::time::timeout;
 
@@ -201,21 +201,18 @@ struct Asked {
 }
 
 impl Asked {
-    async fn split(caller: &Caller<Read>, state: &AppState, mut request: SplitRequest) -> Result<Self, Problem> {
-        let segments = Segments { filter: &mut request.filter, segment: &mut request.segment };
-        segments::resolve(state.keys.metadata(), caller.account(), segments).await?;
+    async fn split(caller: &Caller<Read>, state: &AppState, request: SplitRequest) -> Result<Self, Problem> {
+        let request = segments::resolved(caller, state, request).await?;
         Ok(Self { spec: ReportSpec::split(&request)?, presentation: request.presentation()? })
     }
 
-    async fn summary(caller: &Caller<Read>, state: &AppState, mut request: SummaryRequest) -> Result<Self, Problem> {
-        let segments = Segments { filter: &mut request.filter, segment: &mut request.segment };
-        segments::resolve(state.keys.metadata(), caller.account(), segments).await?;
+    async fn summary(caller: &Caller<Read>, state: &AppState, request: SummaryRequest) -> Result<Self, Problem> {
+        let request = segments::resolved(caller, state, request).await?;
         Ok(Self { spec: ReportSpec::summary(&request)?, presentation: request.presentation()? })
     }
 
-    async fn series(caller: &Caller<Read>, state: &AppState, mut request: SeriesRequest) -> Result<Self, Problem> {
-        let segments = Segments { filter: &mut request.filter, segment: &mut request.segment };
-        segments::resolve(state.keys.metadata(), caller.account(), segments).await?;
+    async fn series(caller: &Caller<Read>, state: &AppState, request: SeriesRequest) -> Result<Self, Problem> {
+        let request = segments::resolved(caller, state, request).await?;
         Ok(Self { spec: ReportSpec::series(&request)?, presentation: request.presentation()? })
     }
 }
