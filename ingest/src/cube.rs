@@ -6,6 +6,7 @@ use schema::{Basis, Bucket, MailboxProvider, Measures, OTHER, Step, is_other};
 
 use crate::{
     contribution::Cells,
+    sums::{self, Change, RowLatency},
     texts::{FieldsId, Ranks, TextId, Texts},
 };
 
@@ -22,12 +23,13 @@ pub(crate) struct Dimensions {
 
 impl Dimensions {
     /// The order of the cube's key.
-    pub(crate) fn rank(&self, ranks: &Ranks) -> [u32; 6] {
+    pub(crate) fn rank(&self, derived: Derived, ranks: &Ranks) -> [u32; 7] {
         [
             ranks.text(self.account),
             ranks.text(self.campaign),
             ranks.text(self.subject),
             ranks.text(self.sender),
+            ranks.text(derived.mailbox_provider),
             ranks.text(self.recipient_domain),
             ranks.fields(self.fields),
         ]
@@ -35,7 +37,7 @@ impl Dimensions {
 }
 
 /// What follows from a cell's attributes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Derived {
     /// The sender as a value of its dimension: one that stands for others is kept with its domain.
     pub(crate) sender: TextId,
@@ -47,7 +49,7 @@ pub(crate) struct Derived {
 pub(crate) type Cell = (u32, Basis, Bucket);
 
 /// In so many deliveries more of a cell something took so long.
-pub(crate) type CellLatency = (Cell, Step, i64);
+type CellLatency = (Cell, Step, i64);
 
 /// Changed measures and latencies by the cube's key; the dimensions are kept once.
 #[derive(Debug, Default)]
@@ -55,8 +57,10 @@ pub(crate) struct CubeChange {
     dimensions: IndexSet<Dimensions, FxBuildHasher>,
     derived: Vec<Derived>,
     cells: IndexMap<Cell, Measures, FxBuildHasher>,
-    /// Of cells that are there; once settled, sorted and each once.
-    latencies: Vec<CellLatency>,
+    /// Of cells that are there.
+    added: Vec<CellLatency>,
+    /// The same by the places of the cells, sorted and each once: made when it is settled.
+    latencies: Vec<RowLatency>,
 }
 
 impl CubeChange {
@@ -81,7 +85,7 @@ impl CubeChange {
             let cell = (place, Basis::Sent, bucket);
             // An earlier delivery that comes late may change nothing else.
             self.cells.entry(cell).or_default();
-            self.latencies.push((cell, step, count));
+            self.added.push((cell, step, count));
         }
     }
 
@@ -90,22 +94,31 @@ impl CubeChange {
         self.dimensions.clear();
         self.derived.clear();
         self.cells.clear();
+        self.added.clear();
         self.latencies.clear();
     }
 
     /// Leaves out what has cancelled itself out.
     pub(crate) fn settle(&mut self) {
-        self.latencies.sort_unstable_by_key(|(cell, step, _)| (*cell, *step));
-        self.latencies.dedup_by(|(cell, step, count), (first, same, sum)| {
+        let Self { added, cells, .. } = self;
+        added.sort_unstable_by_key(|(cell, step, _)| (*cell, *step));
+        added.dedup_by(|(cell, step, count), (first, same, sum)| {
             let equal = (*cell, *step) == (*first, *same);
             if equal {
                 *sum += *count;
             }
             equal
         });
-        self.latencies.retain(|(.., count)| *count != 0);
-        let latencies = &self.latencies;
-        self.cells.retain(|cell, measures| !measures.is_zero() || !of_cell(latencies, cell).is_empty());
+        added.retain(|(.., count)| *count != 0);
+        cells.retain(|cell, measures| {
+            !measures.is_zero() || added.binary_search_by_key(cell, |(other, ..)| *other).is_ok()
+        });
+        let placed = |(cell, step, count): CellLatency| {
+            let place = cells.get_index_of(&cell).expect("cells with latencies stay");
+            (u32::try_from(place).unwrap_or(u32::MAX), step, count)
+        };
+        self.latencies.extend(added.drain(..).map(placed));
+        self.latencies.sort_unstable();
     }
 
     /// All dimensions, by their places.
@@ -118,23 +131,13 @@ impl CubeChange {
         (&self.dimensions[place as usize], self.derived[place as usize])
     }
 
-    /// The latencies of a cell that change.
-    pub(crate) fn latencies(&self, cell: &Cell) -> &[CellLatency] {
-        of_cell(&self.latencies, cell)
+    /// How many cells change.
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len()
     }
 
-    /// The cells that change.
-    pub(crate) fn cells(&self) -> impl ExactSizeIterator<Item = (&Cell, &Measures)> {
-        self.cells.iter()
+    /// The cells that change, settled.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (&Cell, Change<'_>)> {
+        sums::rows(&self.cells, &self.latencies)
     }
-}
-
-/// Those of one cell out of the sorted ones of all. The `event` basis has none.
-fn of_cell<'l>(latencies: &'l [CellLatency], cell: &Cell) -> &'l [CellLatency] {
-    if cell.1 != Basis::Sent {
-        return &[];
-    }
-    let start = latencies.partition_point(|(other, ..)| other < cell);
-    let length = latencies[start..].iter().take_while(|(other, ..)| other == cell).count();
-    &latencies[start..start + length]
 }

@@ -9,6 +9,7 @@ mod accept;
 mod attributes;
 mod batch;
 mod buffers;
+mod coarse;
 mod contribution;
 mod cube;
 mod decode;
@@ -28,6 +29,7 @@ mod spool;
 pub mod stages;
 mod status;
 mod store;
+mod sums;
 #[cfg(test)]
 mod testing;
 mod texts;

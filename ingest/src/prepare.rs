@@ -141,7 +141,7 @@ fn summary(batch: &Batch<'_>, at: Millis) -> LastBatch {
         duplicates: batch.facts.duplicates,
         late: batch.late(),
         deliveries: batch.touched.len() as u64,
-        cells: batch.cube.cells().len() as u64,
+        cells: batch.cube.len() as u64,
         millis: 0,
     }
 }

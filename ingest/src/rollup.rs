@@ -1,17 +1,14 @@
-//! What a batch adds to the rollup: the cube's cells once more, by one dimension at a time and coarser. The table's layout says which
-//! rows there are (`schema/src/rollup.rs`).
+//! What a batch adds to the rollup: the cube's changes once more, by one dimension at a time. The table's layout says which rows there are
+//! (`schema/src/rollup.rs`). Each is summed from the fewest cells that tell it: those of a coarser grain.
 
-use indexmap::IndexMap;
-use rustc_hash::{FxBuildHasher, FxHashMap};
-use schema::{Basis, Bucket, Dimension, Measures, Month, Step};
+use schema::{Basis, Bucket, Dimension, Grain, Month};
 
 use crate::{
-    cube::{CellLatency, CubeChange, Derived, Dimensions},
+    coarse::{self, CoarseChange},
+    cube::{Derived, Dimensions},
+    sums::{Change, Summed, Sums},
     texts::{TextId, Texts},
 };
-
-/// Seconds of a day.
-const DAY: u32 = 24 * 3600;
 
 /// What a row counts by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,99 +42,46 @@ pub(crate) struct Key {
     pub(crate) value: TextId,
 }
 
-/// In so many deliveries more of a row, named by its place, something took so long.
-pub(crate) type RowLatency = (u32, Step, i64);
-
 /// Changed measures and latencies by the rollup's key.
-#[derive(Default)]
-pub(crate) struct RollupChange {
-    rows: IndexMap<Key, Measures, FxBuildHasher>,
-    /// Sorted.
-    latencies: Vec<RowLatency>,
-}
-
-/// What is summed up so far.
-#[derive(Default)]
-struct Sums {
-    rows: IndexMap<Key, Measures, FxBuildHasher>,
-    latencies: FxHashMap<(u32, Step), i64>,
-}
-
-/// What a cell adds to a row.
-#[derive(Clone, Copy)]
-struct Counted<'c> {
-    measures: &'c Measures,
-    latencies: &'c [CellLatency],
-}
+pub(crate) type RollupChange = Summed<Key>;
 
 impl RollupChange {
-    /// Counts the cells of one month.
-    pub(crate) fn of(cube: &CubeChange, month: Month, texts: &Texts<'_>) -> Self {
+    /// Counts what changes in one month.
+    pub(crate) fn of(coarse: &CoarseChange, month: Month, texts: &Texts<'_>) -> Self {
         let mut sums = Sums::default();
-        let cells = cube.cells().filter(|((_, _, bucket), _)| Month::of((*bucket).into()) == month);
-        for (cell, measures) in cells {
-            let (place, basis, bucket) = *cell;
-            let (dimensions, derived) = cube.at(place);
-            let counted = Counted { measures, latencies: cube.latencies(cell) };
-            sums.add(dimensions, derived, (basis, bucket), counted, texts);
+        for (cell, change) in coarse.rows().filter(|(cell, _)| Month::of(cell.bucket.into()) == month) {
+            add(&mut sums, cell, change, texts);
         }
-        let latencies = sums.latencies.into_iter().filter(|(_, count)| *count != 0);
-        let mut latencies: Vec<_> = latencies.map(|((row, step), count)| (row, step, count)).collect();
-        latencies.sort_unstable();
-        Self { rows: sums.rows, latencies }
-    }
-
-    /// The rows that change.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (&Key, &Measures, &[RowLatency])> {
-        let mut rest = self.latencies.as_slice();
-        let rows = (0..).zip(&self.rows).map(move |(place, (key, measures))| {
-            let length = rest.iter().take_while(|(row, ..)| *row == place).count();
-            let (latencies, after) = rest.split_at(length);
-            rest = after;
-            (key, measures, latencies)
-        });
-        rows.filter(|(_, measures, latencies)| !measures.is_zero() || !latencies.is_empty())
+        sums.done()
     }
 }
 
-impl Sums {
-    fn add(
-        &mut self,
-        dimensions: &Dimensions,
-        derived: Derived,
-        (basis, bucket): (Basis, Bucket),
-        counted: Counted<'_>,
-        texts: &Texts<'_>,
-    ) {
-        let account = dimensions.account;
-        let day = Bucket(bucket.0 - bucket.0 % DAY);
-        let total = Key { account, basis, by: By::Total, bucket, value: TextId::default() };
-        self.count(total, counted, 1);
-        for (place, dimension) in Dimension::FIXED.iter().enumerate() {
-            let value = value(dimension, dimensions, derived);
-            self.count(Key { by: By::Fixed(place), bucket: day, value, ..total }, counted, 1);
+/// Adds a cell to the rows that are summed from its grain.
+fn add(sums: &mut Sums<Key>, cell: &coarse::Key, change: Change<'_>, texts: &Texts<'_>) {
+    let coarse::Key { dimensions, derived, basis, grain, bucket } = cell;
+    let of = |by, value| Key { account: dimensions.account, basis: *basis, by, bucket: *bucket, value };
+    match grain {
+        // The others have it all.
+        Grain::Full => {}
+        Grain::Quarter => sums.count(of(By::Total, TextId::default()), change, 1),
+        Grain::Domain | Grain::Day => {
+            let fixed = Dimension::FIXED.iter().enumerate();
+            for (place, dimension) in fixed.filter(|(_, dimension)| is_of_domains(dimension) == grain.has_domains()) {
+                sums.count(of(By::Fixed(place), value(dimension, dimensions, *derived)), change, 1);
+            }
         }
-        for (name, value) in texts.fields(dimensions.fields) {
-            let with = Key { by: By::Field(*name), bucket: day, value: *value, ..total };
-            self.count(with, counted, 1);
-            // With the total's rows the empty value is what has no such field.
-            self.count(Key { value: TextId::default(), ..with }, counted, -1);
+        Grain::Fields => {
+            for (name, value) in texts.fields(dimensions.fields) {
+                sums.count(of(By::Field(*name), *value), change, 1);
+                // With the total's rows the empty value is what has no such field.
+                sums.count(of(By::Field(*name), TextId::default()), change, -1);
+            }
         }
     }
+}
 
-    fn count(&mut self, key: Key, counted: Counted<'_>, sign: i64) {
-        let row = self.rows.entry(key);
-        let place = u32::try_from(row.index()).unwrap_or(u32::MAX);
-        let measures = row.or_default();
-        if sign > 0 {
-            *measures += counted.measures;
-        } else {
-            *measures -= counted.measures;
-        }
-        for (_, step, count) in counted.latencies {
-            *self.latencies.entry((place, *step)).or_default() += sign * count;
-        }
-    }
+const fn is_of_domains(dimension: &Dimension) -> bool {
+    matches!(dimension, Dimension::RecipientDomain)
 }
 
 /// The value of a fixed dimension.

@@ -8,12 +8,14 @@ use tempfile::TempDir;
 
 use crate::{
     batch::Batch,
+    coarse::CoarseChange,
     cube::CubeChange,
     fact::{Facts, Records, Told},
     ledger::{Changes, Held, Ledger, Rules},
     limits::{Admission, day},
     rollup::RollupChange,
     spool::Range,
+    sums::Change,
     texts::Texts,
 };
 
@@ -134,9 +136,10 @@ impl World {
 
 fn counts(batch: &Batch<'_>) -> Counts {
     let mut counts = Counts::new();
+    let coarse = CoarseChange::of(&batch.cube);
     let months: BTreeSet<Month> = batch.cube.cells().map(|((_, _, bucket), _)| Month::of((*bucket).into())).collect();
     for month in months {
-        for (key, measures, latencies) in RollupChange::of(&batch.cube, month, &batch.texts).rows() {
+        for (key, Change { measures, latencies }) in RollupChange::of(&coarse, month, &batch.texts).rows() {
             let value = batch.texts.text(key.value).to_owned();
             let row = counts.entry((key.by.name(&batch.texts), key.basis, key.bucket, value)).or_default();
             for measure in Measure::ALL.iter().filter(|measure| measures[**measure] != 0) {

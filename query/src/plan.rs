@@ -1,9 +1,9 @@
 //! Where a report is read: of the rows that answer it exactly, the fewest. A pure function of the spec.
 
-use schema::Dimension;
+use schema::{Dimension, Grain};
 
 use crate::{
-    Grouping, Interval, Range, ReportSpec, TimePart,
+    Grouping, Interval, Range, ReportSpec,
     zone::{DAY, Zone},
 };
 
@@ -13,38 +13,61 @@ const UTC_DAY: u32 = 86_400;
 /// Which rows answer a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
-    /// The cube's: they know every dimension.
-    Cells,
-    /// The rollup's totals by the quarter of an hour: they know none.
+    /// The rollup's totals by the quarter of an hour: they know no dimension.
     Totals,
-    /// The rollup's days of one dimension, and the cube's cells before the first and after the last whole day.
+    /// The cube's, of a grain that has quarters of an hour.
+    Quarters(Grain),
+    /// Rows by the day for the whole UTC days of the range, at least one, and the cube's of the grain that has quarters before the first and after the last.
     Days {
-        /// The only one that the report names.
-        dimension: Dimension,
-        /// The whole UTC days of its range, at least one.
+        /// Those by the day.
+        rows: Rows,
+        /// The days.
         days: Range,
+        /// Of those beside them.
+        beside: Grain,
     },
+}
+
+/// Rows that count days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// The rollup's, of the only dimension that the report names.
+    Dimension(Dimension),
+    /// The cube's, of this grain.
+    Cells(Grain),
 }
 
 impl Plan {
     /// For sums over the whole range: totals and groups.
     pub(crate) fn of_sums(spec: &ReportSpec) -> Self {
-        let (dimension, days) = match (spec.dimensions().as_slice(), whole_days(spec.range)) {
-            ([], _) => return Self::Totals,
-            ([dimension], Some(days)) => ((*dimension).clone(), days),
-            _ => return Self::Cells,
-        };
-        let mut parts = spec.by.iter().filter_map(Grouping::time).peekable();
+        let parts: Vec<_> = spec.by.iter().filter_map(Grouping::time).collect();
         // Days tell parts of local time only where local days are theirs.
-        let told = parts.peek().is_none() || parts.all(TimePart::is_of_days) && shows_utc(spec, days);
-        if told { Self::Days { dimension, days } } else { Self::Cells }
+        Self::of(spec, |days| parts.is_empty() || parts.iter().all(|part| part.is_of_days()) && shows_utc(spec, days))
     }
 
     /// For sums over each step of local time: days serve only where the steps are days of UTC.
     pub(crate) fn of_steps(spec: &ReportSpec, interval: Interval) -> Self {
-        match Self::of_sums(spec) {
-            Self::Days { days, .. } if !steps_are_days(spec, interval, days) => Self::Cells,
-            plan => plan,
+        Self::of(spec, |days| interval.step() == DAY && shows_utc(spec, days))
+    }
+
+    /// `serve` tells whether these whole days answer as well as their quarters would.
+    fn of(spec: &ReportSpec, serve: impl Fn(Range) -> bool) -> Self {
+        let named = spec.dimensions();
+        let domains = named.contains(&&Dimension::RecipientDomain);
+        let fields = named.iter().any(|dimension| matches!(dimension, Dimension::Field(_)));
+        let beside = if domains || fields { Grain::Full } else { Grain::Quarter };
+        let grain = match (domains, fields) {
+            (false, false) => Grain::Day,
+            (true, false) => Grain::Domain,
+            (false, true) => Grain::Fields,
+            (true, true) => Grain::Full,
+        };
+        let days = whole_days(spec.range).filter(|days| serve(*days));
+        match (named.as_slice(), days) {
+            ([], _) => Self::Totals,
+            ([dimension], Some(days)) => Self::Days { rows: Rows::Dimension((*dimension).clone()), days, beside },
+            (_, Some(days)) if !grain.has_quarters() => Self::Days { rows: Rows::Cells(grain), days, beside },
+            _ => Self::Quarters(beside),
         }
     }
 }
@@ -54,10 +77,6 @@ fn whole_days(range: Range) -> Option<Range> {
     let from = range.from.checked_next_multiple_of(UTC_DAY)?;
     let to = range.to - range.to % UTC_DAY;
     (from < to).then_some(Range { from, to })
-}
-
-fn steps_are_days(spec: &ReportSpec, interval: Interval, days: Range) -> bool {
-    interval.step() == DAY && shows_utc(spec, days)
 }
 
 /// Whether the clock of the report's zone shows UTC on all of these days.
@@ -80,9 +99,23 @@ mod tests {
         Plan::of_steps(&spec, interval)
     }
 
-    fn days(dimension: &str, from: &str, to: &str) -> Plan {
+    fn on(rows: Rows, from: &str, to: &str) -> Plan {
         let days = Range::new(from, to, chrono_tz::Tz::UTC).unwrap();
-        Plan::Days { dimension: dimension.parse().unwrap(), days }
+        let full = [Grain::Domain, Grain::Fields].map(Rows::Cells);
+        let named = |name: &str| Rows::Dimension(name.parse().unwrap());
+        let finely = full.contains(&rows) || [named("recipient_domain"), named("field:x")].contains(&rows);
+        Plan::Days { rows, days, beside: if finely { Grain::Full } else { Grain::Quarter } }
+    }
+
+    fn days(dimension: &str, from: &str, to: &str) -> Plan {
+        on(Rows::Dimension(dimension.parse().unwrap()), from, to)
+    }
+
+    /// In New York the days from 2026-11-01 to 2026-11-08 begin at four and end at five o'clock in UTC.
+    const WEEK: (&str, &str) = ("2026-11-02", "2026-11-08");
+
+    fn cells(grain: Grain) -> Plan {
+        on(Rows::Cells(grain), WEEK.0, WEEK.1)
     }
 
     #[test]
@@ -95,22 +128,25 @@ mod tests {
 
     #[test]
     fn what_names_one_dimension_however_often_is_read_from_its_whole_days() {
-        // In New York the days from 2026-11-01 to 2026-11-08 begin at four and end at five o'clock in UTC.
-        let week = |dimension| days(dimension, "2026-11-02", "2026-11-08");
+        let week = |dimension| days(dimension, WEEK.0, WEEK.1);
         assert_eq!(Plan::of_sums(&split_spec(&[("by", "subject")])), week("subject"));
+        assert_eq!(Plan::of_sums(&split_spec(&[("by", "recipient_domain")])), week("recipient_domain"));
         assert_eq!(Plan::of_sums(&summary_spec(&[("filter", "sender:is:a@b.c")])), week("sender"));
         let more = [("by", "field:x"), ("filter", "field:x:is_not:1"), ("filter", "field:x:contains:2")];
         assert_eq!(Plan::of_sums(&split_spec(&more)), week("field:x"));
     }
 
     #[test]
-    fn what_names_several_dimensions_is_read_from_the_cube() {
-        for more in [
-            [("by", "subject,sender")].as_slice(),
-            &[("by", "subject"), ("filter", "sender:is:a@b.c")],
-            &[("by", "field:x"), ("filter", "field:y:is:1")],
+    fn what_names_several_dimensions_is_read_from_the_coarsest_grain_that_tells_them() {
+        for (more, plan) in [
+            ([("by", "subject,sender")].as_slice(), cells(Grain::Day)),
+            (&[("by", "subject,mailbox_provider"), ("filter", "sender_domain:is:b.c")], cells(Grain::Day)),
+            (&[("by", "subject"), ("filter", "recipient_domain:is:b.c")], cells(Grain::Domain)),
+            (&[("by", "field:x"), ("filter", "field:y:is:1")], cells(Grain::Fields)),
+            (&[("by", "campaign,mailbox_provider,field:x")], cells(Grain::Fields)),
+            (&[("by", "recipient_domain,field:x")], Plan::Quarters(Grain::Full)),
         ] {
-            assert_eq!(Plan::of_sums(&split_spec(more)), Plan::Cells, "{more:?}");
+            assert_eq!(Plan::of_sums(&split_spec(more)), plan, "{more:?}");
         }
     }
 
@@ -122,32 +158,36 @@ mod tests {
         }
         for parts in ["subject,day", "weekday,subject,day"] {
             assert_eq!(by(parts, "UTC"), days("subject", "2026-11-01", "2026-11-08"));
-            assert_eq!(by(parts, "Asia/Kathmandu"), Plan::Cells);
+            assert_eq!(by(parts, "Asia/Kathmandu"), Plan::Quarters(Grain::Quarter));
         }
-        assert_eq!(by("subject,hour_of_day", "UTC"), Plan::Cells);
-        assert_eq!(by("subject,sender,day", "UTC"), Plan::Cells);
+        assert_eq!(by("subject,hour_of_day", "UTC"), Plan::Quarters(Grain::Quarter));
+        assert_eq!(by("recipient_domain,hour_of_day", "UTC"), Plan::Quarters(Grain::Full));
+        assert_eq!(by("field:x,hour_of_day", "UTC"), Plan::Quarters(Grain::Full));
+        assert_eq!(by("subject,sender,day", "UTC"), on(Rows::Cells(Grain::Day), "2026-11-01", "2026-11-08"));
         let filtered = [("by", "day"), ("filter", "sender:is:a@b.c"), ("tz", "UTC")];
         assert_eq!(Plan::of_sums(&split_spec(&filtered)), days("sender", "2026-11-01", "2026-11-08"));
     }
 
     #[test]
-    fn a_range_without_a_whole_utc_day_is_read_from_the_cube() {
+    fn a_range_without_a_whole_utc_day_is_read_by_the_quarter() {
         let plan = |from, to| Plan::of_sums(&split_spec(&[("by", "subject"), ("from", from), ("to", to)]));
-        assert_eq!(plan("2026-11-01T00:15:00Z", "2026-11-02T23:45:00Z"), Plan::Cells);
+        let quarters = Plan::Quarters(Grain::Quarter);
+        assert_eq!(plan("2026-11-01T00:15:00Z", "2026-11-02T23:45:00Z"), quarters);
         assert_eq!(plan("2026-11-01T00:15:00Z", "2026-11-03T00:00:00Z"), days("subject", "2026-11-02", "2026-11-03"));
-        assert_eq!(plan("2106-02-07T00:15:00Z", "2106-02-07T06:00:00Z"), Plan::Cells);
+        assert_eq!(plan("2106-02-07T00:15:00Z", "2106-02-07T06:00:00Z"), quarters);
     }
 
     #[test]
     fn steps_are_read_from_days_only_where_the_clock_shows_utc_on_all_of_them() {
-        let by_subject = |interval, tz| steps(&[("by", "subject"), ("interval", interval), ("tz", tz)]);
+        let by = |by, interval, tz| steps(&[("by", by), ("interval", interval), ("tz", tz)]);
         for interval in ["day", "week", "month"] {
-            assert_eq!(by_subject(interval, "UTC"), days("subject", "2026-11-01", "2026-11-08"));
-            assert_eq!(by_subject(interval, "Europe/London"), days("subject", "2026-11-01", "2026-11-08"));
-            assert_eq!(by_subject(interval, "America/New_York"), Plan::Cells);
+            assert_eq!(by("subject", interval, "UTC"), days("subject", "2026-11-01", "2026-11-08"));
+            assert_eq!(by("subject", interval, "Europe/London"), days("subject", "2026-11-01", "2026-11-08"));
+            assert_eq!(by("subject", interval, "America/New_York"), Plan::Quarters(Grain::Quarter));
         }
-        assert_eq!(by_subject("hour", "UTC"), Plan::Cells);
+        assert_eq!(by("subject", "hour", "UTC"), Plan::Quarters(Grain::Quarter));
+        assert_eq!(by("recipient_domain", "hour", "UTC"), Plan::Quarters(Grain::Full));
         let october = [("by", "subject"), ("tz", "Europe/London"), ("from", "2026-10-20"), ("to", "2026-11-08")];
-        assert_eq!(steps(&october), Plan::Cells);
+        assert_eq!(steps(&october), Plan::Quarters(Grain::Quarter));
     }
 }

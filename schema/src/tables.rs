@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::{EventKind, FailureClass, LATENCY_COUNTS, LATENCY_STEPS, Measure, SecureMethod, rollup};
+use crate::{EventKind, FailureClass, LATENCY_COUNTS, LATENCY_STEPS, Measure, SecureMethod, cube, rollup};
 
 /// Every distinct event, as accepted: for drill-down, audit and rebuild.
 pub const EVENTS: &str = "events";
 /// The latest state of every delivery.
 pub const DELIVERIES: &str = "deliveries";
-/// Signed measures by account, basis, quarter of an hour and dimensions: what reports read where nothing coarser answers them.
+/// Signed measures by account, basis, time and dimensions, as finely as its [`Grain`](crate::Grain)s say: what reports of several dimensions read.
 pub const CUBE: &str = "cube";
 /// The cube's measures by one dimension at a time: totals by the quarter of an hour, the values of each dimension by the UTC day.
 pub const ROLLUP: &str = "rollup";
@@ -26,16 +26,17 @@ pub(crate) const SETTINGS: &str =
 
 /// The migrations, oldest first, each of statements that can be repeated from its first one on. Their numbers are their places;
 /// never change one that was released, append another.
-pub(crate) fn migrations() -> [Vec<String>; 8] {
+pub(crate) fn migrations() -> [Vec<String>; 9] {
     [
         vec![events()],
         vec![deliveries()],
-        vec![cube()],
+        vec![finest()],
         rollup::migration(),
         compact_blocks(),
         marks(),
         sources(),
         latencies(),
+        cube::migration(),
     ]
 }
 
@@ -67,7 +68,7 @@ fn latencies() -> Vec<String> {
 
 /// Parts below so many bytes lie in one file, not in two for each column: a batch's block is written and synced once instead of
 /// eighty times, and merges make wide parts of the blocks soon enough.
-const WIDE: u64 = 128 << 20;
+pub(crate) const WIDE: u64 = 128 << 20;
 
 fn compact_blocks() -> Vec<String> {
     let modify = |table| format!("ALTER TABLE {table} MODIFY SETTING min_bytes_for_wide_part = {WIDE}");
@@ -148,8 +149,8 @@ SETTINGS {SETTINGS}"
     )
 }
 
-/// A cell counts what happened in a quarter of an hour: 32 bits suffice, and reports sum in 64.
-fn cube() -> String {
+/// The cube before it had grains.
+fn finest() -> String {
     let mut columns = String::new();
     let mut summed = String::new();
     for measure in Measure::ALL {

@@ -13,16 +13,17 @@ const STEPS: usize = 3;
 /// Rows of a slice, unless one day has more.
 const SLICE: u64 = 1_000_000;
 /// What a cell of the cube is told apart by; two of them follow from others.
-pub(super) const CUBE_KEYS: [&str; 10] = [
+pub(super) const CUBE_KEYS: [&str; 11] = [
     "account",
     "basis",
     "bucket",
+    "grain",
     "campaign",
     "subject",
     "sender",
     "sender_domain",
-    "recipient_domain",
     "mailbox_provider",
+    "recipient_domain",
     "fields",
 ];
 /// What a row of the rollup is told apart by.

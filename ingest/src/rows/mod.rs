@@ -11,11 +11,11 @@ mod types;
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use schema::{Bucket, LATENCY_COUNTS, LATENCY_STEPS, Month, Step};
+use schema::{Bucket, LATENCY_COUNTS, LATENCY_STEPS, Month};
 
 use self::native::Block;
 pub(crate) use self::native::Encoded;
-use crate::{batch::Batch, buffers::Buffers};
+use crate::{batch::Batch, buffers::Buffers, coarse::CoarseChange, sums::RowLatency, texts::TextId};
 
 /// The tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +65,7 @@ pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buf
             inserts.extend(events::inserts(batch, stamp.batch, buffers));
             inserts
         });
-        let ranks = batch.texts.ranks();
-        let mut inserts = cube::inserts(batch, &ranks, ledger, buffers);
-        let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
-        inserts.extend(rollup::inserts(batch, &ranks, months.into_iter(), ledger, buffers));
+        let mut inserts = summed(batch, ledger, buffers);
         match rest.join() {
             Ok(rest) => inserts.extend(rest),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -81,11 +78,17 @@ pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buf
 pub(crate) fn recounted<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buffers) -> Vec<Insert> {
     let ledger = batch.texts.intern(stamp.ledger);
     let batch = &*batch;
-    let ranks = batch.texts.ranks();
-    let mut inserts = cube::inserts(batch, &ranks, ledger, buffers);
-    let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
-    inserts.extend(rollup::inserts(batch, &ranks, months.into_iter(), ledger, buffers));
+    let mut inserts = summed(batch, ledger, buffers);
     inserts.extend(deliveries::inserts(batch, stamp.version, buffers));
+    inserts
+}
+
+/// The inserts of what reports read.
+fn summed(batch: &Batch<'_>, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
+    let (ranks, coarse) = (batch.texts.ranks(), CoarseChange::of(&batch.cube));
+    let mut inserts = cube::inserts(batch, &coarse, &ranks, ledger, buffers);
+    let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
+    inserts.extend(rollup::inserts(batch, &coarse, &ranks, months.into_iter(), ledger, buffers));
     inserts
 }
 
@@ -99,7 +102,7 @@ fn by_month<T>(rows: Vec<T>, month: impl Fn(&T) -> Month) -> BTreeMap<Month, Vec
 }
 
 /// The columns of latencies, out of each row's own.
-fn latencies<'l, K: 'l>(block: &mut Block<'_, '_>, rows: impl Iterator<Item = &'l [(K, Step, i64)]> + Clone) {
+fn latencies<'l>(block: &mut Block<'_, '_>, rows: impl Iterator<Item = &'l [RowLatency]> + Clone) {
     let lengths = rows.clone().map(<[_]>::len);
     let all = rows.flatten();
     let steps = all.clone().map(|(_, step, _)| step.0.to_le_bytes());

@@ -4,7 +4,7 @@
 use std::iter::once;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use schema::{MARKER_BASIS, Measure, Measures, Month, WEIGHT};
+use schema::{MARKER_BASIS, Measure, Month, WEIGHT};
 
 use super::{
     Insert, Table, first_of_month, latencies,
@@ -13,23 +13,25 @@ use super::{
 use crate::{
     batch::Batch,
     buffers::Buffers,
-    rollup::{By, Key, RollupChange, RowLatency},
+    coarse::CoarseChange,
+    rollup::{By, Key, RollupChange},
+    sums::Change,
     texts::{Ranks, TextId},
 };
 
 /// The inserts of what a batch changes in the rollup, in these months.
 pub(super) fn inserts(
     batch: &Batch<'_>,
+    coarse: &CoarseChange,
     ranks: &Ranks,
     months: impl Iterator<Item = Month>,
     ledger: TextId,
     buffers: &Buffers,
 ) -> Vec<Insert> {
     let insert = |month| {
-        let change = RollupChange::of(&batch.cube, month, &batch.texts);
+        let change = RollupChange::of(coarse, month, &batch.texts);
         let names = Names::of(&change, batch);
-        let mut rows: Vec<Row<'_>> =
-            change.rows().map(|(key, measures, latencies)| Row { key, measures, latencies }).collect();
+        let mut rows: Vec<Row<'_>> = change.rows().map(|(key, change)| Row { key, change }).collect();
         rows.sort_by_cached_key(|Row { key, .. }| {
             (ranks.text(key.account), key.basis, names.place(key.by), key.bucket, ranks.text(key.value))
         });
@@ -41,8 +43,7 @@ pub(super) fn inserts(
 /// A row of the rollup.
 struct Row<'c> {
     key: &'c Key,
-    measures: &'c Measures,
-    latencies: &'c [RowLatency],
+    change: Change<'c>,
 }
 
 /// The names of the dimensions in a block, sorted. The total, which has none, is the first.
@@ -53,7 +54,7 @@ struct Names {
 
 impl Names {
     fn of(change: &RollupChange, batch: &Batch<'_>) -> Self {
-        let used: FxHashSet<By> = change.rows().map(|(key, ..)| key.by).chain([By::Total]).collect();
+        let used: FxHashSet<By> = change.rows().map(|(key, _)| key.by).chain([By::Total]).collect();
         let mut named: Vec<(String, By)> = used.into_iter().map(|by| (by.name(&batch.texts), by)).collect();
         named.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let places = named.iter().zip(0..).map(|((_, by), place)| (*by, place)).collect();
@@ -87,11 +88,11 @@ fn block(
     block.fixed("bucket", "DateTime('UTC')", buckets.map(|bucket| bucket.0.to_le_bytes()));
     block.text("value", once(ledger).chain(keys().map(|key| key.value)).map(|id| batch.texts.text(id)));
     for measure in Measure::ALL {
-        let counts = once(0).chain(rows.iter().map(|row| row.measures[*measure]));
+        let counts = once(0).chain(rows.iter().map(|row| row.change.measures[*measure]));
         block.fixed(measure.name(), "Int64", counts.map(i64::to_le_bytes));
     }
-    let weights = once(1).chain(rows.iter().map(|row| row.measures.weight()));
+    let weights = once(1).chain(rows.iter().map(|row| row.change.measures.weight()));
     block.fixed(WEIGHT, "Int64", weights.map(i64::to_le_bytes));
-    latencies(&mut block, once(&[][..]).chain(rows.iter().map(|row| row.latencies)));
+    latencies(&mut block, once(&[][..]).chain(rows.iter().map(|row| row.change.latencies)));
     block.finish()
 }

@@ -93,7 +93,7 @@ impl Bench {
         [
             self.number("SELECT count() FROM events").await,
             self.number("SELECT count() FROM deliveries FINAL").await,
-            self.number("SELECT toUInt64(sum(queued)) FROM cube WHERE basis = 0").await,
+            self.number("SELECT toUInt64(sum(queued)) FROM cube WHERE basis = 0 AND grain = 'full'").await,
             self.number("SELECT toUInt64(sum(weight)) FROM cube WHERE basis = 255").await,
         ]
     }

@@ -1,12 +1,15 @@
 //! What a statement reads: the tables of a plan with their conditions. The account is the first condition of each.
 
-use schema::{AccountId, CUBE, Dimension, OTHER_SQL, ROLLUP};
+use schema::{AccountId, CUBE, Dimension, Grain, OTHER_SQL, ROLLUP};
 
 use super::{
     bind::{Binder, Param},
     local,
 };
-use crate::{Filter, Grouping, Range, ReportSpec, Test, Tree, plan::Plan};
+use crate::{
+    Filter, Grouping, Range, ReportSpec, Test, Tree,
+    plan::{Plan, Rows},
+};
 
 /// The rows of a plan.
 pub(super) struct Source {
@@ -30,9 +33,18 @@ impl Source {
         let times = local::parts(binder, spec);
         let reader = Reader { owner: format!("account = {account}\n  AND basis = {basis}"), spec, times };
         match plan {
-            Plan::Cells => reader.cells(binder),
             Plan::Totals => reader.totals(binder),
-            Plan::Days { dimension, days } => reader.days(binder, dimension, *days, columns),
+            Plan::Quarters(grain) => {
+                let bounds = Bounds::of_range(binder, spec.range).within();
+                reader.cells(binder, vec![of_grain(*grain), bounds])
+            }
+            Plan::Days { rows: Rows::Cells(grain), days, beside } => {
+                let days = reader.either(binder, (*grain, *days), *beside);
+                reader.cells(binder, vec![days])
+            }
+            Plan::Days { rows: Rows::Dimension(dimension), days, beside } => {
+                reader.days(binder, dimension, (*days, *beside), columns)
+            }
         }
     }
 }
@@ -46,12 +58,14 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    fn cells(&self, binder: &mut Binder) -> Source {
+    /// The cube's rows for which these conditions hold, too.
+    fn cells(&self, binder: &mut Binder, of_time: Vec<String>) -> Source {
         let keys = self.keys(|place, dimension| {
             let value = column(binder, dimension, format!("field{place}"));
             format!("toString({value})")
         });
-        let mut conditions = vec![self.owner.clone(), Bounds::of_range(binder, self.spec.range).within()];
+        let mut conditions = vec![self.owner.clone()];
+        conditions.extend(of_time);
         let tests = self.spec.tests().into_iter().enumerate();
         let tests: Vec<_> = tests
             .map(|(place, filter)| {
@@ -81,15 +95,31 @@ impl Reader<'_> {
         }
     }
 
+    /// The condition on rows of a grain for whole days, and on those of another beside them.
+    fn either(&self, binder: &mut Binder, (grain, days): (Grain, Range), beside: Grain) -> String {
+        let inner = Bounds::of_days(binder, days);
+        let whole = format!("{}\n  AND {}", of_grain(grain), inner.within());
+        match self.edges(binder, &inner, days, beside) {
+            None => whole,
+            Some(edges) => format!("({}\n    OR {edges})", whole.replace("\n  AND", " AND")),
+        }
+    }
+
     /// Whole days from the rollup, and what the range holds before and after them from the cube.
-    fn days(&self, binder: &mut Binder, dimension: &Dimension, days: Range, columns: &[String]) -> Source {
+    fn days(
+        &self,
+        binder: &mut Binder,
+        dimension: &Dimension,
+        (days, beside): (Range, Grain),
+        columns: &[String],
+    ) -> Source {
         let name = binder.text("dimension", &dimension.to_string());
         let named = match dimension {
             // What the rows of a field leave of the total are the deliveries without it.
             Dimension::Field(_) => format!("dimension IN ('', {name})"),
             _ => format!("dimension = {name}"),
         };
-        let inner = Bounds::new(binder, ("days_from", days.from), ("days_to", days.to));
+        let inner = Bounds::of_days(binder, days);
         let filters = self.spec.tests().into_iter().enumerate();
         let filters: Vec<_> = filters.map(|(place, filter)| (filter, value_of(binder, place, filter))).collect();
         let tests = |value: &str| {
@@ -100,7 +130,7 @@ impl Reader<'_> {
         conditions.extend(tests("value"));
         let whole = read(ROLLUP, &conditions);
         let keys = self.keys(|_, _| "toString(value)".to_owned());
-        let Some(edges) = self.edges(binder, &inner, days) else { return Source { from: whole, keys } };
+        let Some(edges) = self.edges(binder, &inner, days, beside) else { return Source { from: whole, keys } };
 
         let value = column(binder, dimension, "field".to_owned());
         let mut conditions = vec![self.owner.clone(), edges];
@@ -120,8 +150,8 @@ impl Reader<'_> {
         self.spec.filters.iter().map(|tree| combined(tree, &mut tests)).collect()
     }
 
-    /// The condition of the cells beside the days; `None` when the range is whole days.
-    fn edges(&self, binder: &mut Binder, inner: &Bounds, days: Range) -> Option<String> {
+    /// The condition on the cells beside the days; `None` when the range is whole days.
+    fn edges(&self, binder: &mut Binder, inner: &Bounds, days: Range, grain: Grain) -> Option<String> {
         let Range { from, to } = self.spec.range;
         let mut edges = Vec::new();
         if from < days.from {
@@ -133,10 +163,11 @@ impl Reader<'_> {
             edges.push(Bounds { from: inner.to.clone(), to }.within());
         }
         let edges: Vec<_> = edges.into_iter().map(|edge| edge.replace("\n  AND", " AND")).collect();
+        let grain = of_grain(grain);
         match edges.as_slice() {
             [] => None,
-            [edge] => Some(edge.clone()),
-            edges => Some(format!("({})", edges.join("\n    OR "))),
+            [edge] => Some(format!("{grain} AND {edge}")),
+            edges => Some(format!("{grain} AND ({})", edges.join("\n    OR "))),
         }
     }
 }
@@ -152,6 +183,10 @@ impl Bounds {
         Self { from: binder.number(from_name, "UInt32", from), to: binder.number(to_name, "UInt32", to) }
     }
 
+    fn of_days(binder: &mut Binder, days: Range) -> Self {
+        Self::new(binder, ("days_from", days.from), ("days_to", days.to))
+    }
+
     fn of_range(binder: &mut Binder, range: Range) -> Self {
         Self::new(binder, ("from", range.from), ("to", range.to))
     }
@@ -160,6 +195,11 @@ impl Bounds {
         let Self { from, to } = self;
         format!("bucket >= toDateTime({from}, 'UTC')\n  AND bucket < toDateTime({to}, 'UTC')")
     }
+}
+
+/// The condition on the cube's rows of a grain.
+fn of_grain(grain: Grain) -> String {
+    format!("grain = '{}'", grain.name())
 }
 
 fn read(table: &str, conditions: &[String]) -> String {

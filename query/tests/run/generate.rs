@@ -177,11 +177,24 @@ fn check_on(dimension: &'static str) -> impl Strategy<Value = Check> {
 
 /// A question that names one dimension, as its groups or in its filters or both, or none, and parts of time; its range often ends on midnights of UTC.
 pub(crate) fn about_one_dimension() -> impl Strategy<Value = Question> {
-    let asked = prop::sample::select(&DIMENSIONS[..]).prop_flat_map(|dimension| {
-        let by = prop::sample::subsequence(vec![dimension], 0..=1);
-        let parts = prop::sample::subsequence(PARTS.to_vec(), 0..=2);
+    about(prop::sample::select(&DIMENSIONS[..]).prop_map(|dimension| vec![dimension]))
+}
+
+/// The same about some dimensions that are told by rows which are not the finest.
+pub(crate) fn about_one_grain() -> impl Strategy<Value = Question> {
+    let fine: Vec<&[&str]> = vec![&["recipient_domain"], &["field:payer", "field:clinic"], &[]];
+    let coarse = ["subject", "sender", "sender_domain", "mailbox_provider", "campaign"];
+    let all = prop::sample::select(fine).prop_map(move |fine| [&coarse[..], fine].concat());
+    about(all.prop_flat_map(|all| prop::sample::subsequence(all, 2..=3)))
+}
+
+fn about(dimensions: impl Strategy<Value = Vec<&'static str>>) -> impl Strategy<Value = Question> {
+    let asked = dimensions.prop_flat_map(|dimensions| {
+        let check = || prop::sample::select(dimensions.clone()).prop_flat_map(check_on);
+        let by = prop::sample::subsequence(dimensions.clone(), 0..=dimensions.len().min(2));
+        let parts = prop::sample::subsequence(PARTS.to_vec(), 0..=1);
         let by = (by, parts).prop_map(|(by, parts)| [by, parts].concat());
-        (by, prop::collection::vec(check_on(dimension), 0..3), prop::option::of(tree(check_on(dimension))))
+        (by, prop::collection::vec(check(), 0..3), prop::option::of(tree(check())))
     });
     let midnight = || prop_oneof![Just(1), Just(96)];
     (question(), asked, midnight(), midnight()).prop_map(|(question, (by, checks, tree), first, last)| {

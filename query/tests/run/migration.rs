@@ -1,4 +1,4 @@
-//! The rollup of a cube that was there before it.
+//! The rollup and the grains of a cube that was there before them.
 
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use schema::{CUBE, ClickHouse, MARKER_BASIS, Measure, ROLLUP, WEIGHT, migrate};
@@ -10,13 +10,20 @@ use crate::{
 
 /// The number of the migration that makes the rollup.
 const MIGRATION: u32 = 4;
+/// What rows are told apart by.
+const ROLLUP_KEYS: &str = "account, basis, dimension, bucket, value";
+const CUBE_KEYS: &str = "account, basis, grain, bucket, campaign, subject, sender, sender_domain, mailbox_provider, recipient_domain, fields";
+
+/// The rows of both tables.
+async fn contents(clickhouse: &ClickHouse) -> [Vec<u8>; 2] {
+    [of(clickhouse, ROLLUP, ROLLUP_KEYS).await, of(clickhouse, CUBE, CUBE_KEYS).await]
+}
 
 /// Every row that is not all zeros, summed up and in order, as text.
-async fn contents(clickhouse: &ClickHouse) -> Vec<u8> {
+async fn of(clickhouse: &ClickHouse, table: &str, keys: &str) -> Vec<u8> {
     let sums: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT]).collect();
-    let keys = "account, basis, dimension, bucket, value";
     let sql = format!(
-        "SELECT {keys}, {} FROM {ROLLUP} GROUP BY {keys} HAVING {} ORDER BY {keys}",
+        "SELECT {keys}, {} FROM {table} GROUP BY {keys} HAVING {} ORDER BY {keys}",
         sums.iter().map(|name| format!("sum({name})")).collect::<Vec<_>>().join(", "),
         sums.iter().map(|name| format!("sum({name}) != 0")).collect::<Vec<_>>().join(" OR "),
     );
@@ -27,25 +34,52 @@ async fn execute(clickhouse: &ClickHouse, sql: &str) {
     clickhouse.client().query_raw(sql).execute().await.unwrap();
 }
 
+/// Makes the cube what it was before it had grains.
+async fn make_old(clickhouse: &ClickHouse) {
+    let numbers: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT]).collect();
+    let numbers = numbers.join(", ");
+    for sql in [
+        format!(
+            "CREATE TABLE old ENGINE = SummingMergeTree(({numbers})) PARTITION BY toYYYYMM(bucket) \
+             ORDER BY (account, basis, bucket, campaign, subject, sender, recipient_domain, fields) \
+             SETTINGS non_replicated_deduplication_window = 1000 \
+             AS SELECT * EXCEPT grain FROM {CUBE} WHERE grain = 'full'"
+        ),
+        format!("DROP TABLE {CUBE}"),
+        format!("RENAME TABLE old TO {CUBE}"),
+    ] {
+        let query = clickhouse.client().query_raw(&sql);
+        query.with_setting("max_partitions_per_insert_block", "0").execute().await.unwrap();
+    }
+}
+
 #[tokio::test]
-async fn a_cube_without_a_rollup_gets_the_one_that_the_writer_would_have_written() {
+async fn a_cube_without_a_rollup_and_grains_gets_those_that_the_writer_would_have_written() {
     let clickhouse = database("migration").await;
     let mut runner = TestRunner::deterministic();
     let cells = prop::collection::vec(cell(), 300).new_tree(&mut runner).unwrap().current();
     insert(&clickhouse, &cells).await;
     let written = contents(&clickhouse).await;
-    assert!(written.len() > 100_000, "{}", written.len());
+    assert!(written.iter().all(|rows| rows.len() > 100_000), "{:?}", written.each_ref().map(Vec::len));
 
     // As a migration leaves it that was stopped before its number was recorded: with rows in the rollup.
+    make_old(&clickhouse).await;
     execute(&clickhouse, &format!("DELETE FROM migrations WHERE version >= {MIGRATION}")).await;
     migrate(&clickhouse).await.unwrap();
-    assert!(contents(&clickhouse).await == written, "the rollup is another after the migration");
+    assert!(contents(&clickhouse).await == written, "the tables are others after the migration");
 
-    // As a database is that never had one.
+    // As the one that makes the grains leaves it.
+    execute(&clickhouse, "DELETE FROM migrations WHERE version >= 9").await;
+    execute(&clickhouse, &format!("CREATE TABLE cube_filled AS {CUBE}")).await;
+    migrate(&clickhouse).await.unwrap();
+    assert!(contents(&clickhouse).await == written, "the cube is another after the repeated migration");
+
+    // As a database is that never had any.
+    make_old(&clickhouse).await;
     execute(&clickhouse, &format!("DELETE FROM migrations WHERE version >= {MIGRATION}")).await;
     execute(&clickhouse, &format!("DROP TABLE {ROLLUP}")).await;
     migrate(&clickhouse).await.unwrap();
-    assert!(contents(&clickhouse).await == written, "the rollup is another after the first migration");
+    assert!(contents(&clickhouse).await == written, "the tables are others after the first migration");
 }
 
 #[tokio::test]
@@ -56,7 +90,7 @@ async fn a_migration_that_was_recorded_leaves_the_rollup_alone() {
     execute(&clickhouse, &format!("TRUNCATE TABLE {CUBE}")).await;
     let before = contents(&clickhouse).await;
     migrate(&clickhouse).await.unwrap();
-    assert!(contents(&clickhouse).await == before && !before.is_empty());
+    assert!(contents(&clickhouse).await == before && !before[0].is_empty());
 }
 
 #[tokio::test]
@@ -69,12 +103,15 @@ async fn the_cube_s_markers_count_the_rollup_s_blocks_after_the_migration_and_a_
          FROM numbers(300)"
     );
     execute(&clickhouse, &markers).await;
+    make_old(&clickhouse).await;
     execute(&clickhouse, &format!("DELETE FROM migrations WHERE version >= {MIGRATION}")).await;
     migrate(&clickhouse).await.unwrap();
-    let text = String::from_utf8(contents(&clickhouse).await).unwrap();
-    assert_eq!(text.lines().count(), 150);
-    for line in text.lines() {
-        assert!(line.starts_with(&format!("\t{MARKER_BASIS}\t\t")), "{line}");
-        assert!(line.contains("-01 00:00:00\tledger\t") && line.ends_with("\t2"), "{line}");
+    for (rows, grain) in contents(&clickhouse).await.into_iter().zip(["", "full"]) {
+        let text = String::from_utf8(rows).unwrap();
+        assert_eq!(text.lines().count(), 150);
+        for line in text.lines() {
+            assert!(line.starts_with(&format!("\t{MARKER_BASIS}\t{grain}\t")), "{line}");
+            assert!(line.contains("-01 00:00:00\tledger\t") && line.ends_with("\t2"), "{line}");
+        }
     }
 }

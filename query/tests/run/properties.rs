@@ -13,7 +13,9 @@ use schema::{Basis, ClickHouse, Millis};
 
 use crate::{
     ask,
-    generate::{DIMENSIONS, PARTS, about_one_dimension, cell, question, question_of_time, request, time},
+    generate::{
+        DIMENSIONS, PARTS, about_one_dimension, about_one_grain, cell, question, question_of_time, request, time,
+    },
     judge::{self, Order},
     support::{
         Cell,
@@ -170,10 +172,11 @@ fn series_are_what_a_count_by_brute_force_says_across_changes_of_the_clock() {
     });
 }
 
-/// The same question with conditions that every cell meets, on two dimensions: none but the cube's rows know both.
-fn of_the_cube(question: &Question) -> Question {
+/// The same question with conditions that every cell meets, on a recipient's domain and on a field: none but the cube's finest rows know both.
+fn of_the_finest(question: &Question) -> Question {
     let mut question = question.clone();
-    question.checks.extend(["subject", "campaign"].map(|name| Check::IsNot(name, "nobody has this".to_owned())));
+    let names = ["recipient_domain", "field:payer"];
+    question.checks.extend(names.map(|name| Check::IsNot(name, "nobody has this".to_owned())));
     question
 }
 
@@ -185,10 +188,20 @@ fn same(planned: &Report, fine: &Report) -> TestCaseResult {
 
 #[test]
 fn the_rollup_and_the_cube_give_one_answer_which_is_that_of_a_count_by_brute_force() {
-    let given = Given::new("plans");
+    agree("plans", &about_one_dimension());
+}
+
+#[test]
+fn all_grains_of_the_cube_give_one_answer_which_is_that_of_a_count_by_brute_force() {
+    agree("grains", &about_one_grain());
+}
+
+/// Asks everything as it is planned and of the finest rows.
+fn agree(name: &str, questions: &impl Strategy<Value = Question>) {
+    let given = Given::new(name);
     let cells = &given.cells;
-    holds(200, &(about_one_dimension(), order(), interval()), |(mut question, order, interval)| {
-        let fine = of_the_cube(&question);
+    holds(200, &(questions, order(), interval()), |(mut question, order, interval)| {
+        let fine = of_the_finest(&question);
         let limit = order.limit;
         if question.by.is_empty() {
             let report = given.summary(&question);
@@ -200,7 +213,7 @@ fn the_rollup_and_the_cube_give_one_answer_which_is_that_of_a_count_by_brute_for
             same(&report, &given.split(&fine, order))?;
         }
         question.by.retain(|name| !PARTS.contains(name));
-        let fine = of_the_cube(&question);
+        let fine = of_the_finest(&question);
         let report = given.series(&question, interval, limit);
         judge::series(&report, &question, cells, interval, limit)?;
         same(&report, &given.series(&fine, interval, limit))

@@ -18,6 +18,9 @@ use schema::{AccountId, Basis, CUBE, ClickHouse, Endpoint, Measure, Measures, WE
 /// Where the engine keeps its data; its presence makes this program the engine.
 const ENGINE: &str = "QUERY_TEST_ENGINE";
 
+/// Seconds of a UTC day.
+const DAY: u32 = 86_400;
+
 /// The engine's command line.
 #[derive(Parser)]
 struct Program {
@@ -105,10 +108,24 @@ impl Cell {
         Self { measures, ..self.clone() }
     }
 
-    fn values(&self) -> String {
-        let fields: Vec<_> = self.fields.iter().flat_map(|(name, value)| [quoted(name), quoted(value)]).collect();
-        let texts = [&self.campaign, &self.subject, &self.sender, self.sender_domain(), &self.domain, self.provider()];
-        let mut values = vec![quoted(self.account.as_str()), self.basis.code().to_string(), self.bucket.to_string()];
+    /// The cell at each grain, from their definition (ARCHITECTURE.md, "How a report is read").
+    fn rows(&self) -> [String; 5] {
+        let day = self.bucket / DAY * DAY;
+        let (domain, fields) = (self.domain.as_str(), self.fields.as_slice());
+        [
+            self.values("full", self.bucket, domain, fields),
+            self.values("quarter", self.bucket, "", &[]),
+            self.values("domain", day, domain, &[]),
+            self.values("fields", day, "", fields),
+            self.values("day", day, "", &[]),
+        ]
+    }
+
+    fn values(&self, grain: &str, bucket: u32, domain: &str, fields: &[(String, String)]) -> String {
+        let fields: Vec<_> = fields.iter().flat_map(|(name, value)| [quoted(name), quoted(value)]).collect();
+        let texts = [&self.campaign, &self.subject, &self.sender, self.sender_domain(), domain, self.provider()];
+        let mut values = vec![quoted(self.account.as_str()), self.basis.code().to_string()];
+        values.extend([quoted(grain), bucket.to_string()]);
         values.extend(texts.map(quoted));
         values.push(format!("map({})", fields.join(", ")));
         values.extend(Measure::ALL.iter().map(|measure| self.measures[*measure].to_string()));
@@ -129,9 +146,9 @@ pub(crate) async fn insert(clickhouse: &ClickHouse, cells: &[Cell]) {
 
 fn statement(cells: &[Cell]) -> String {
     let measures: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).collect();
-    let rows: Vec<_> = cells.iter().map(Cell::values).collect();
+    let rows: Vec<_> = cells.iter().flat_map(Cell::rows).collect();
     format!(
-        "INSERT INTO {CUBE} (account, basis, bucket, campaign, subject, sender, sender_domain, recipient_domain, mailbox_provider, fields, {}, {WEIGHT}) VALUES {}",
+        "INSERT INTO {CUBE} (account, basis, grain, bucket, campaign, subject, sender, sender_domain, recipient_domain, mailbox_provider, fields, {}, {WEIGHT}) VALUES {}",
         measures.join(", "),
         rows.join(", ")
     )

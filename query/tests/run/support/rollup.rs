@@ -3,9 +3,7 @@
 
 use schema::{Measure, Measures, ROLLUP, WEIGHT};
 
-use super::{Cell, quoted};
-
-const DAY: u32 = 86_400;
+use super::{Cell, DAY, quoted};
 
 /// A row: by which dimension, when, which value, and the cell's measures or the same negated.
 struct Row {

@@ -1,0 +1,64 @@
+//! What a batch adds to the coarser grains of the cube (`schema/src/grain.rs`): its finest cells once more, with what a grain leaves out
+//! empty.
+
+use schema::{Basis, Bucket, Grain};
+
+use crate::{
+    cube::{CubeChange, Derived, Dimensions},
+    sums::{Summed, Sums},
+    texts::{FieldsId, TextId},
+};
+
+/// Seconds of a day.
+const DAY: u32 = 24 * 3600;
+
+/// A row's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) dimensions: Dimensions,
+    pub(crate) derived: Derived,
+    pub(crate) basis: Basis,
+    pub(crate) grain: Grain,
+    pub(crate) bucket: Bucket,
+}
+
+/// Changed measures and latencies of all grains but the finest.
+pub(crate) type CoarseChange = Summed<Key>;
+
+impl CoarseChange {
+    /// Counts the cells. Those of a day are summed from those of its quarters, which are fewer than the finest.
+    pub(crate) fn of(cube: &CubeChange) -> Self {
+        let mut finer = Sums::default();
+        for ((place, basis, bucket), change) in cube.cells() {
+            let (dimensions, derived) = cube.at(*place);
+            let finest = Key { dimensions: *dimensions, derived, basis: *basis, grain: Grain::Full, bucket: *bucket };
+            for grain in [Grain::Quarter, Grain::Domain, Grain::Fields] {
+                finer.count(finest.of_grain(grain), change, 1);
+            }
+        }
+        let finer = finer.done();
+        let mut all = Sums::default();
+        for (key, change) in finer.rows() {
+            all.count(*key, change, 1);
+            if key.grain == Grain::Quarter {
+                all.count(key.of_grain(Grain::Day), change, 1);
+            }
+        }
+        all.done()
+    }
+}
+
+impl Key {
+    /// The key of the row of a coarser grain that counts what this one counts.
+    fn of_grain(self, grain: Grain) -> Self {
+        let Self { mut dimensions, derived, basis, bucket, .. } = self;
+        if !grain.has_domains() {
+            dimensions.recipient_domain = TextId::default();
+        }
+        if !grain.has_fields() {
+            dimensions.fields = FieldsId::default();
+        }
+        let bucket = if grain.has_quarters() { bucket } else { Bucket(bucket.0 - bucket.0 % DAY) };
+        Self { dimensions, derived, basis, grain, bucket }
+    }
+}
