@@ -56,16 +56,25 @@ fn once(delivery: &Delivery, sent_at: Millis, add: &mut impl FnMut(Basis, Bucket
     }
 }
 
-/// How long things took, on the `sent` basis (METRICS.md, "Latencies"). Of a delivery that was forgotten nothing is known to have been the
-/// first.
-pub(crate) fn latencies(delivery: &Delivery) -> impl Iterator<Item = Step> {
+/// How long things took, on the `sent` basis (METRICS.md, "Latencies"), and by which method it was secured, on both. Of a delivery that was
+/// forgotten nothing is known to have been the first.
+pub(crate) fn steps(delivery: &Delivery) -> impl Iterator<Item = (Basis, Bucket, Step)> {
     let sent_at = delivery.sent_at().filter(|_| !delivery.is_forgotten());
     let arrived = matches!(delivery.outcome(), Outcome::Delivered(_));
     // Without a `queued` event the delivery may be all that is known, and took no time.
     let delivered = delivery.delivered().filter(|_| arrived && delivery.queued().is_some());
     let ends =
         [(Latency::Delivery, delivered), (Latency::Open, delivery.opened()), (Latency::Click, delivery.clicked())];
-    ends.into_iter().filter_map(move |(kind, end)| Some(kind.step(end?.0.saturating_sub(sent_at?.0))))
+    let latencies = ends.into_iter().filter_map(move |(kind, end)| {
+        let sent_at = sent_at?;
+        Some((Basis::Sent, Bucket::of(sent_at), kind.step(end?.0.saturating_sub(sent_at.0))))
+    });
+    let method = sent_at.zip(delivery.secured()).zip(delivery.method());
+    let methods = method.into_iter().flat_map(|((sent_at, secured_at), method)| {
+        [(Basis::Sent, sent_at), (Basis::Event, secured_at)]
+            .map(|(basis, time)| (basis, Bucket::of(time), Step::of_method(method)))
+    });
+    latencies.chain(methods)
 }
 
 const fn failed_with(class: FailureClass) -> Measure {
@@ -82,8 +91,7 @@ const fn failed_with(class: FailureClass) -> Measure {
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
     measures: Vec<(Basis, Bucket, Measures)>,
-    /// In cells of the `sent` basis.
-    latencies: Vec<(Bucket, Step, i64)>,
+    steps: Vec<(Basis, Bucket, Step, i64)>,
 }
 
 impl Cells {
@@ -97,11 +105,10 @@ impl Cells {
             });
             self.measures[place].2[measure] += sign * count;
         });
-        let bucket = Bucket::of(delivery.sent_at().unwrap_or_default());
-        for step in latencies(delivery) {
-            match self.latencies.iter_mut().find(|(q, known, _)| (*q, *known) == (bucket, step)) {
+        for (basis, bucket, step) in steps(delivery) {
+            match self.steps.iter_mut().find(|(b, q, known, _)| (*b, *q, *known) == (basis, bucket, step)) {
                 Some((.., count)) => *count += sign,
-                None => self.latencies.push((bucket, step, sign)),
+                None => self.steps.push((basis, bucket, step, sign)),
             }
         }
     }
@@ -109,8 +116,8 @@ impl Cells {
     /// Leaves out what is zero; answers whether anything is left.
     pub(crate) fn settle(&mut self) -> bool {
         self.measures.retain(|(_, _, measures)| !measures.is_zero());
-        self.latencies.retain(|(.., count)| *count != 0);
-        !self.measures.is_empty() || !self.latencies.is_empty()
+        self.steps.retain(|(.., count)| *count != 0);
+        !self.measures.is_empty() || !self.steps.is_empty()
     }
 
     /// Takes the measures.
@@ -118,9 +125,9 @@ impl Cells {
         self.measures.drain(..)
     }
 
-    /// Takes the latencies, which are on the `sent` basis: in so many deliveries more something took so long.
-    pub(crate) fn latencies(&mut self) -> impl Iterator<Item = (Bucket, Step, i64)> {
-        self.latencies.drain(..)
+    /// Takes the steps: so many deliveries more have each.
+    pub(crate) fn steps(&mut self) -> impl Iterator<Item = (Basis, Bucket, Step, i64)> {
+        self.steps.drain(..)
     }
 }
 

@@ -48,8 +48,8 @@ pub(crate) struct Derived {
 /// A cell: the place of its dimensions, a clock and a quarter of an hour.
 pub(crate) type Cell = (u32, Basis, Bucket);
 
-/// In so many deliveries more of a cell something took so long.
-type CellLatency = (Cell, Step, i64);
+/// So many deliveries more of a cell have this step.
+type CellStep = (Cell, Step, i64);
 
 /// Changed measures and latencies by the cube's key; the dimensions are kept once.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ pub(crate) struct CubeChange {
     derived: Vec<Derived>,
     cells: IndexMap<Cell, Measures, FxBuildHasher>,
     /// Of cells that are there.
-    added: Vec<CellLatency>,
+    added: Vec<CellStep>,
     /// The same by the places of the cells, sorted and each once: made when it is settled.
     latencies: Vec<RowLatency>,
 }
@@ -81,8 +81,8 @@ impl CubeChange {
         for (basis, bucket, measures) in cells.measures() {
             *self.cells.entry((place, basis, bucket)).or_default() += &measures;
         }
-        for (bucket, step, count) in cells.latencies() {
-            let cell = (place, Basis::Sent, bucket);
+        for (basis, bucket, step, count) in cells.steps() {
+            let cell = (place, basis, bucket);
             // An earlier delivery that comes late may change nothing else.
             self.cells.entry(cell).or_default();
             self.added.push((cell, step, count));
@@ -113,7 +113,7 @@ impl CubeChange {
         cells.retain(|cell, measures| {
             !measures.is_zero() || added.binary_search_by_key(cell, |(other, ..)| *other).is_ok()
         });
-        let placed = |(cell, step, count): CellLatency| {
+        let placed = |(cell, step, count): CellStep| {
             let place = cells.get_index_of(&cell).expect("cells with latencies stay");
             (u32::try_from(place).unwrap_or(u32::MAX), step, count)
         };

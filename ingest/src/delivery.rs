@@ -1,6 +1,6 @@
 //! What is known of one delivery: a summary of the set of its distinct events, the same whatever order they came in.
 
-use schema::{Bucket, EventId, EventKind, FailureClass, Measure, Millis};
+use schema::{Bucket, EventId, EventKind, FailureClass, Measure, Millis, SecureMethod};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,8 +17,8 @@ pub(crate) struct Happening<'f> {
     pub(crate) time: Millis,
     pub(crate) machine: bool,
     pub(crate) class: Option<FailureClass>,
-    /// Whether it is evidence of encryption, if it is a `delivered`.
-    pub(crate) secured: bool,
+    /// By which method it is evidence of encryption, if it is a `delivered` or `secured`.
+    pub(crate) method: Option<SecureMethod>,
     pub(crate) carried: Carried<'f>,
 }
 
@@ -43,7 +43,7 @@ struct Life {
     delivered_last: Option<Millis>,
     failed_last: Option<(Millis, EventId, FailureClass)>,
     engaged: Option<Millis>,
-    secured: Option<Millis>,
+    secured: Option<(Millis, SecureMethod)>,
     opened: Option<Millis>,
     machine_opened: Option<Millis>,
     clicked: Option<Millis>,
@@ -160,7 +160,12 @@ impl Delivery {
 
     /// The earliest evidence of encryption.
     pub(crate) fn secured(&self) -> Option<Millis> {
-        self.life.secured
+        self.life.secured.map(|(time, _)| time)
+    }
+
+    /// The method of that evidence, of several at once the first in their order.
+    pub(crate) fn method(&self) -> Option<SecureMethod> {
+        self.life.secured.map(|(_, method)| method)
     }
 
     /// The earliest opening or click by a person.
@@ -204,8 +209,8 @@ impl Life {
             EventKind::Delivered => {
                 earliest(&mut self.delivered, time);
                 latest(&mut self.delivered_last, time);
-                if event.secured {
-                    earliest(&mut self.secured, time);
+                if let Some(method) = event.method {
+                    earliest(&mut self.secured, (time, method));
                 }
             }
             EventKind::Deferred => self.count(TotalKind::Deferrals, time),
@@ -213,7 +218,7 @@ impl Life {
                 let failed = (time, event.id, event.class.unwrap_or(FailureClass::Other));
                 self.failed_last = self.failed_last.max(Some(failed));
             }
-            EventKind::Secured => earliest(&mut self.secured, time),
+            EventKind::Secured => earliest(&mut self.secured, (time, event.method.unwrap_or(SecureMethod::Other))),
             EventKind::Opened | EventKind::Clicked => self.engage(event),
             EventKind::Complained => earliest(&mut self.complained, time),
             EventKind::Unsubscribed => earliest(&mut self.unsubscribed, time),
@@ -250,7 +255,7 @@ impl Life {
     }
 }
 
-fn earliest(slot: &mut Option<Millis>, time: Millis) {
+fn earliest<T: Ord + Copy>(slot: &mut Option<T>, time: T) {
     *slot = Some(slot.map_or(time, |old| old.min(time)));
 }
 

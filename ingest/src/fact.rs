@@ -88,7 +88,7 @@ impl Fact<'_> {
             time: self.time,
             machine: self.machine,
             class: self.class,
-            secured: self.method.is_some(),
+            method: self.method,
             carried: Carried {
                 sender: self.sender,
                 subject: self.subject,

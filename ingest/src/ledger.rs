@@ -42,7 +42,7 @@ const VALUE: u8 = 3;
 const VALUES: u8 = 4;
 
 /// The names of the store's parts in forms that are read no more.
-const OLDER: [&str; 2] = ["deliveries", "ledger"];
+const OLDER: [&str; 3] = ["deliveries", "ledger", "memory"];
 
 /// The ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +161,7 @@ impl Ledger {
                 .filter_block_pinning_policy(PinningPolicy::new([true, true, false]))
                 .data_block_compression_policy(CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]))
         };
-        let entries = database.keyspace("memory", options)?;
+        let entries = database.keyspace("memories", options)?;
         Ok(Self { database, entries, forgetting })
     }
 

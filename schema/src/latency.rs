@@ -1,10 +1,13 @@
 //! How long things took, as steps of a logarithmic scale that add up: how many deliveries took so long, by kind and step, stand in a map
-//! of the tables. METRICS.md, "Latencies", defines the kinds.
+//! of the tables. METRICS.md, "Latencies", defines the kinds. By which method deliveries were secured stands there, too, as the steps of one
+//! more kind.
 //!
 //! The tables keep numbers of steps, and what is taken back must find the step that it was written under: neither the edges nor the
 //! kinds' places may ever change. So the edges are whole numbers, made without floating point.
 
 use std::{collections::BTreeSet, sync::LazyLock};
+
+use crate::SecureMethod;
 
 /// The columns of the tables' map from steps to numbers of deliveries. The table engine sums the counts of equal steps up, as it does for all
 /// nested columns whose name ends with `Map`, whatever columns it was told to sum.
@@ -49,6 +52,8 @@ const EIGHTHS: [u64; 8] = [
 const OCTAVES: usize = 42;
 /// Steps of one kind have their numbers within so many.
 const KIND: u16 = 512;
+/// The first number of methods, which come after the latencies.
+pub const METHODS: u16 = (Latency::Click as u16 + 1) * KIND;
 
 /// Where steps begin, in milliseconds: the eighths of each octave that hold a whole number, and the ages. What takes no millisecond is in
 /// the step before the first edge.
@@ -100,12 +105,18 @@ impl Latency {
     }
 }
 
-/// A step of a kind, as the tables keep it.
+/// A step of a kind, or a method, as the tables keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Step(pub u16);
 
 impl Step {
-    /// Whose step it is; `None` for a number that is no step.
+    /// What stands for a method.
+    #[must_use]
+    pub const fn of_method(method: SecureMethod) -> Self {
+        Self(METHODS + method as u16)
+    }
+
+    /// Whose step it is; `None` for a number that is no latency.
     #[must_use]
     pub fn kind(self) -> Option<Latency> {
         Latency::ALL.into_iter().find(|kind| *kind as u16 == self.0 / KIND)

@@ -36,7 +36,7 @@ pub use event::{Event, EventKind, FailureClass, SecureMethod};
 pub use feedback::{REPORTING, SILENT, reports_complaints};
 pub use grain::Grain;
 pub use identity::{DeliveryKey, EventId, Identifier, RecipientHash, Secret, ValueHash};
-pub use latency::{AGES, LATENCY_COUNTS, LATENCY_STEPS, Latency, Step};
+pub use latency::{AGES, LATENCY_COUNTS, LATENCY_STEPS, Latency, METHODS, Step};
 pub use measure::{Measure, Measures};
 pub use migrate::{MigrationError, migrate};
 pub use other::{OTHER, OTHER_SQL, is_other, other_sender};

@@ -1,10 +1,10 @@
-//! Latencies against a count by brute force over the distinct events: whatever order they come in, however often, in whatever batches, and
+//! Latencies and methods against a count by brute force over the distinct events: whatever order they come in, however often, in whatever batches, and
 //! whatever is taken back.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use schema::{Basis, Event, EventKind, FailureClass, Latency, Millis};
+use schema::{Basis, Event, EventKind, FailureClass, Latency, Millis, SecureMethod, Step};
 
 use crate::{
     ledger::{Memory, Rules},
@@ -23,7 +23,7 @@ const RULES: Rules = Rules {
 /// A distinct event: who got it, what it is, and when.
 type Fact = (usize, EventKind, i64);
 
-const KINDS: [EventKind; 8] = [
+const KINDS: [EventKind; 9] = [
     EventKind::Queued,
     EventKind::Queued,
     EventKind::Delivered,
@@ -32,6 +32,7 @@ const KINDS: [EventKind; 8] = [
     EventKind::Opened,
     EventKind::Clicked,
     EventKind::Complained,
+    EventKind::Secured,
 ];
 
 fn fact() -> impl Strategy<Value = Fact> {
@@ -44,6 +45,12 @@ fn is_machine((_, kind, time): &Fact) -> bool {
     matches!(kind, EventKind::Opened | EventKind::Clicked) && time % 2 == 1
 }
 
+/// Encryption always has a method, a delivery sometimes.
+fn method((_, kind, time): &Fact) -> Option<SecureMethod> {
+    let named = *kind == EventKind::Secured || *kind == EventKind::Delivered && time % 3 == 0;
+    named.then(|| SecureMethod::ALL[usize::try_from(time % 5).expect("a place")])
+}
+
 fn frames(facts: &[Fact]) -> Vec<u8> {
     let mut record = RecordBuilder::default();
     for fact in facts {
@@ -54,10 +61,24 @@ fn frames(facts: &[Fact]) -> Vec<u8> {
             fields: if message % 2 == 0 { vec![("f", "x")] } else { Vec::new() },
             machine: is_machine(fact),
             class: (kind == EventKind::Failed).then_some(FailureClass::Soft),
+            method: method(fact),
             ..event(kind, "", START + time)
         });
     }
     record.finish(&"a".parse().expect("a name"), Millis(START))
+}
+
+/// By which methods messages were secured first.
+fn brute_methods(facts: &BTreeSet<Fact>) -> Sums {
+    let mut sums = Sums::new();
+    for message in 0..4 {
+        let own = facts.iter().filter(|fact| fact.0 == message);
+        let first = own.filter_map(|fact| Some((fact.2, method(fact)?))).min();
+        if let Some((_, method)) = first {
+            *sums.entry(named(Step::of_method(method))).or_default() += 1;
+        }
+    }
+    sums
 }
 
 /// METRICS.md, "Latencies", once more: of the messages that are asked for.
@@ -90,8 +111,19 @@ fn brute(facts: &BTreeSet<Fact>, holds: impl Fn(usize) -> bool) -> Sums {
 
 /// The latencies of a dimension's value, whatever they are dated by.
 fn told(world: &World, dimension: &str, wanted: &str) -> Sums {
+    let mut sums = steps(world, dimension, wanted, Basis::Sent);
+    sums.retain(|name, _| !is_method(name));
+    sums
+}
+
+/// Whether a step is a method.
+fn is_method(name: &str) -> bool {
+    SecureMethod::ALL.iter().any(|method| named(Step::of_method(*method)) == name)
+}
+
+fn steps(world: &World, dimension: &str, wanted: &str, basis: Basis) -> Sums {
     let mut sums = Sums::new();
-    for ((.., value), row) in world.by(dimension, Basis::Sent) {
+    for ((.., value), row) in world.by(dimension, basis) {
         for (name, count) in row.into_iter().filter(|(name, _)| value == wanted && name.starts_with("latency")) {
             *sums.entry(name).or_default() += count;
         }
@@ -125,6 +157,10 @@ proptest! {
             }
         }
         prop_assert_eq!(told(&world, "", ""), brute(&distinct, |_| true));
+        let mut methods = steps(&world, "", "", Basis::Sent);
+        methods.retain(|name, _| is_method(name));
+        prop_assert_eq!(methods, brute_methods(&distinct));
+        prop_assert_eq!(steps(&world, "", "", Basis::Event), brute_methods(&distinct), "no latency is on this clock");
         prop_assert_eq!(told(&world, "campaign", "autumn"), brute(&distinct, |message| message < 2));
         prop_assert_eq!(told(&world, "campaign", ""), brute(&distinct, |message| message >= 2));
         prop_assert_eq!(told(&world, "field:f", "x"), brute(&distinct, |message| message % 2 == 0));

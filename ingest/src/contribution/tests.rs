@@ -40,7 +40,7 @@ fn fold(delivery: &mut Delivery, event: &Event<'static>, id: EventId, texts: &mu
         fields: &fields,
     };
     let Event { kind, time, machine, class, method, .. } = *event;
-    delivery.fold(Happening { id, kind, time, machine, class, secured: method.is_some(), carried }, texts);
+    delivery.fold(Happening { id, kind, time, machine, class, method, carried }, texts);
 }
 
 fn folded<'a>(events: impl IntoIterator<Item = &'a (Event<'static>, EventId)>, texts: &mut Texts<'static>) -> Delivery {

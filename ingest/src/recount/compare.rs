@@ -1,7 +1,7 @@
 //! Compares the real tables with those beside them, row by row, in ClickHouse: a slice of days at a time, so that memory is bounded.
 
 use clickhouse::Row;
-use schema::{CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, Measure, ROLLUP, WEIGHT};
+use schema::{CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, METHODS, Measure, ROLLUP, WEIGHT};
 use serde::Deserialize;
 
 use super::{Counted, Doing, Drift, Recount, Result, Scope, Verdict, staging::TABLES, statement::statement};
@@ -241,7 +241,7 @@ ARRAY JOIN arrayConcat(
     ),
     arrayMap(
         (step, number) -> (
-            concat('latency step ', toString(step)), toString(greatest(number, 0)), toString(greatest(-number, 0))
+            concat(if(step >= {METHODS}, 'secured by method ', 'latency step '), toString(step % {METHODS})), toString(greatest(number, 0)), toString(greatest(-number, 0))
         ),
         arraySlice(latencies.1, 1, {STEPS}), arraySlice(latencies.2, 1, {STEPS})
     )

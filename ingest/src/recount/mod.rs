@@ -160,6 +160,7 @@ impl<'r> Recount<'r> {
         // The late ones come last: of a delivery that was forgotten, the ledger knows no others.
         let counted = self.count_events(&terms, false, Counted::default(), of).await?;
         let late = self.count_events(&terms, true, counted, of).await?;
+        self.staging.merge().await?;
         Ok(Counted { deliveries: counted.deliveries, ..late })
     }
 

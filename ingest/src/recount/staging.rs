@@ -34,6 +34,14 @@ impl Staging<'_> {
         Ok(())
     }
 
+    /// Sums up what can be, so that days lie together and each is found without reading the others.
+    pub(super) async fn merge(self) -> Result<()> {
+        for table in TABLES {
+            self.run(&format!("OPTIMIZE TABLE {} FINAL", self.of(table))).await?;
+        }
+        Ok(())
+    }
+
     /// Removes them.
     pub(super) async fn discard(self) -> Result<()> {
         for table in TABLES {

@@ -76,8 +76,8 @@ of_groups! {
         #[param(example = "recipient_domain")]
         #[schema(example = "recipient_domain")]
         pub by: Option<String>,
-        /// Whether it says by which method messages were secured, each by that of its earliest evidence. It takes longer, for events have to
-        /// be read. Default: false.
+        /// Whether it says by which method messages were secured, each by that of its earliest evidence.
+        /// Default: false.
         #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
         #[param(value_type = Option<bool>, example = true)]
         #[schema(value_type = Option<bool>, example = true)]

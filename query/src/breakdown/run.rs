@@ -1,6 +1,8 @@
 //! Asks ClickHouse, and puts the answer together.
 
-use schema::{AccountId, ClickHouse, Dimension, Millis, SecureMethod};
+use std::collections::HashMap;
+
+use schema::{AccountId, ClickHouse, Millis, SecureMethod, Step};
 
 use super::{Breakdown, BreakdownKind, BreakdownSpec, Row};
 use crate::{
@@ -28,7 +30,7 @@ pub async fn breakdown(
         BreakdownKind::Links { strip_query } => {
             store.grouped(spec, as_of, &sql::links(account, spec, *strip_query)).await
         }
-        BreakdownKind::Security { by, methods } => store.security(spec, by, *methods, as_of).await,
+        BreakdownKind::Security { methods, .. } => store.security(spec, *methods, as_of).await,
     }
 }
 
@@ -63,42 +65,53 @@ impl Store<'_> {
     }
 
     /// The split by that dimension, with the methods beside it.
-    async fn security(
-        &self,
-        spec: &BreakdownSpec,
-        by: &Dimension,
-        methods: bool,
-        as_of: Millis,
-    ) -> Result<Breakdown, QueryError> {
+    async fn security(&self, spec: &BreakdownSpec, methods: bool, as_of: Millis) -> Result<Breakdown, QueryError> {
         let report = run::run(self.clickhouse, self.account, &spec.frame, as_of, self.limits).await?;
         let mut breakdown = of_split(spec, &report);
         if methods {
-            self.add_methods(&mut breakdown, by).await?;
+            self.add_methods(&mut breakdown).await?;
         }
         Ok(breakdown)
     }
 
-    async fn add_methods(&self, breakdown: &mut Breakdown, by: &Dimension) -> Result<(), QueryError> {
-        let keys: Vec<_> = breakdown.rows.iter().map(|row| row.key.as_str()).collect();
-        let sql = sql::methods(self.account, &breakdown.spec.frame, by, &keys);
+    /// They stand among the steps of the same rows that latencies are read from.
+    async fn add_methods(&self, breakdown: &mut Breakdown) -> Result<(), QueryError> {
+        let keys: Vec<_> = breakdown.rows.iter().map(|row| [row.key.clone()]).collect();
+        let top: Vec<_> = keys.iter().map(<[String; 1]>::as_slice).collect();
+        let sql = sql::latencies(self.account, &breakdown.spec.frame, &top);
         let answer = ask(self.clickhouse, self.limits, &sql).await?;
-        let none = vec![0; SecureMethod::ALL.len()];
-        let mut counts = vec![none.clone(); keys.len() + 1];
-        let mut total = none;
+        let mut of_rows = HashMap::new();
+        let (mut of_others, mut of_all) = (Methods::default(), Methods::default());
         for cells in answer.rows() {
-            let numbers: Vec<_> = cells.numbers(1, SecureMethod::ALL.len())?.collect();
-            total.iter_mut().zip(&numbers).for_each(|(sum, number)| *sum += number);
-            let place = usize::try_from(cells.number(0)?).ok().filter(|place| *place < counts.len());
-            counts[place.unwrap_or_default()] = numbers;
+            let methods = methods(cells.list(2)?, cells.list(3)?);
+            of_all.iter_mut().zip(methods).for_each(|(sum, count)| *sum += count);
+            if cells.number(0)? != 0 {
+                of_rows.insert(cells.texts(1, 1)?.concat(), methods);
+            } else {
+                of_others = methods;
+            }
         }
-        let Breakdown { rows, remainder, total: whole, .. } = breakdown;
-        // The others come first, then the rows in their order.
-        let others = remainder.iter_mut().map(|(_, row)| row);
-        let known = counts.split_off(1);
-        others.zip(counts).chain(rows.iter_mut().zip(known)).for_each(|(row, counts)| row.measures.extend(counts));
-        whole.measures.extend(total);
+        for row in &mut breakdown.rows {
+            row.measures.extend(of_rows.remove(&row.key).unwrap_or_default());
+        }
+        if let Some((_, row)) = &mut breakdown.remainder {
+            row.measures.extend(of_others);
+        }
+        breakdown.total.measures.extend(of_all);
         Ok(())
     }
+}
+
+/// A number for each method.
+type Methods = [i64; SecureMethod::ALL.len()];
+
+/// Those among steps and how many deliveries have each.
+fn methods(steps: &[i64], counts: &[i64]) -> Methods {
+    let count = |method| {
+        let number = i64::from(Step::of_method(method).0);
+        steps.iter().position(|step| *step == number).and_then(|place| counts.get(place)).copied().unwrap_or_default()
+    };
+    std::array::from_fn(|place| count(SecureMethod::ALL[place]))
 }
 
 fn empty(spec: &BreakdownSpec) -> Row {

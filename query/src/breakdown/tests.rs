@@ -27,7 +27,7 @@ fn statement(spec: &BreakdownSpec) -> Sql {
     match spec.kind() {
         BreakdownKind::Failures { by } => sql::failures(&account(), spec, *by),
         BreakdownKind::Links { strip_query } => sql::links(&account(), spec, *strip_query),
-        BreakdownKind::Security { by, .. } => sql::methods(&account(), &spec.frame, by, &["a.example", "it's.example"]),
+        BreakdownKind::Security { .. } => unreachable!("it is a split and its steps"),
     }
 }
 
@@ -91,11 +91,6 @@ fn links_of_all_mail_are_its_clicks_and_those_of_some_are_the_clicks_of_its_deli
 }
 
 #[test]
-fn methods_are_counted_for_the_groups_shown_and_for_the_others() {
-    insta::assert_snapshot!(shown(&statement(&security(&[("methods", "true")]).unwrap())));
-}
-
-#[test]
 fn every_value_is_bound_and_the_account_is_the_first_condition_of_every_table() {
     let filters = [
         ("filter", "field:payer:is:p'1"),
@@ -106,8 +101,7 @@ fn every_value_is_bound_and_the_account_is_the_first_condition_of_every_table() 
     for basis in ["sent", "event"] {
         let more = [&filters[..], &[("basis", basis)]].concat();
         let by = |by| failures(&[&more[..], &[("by", by)]].concat()).unwrap();
-        let security = security(&[&more[..], &[("by", "mailbox_provider")]].concat()).unwrap();
-        for spec in [by("class"), by("domain"), by("status"), by("reason"), links(&more).unwrap(), security] {
+        for spec in [by("class"), by("domain"), by("status"), by("reason"), links(&more).unwrap()] {
             let sql = statement(&spec);
             let tables = sql.text.matches("FROM deliveries").count() + sql.text.matches("FROM events").count();
             let conditions: Vec<_> = sql.text.split("WHERE ").skip(1).collect();

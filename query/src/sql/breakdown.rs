@@ -5,14 +5,12 @@
 //! rows, the one behind the last for the rest), a key, how many groups that are, and the columns. So the rows add up to the total, whatever is
 //! written meanwhile, and what does not add up – distinct things – is exact for the rest and the total, too.
 
-use schema::{
-    AccountId, Basis, DELIVERIES, Dimension, ENHANCED_STATUS_PATTERN, EVENTS, REPLY_CODE_PATTERN, SecureMethod,
-};
+use schema::{AccountId, Basis, DELIVERIES, ENHANCED_STATUS_PATTERN, EVENTS, REPLY_CODE_PATTERN};
 
 use super::{
     Sql,
     attributes::{self, Of},
-    bind::{Binder, Param},
+    bind::Binder,
 };
 use crate::{
     Range, ReportSpec,
@@ -129,48 +127,6 @@ fn clicked(binder: &mut Binder, account: &str, frame: &ReportSpec) -> String {
         indented(&late),
         indented(&format!("SELECT delivery FROM {scope}"))
     )
-}
-
-/// By which methods deliveries were secured, each by that of its earliest evidence, for the groups with these keys and for the others: a
-/// place in the list (0 for the others), then a number for each method.
-pub(crate) fn methods(account: &AccountId, frame: &ReportSpec, by: &Dimension, keys: &[&str]) -> Sql {
-    let mut binder = Binder::default();
-    let account = binder.text("account", account.as_str());
-    let dated = match frame.basis {
-        Basis::Sent => "sent_at",
-        Basis::Event => "secured_at",
-    };
-    let mut conditions = vec![
-        "secured_at > fromUnixTimestamp64Milli(toInt64(0), 'UTC')".to_owned(),
-        within(&mut binder, dated, frame.range),
-    ];
-    conditions.extend(attributes::conditions(&mut binder, Of::Delivery, &frame.filters));
-    let scope = deliveries(&mut binder, &account, frame, &conditions);
-    let key = attributes::value(&mut binder, Of::Delivery, by, usize::MAX);
-    let keys = binder.bind("keys", "Array(String)", Param::Texts(keys.iter().map(|key| (*key).to_owned()).collect()));
-    let times = match frame.basis {
-        Basis::Event => within(&mut binder, "time", frame.range),
-        Basis::Sent => format!(
-            "time >= (SELECT min(secured_at) FROM {scope})\n  AND time <= (SELECT max(secured_at) FROM {scope})"
-        ),
-    };
-    let states = format!(
-        "SELECT delivery, true AS known, indexOf({keys}, {key}) AS place, secured_at AS time, toUInt128(0) AS event_id, '' AS method\n\
-         FROM {scope}"
-    );
-    let events = format!(
-        "SELECT delivery, false AS known, 0 AS place, time, event_id, toString(method) AS method\nFROM {EVENTS}\n\
-         WHERE account = {account}\n  AND kind IN ('secured', 'delivered')\n  AND method != ''\n  AND NOT late\n  AND {times}\n  \
-         AND delivery IN (SELECT delivery FROM {scope})"
-    );
-    let each = format!(
-        "SELECT maxIf(place, known) AS place, argMinIf(method, (time, event_id), NOT known) AS method\nFROM (\n{}\n)\n\
-         GROUP BY delivery\nHAVING max(known)",
-        indented(&format!("{states}\nUNION ALL\n{events}")),
-    );
-    let counts: Vec<_> =
-        SecureMethod::ALL.iter().map(|method| format!("countIf(method = '{}')", method.name())).collect();
-    binder.done(format!("SELECT place, {}\nFROM (\n{}\n)\nGROUP BY place", counts.join(", "), indented(&each)))
 }
 
 /// States of deliveries that these conditions hold for, as what stands behind `FROM`.

@@ -18,7 +18,7 @@ use schema::{AccountId, Dimension, Measure, OTHER_SQL, Rate, SILENT, WEIGHT};
 
 pub(crate) use self::{
     bind::Sql,
-    breakdown::{failures, links, methods},
+    breakdown::{failures, links},
     hygiene::{stopped, unengaged},
     latency::latencies,
     messages::{deferred, events, message, messages},

@@ -98,7 +98,9 @@ impl Oracle {
             if !dated.any(|(measure, time)| measure == Measure::Secured && question.covers(time)) {
                 continue;
             }
-            let evidence = facts.iter().find(|fact| fact.is_secured()).expect("it was secured");
+            // Of several at once it is the first in the order of methods.
+            let evidence = facts.iter().filter(|fact| fact.is_secured()).min_by_key(|fact| (fact.time, fact.method));
+            let evidence = evidence.expect("it was secured");
             let method = format!("{:?}", evidence.method.expect("evidence names a method")).to_lowercase();
             let group = groups.entry(counted.attributes.value(by).to_owned()).or_default();
             *group.entry(method).or_default() += 1;
