@@ -1,5 +1,4 @@
-//! What a batch adds to the coarser grains of the cube (`schema/src/grain.rs`): its finest cells once more, with what a grain leaves out
-//! empty.
+//! What a batch adds to the coarser grains (`schema/src/grain.rs`): the cube's cells once more, with what a grain leaves out empty.
 
 use schema::{Basis, Bucket, Grain};
 

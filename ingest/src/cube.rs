@@ -23,13 +23,12 @@ pub(crate) struct Dimensions {
 
 impl Dimensions {
     /// The order of the cube's key.
-    pub(crate) fn rank(&self, derived: Derived, ranks: &Ranks) -> [u32; 7] {
+    pub(crate) fn rank(&self, ranks: &Ranks) -> [u32; 6] {
         [
             ranks.text(self.account),
             ranks.text(self.campaign),
             ranks.text(self.subject),
             ranks.text(self.sender),
-            ranks.text(derived.mailbox_provider),
             ranks.text(self.recipient_domain),
             ranks.fields(self.fields),
         ]

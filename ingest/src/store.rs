@@ -2,7 +2,7 @@
 //!
 //! Every insert has a token, so that ClickHouse drops a repetition. That alone is not enough: a MergeTree table notes a token just
 //! before it makes the block visible, and a crash between the two leaves a token without a block. So a batch that may have been
-//! tried before is looked for after it was repeated: the markers of cube and rollup count their blocks, events carry their batch's number. What is
+//! tried before is looked for after it was repeated: the markers of cube, coarse and rollup count their blocks, events carry their batch's number. What is
 //! still missing goes in under a new token. Deliveries replace themselves, so they are repeated without one.
 
 use std::time::Duration;
@@ -57,13 +57,14 @@ pub(crate) struct Delivered<'b> {
 impl Store {
     /// Inserts everything, the tables at once, and makes sure of it where it was tried before.
     pub(crate) async fn put(&self, batch: &Delivered<'_>) -> Result<()> {
-        let (cube, rollup, deliveries, events) = tokio::join!(
+        let (cube, coarse, rollup, deliveries, events) = tokio::join!(
             self.put_table(Table::Cube, batch),
+            self.put_table(Table::Coarse, batch),
             self.put_table(Table::Rollup, batch),
             self.put_table(Table::Deliveries, batch),
             self.put_table(Table::Events, batch),
         );
-        cube.and(rollup).and(deliveries).and(events)
+        cube.and(coarse).and(rollup).and(deliveries).and(events)
     }
 
     async fn put_table(&self, table: Table, batch: &Delivered<'_>) -> Result<()> {
@@ -82,7 +83,7 @@ impl Store {
             return self.insert(insert, None).await;
         }
         for attempt in 0..TOKENS {
-            // Looked for first: the rollup of an older installation is filled from a cube that may have the batch's block already.
+            // Looked for first: what is coarser of an older installation is filled from a cube that may have the batch's block already.
             if self.has(insert, batch).await? {
                 return Ok(());
             }
@@ -121,7 +122,7 @@ impl Store {
     async fn has(&self, insert: &Insert, batch: &Delivered<'_>) -> Result<bool> {
         let (table, month) = (insert.table, insert.month);
         match table {
-            Table::Cube | Table::Rollup => {
+            Table::Cube | Table::Coarse | Table::Rollup => {
                 let expected = batch.held.get(&month).copied().unwrap_or(0) + 1;
                 let found = self.markers(table, month).await?;
                 if found > expected {

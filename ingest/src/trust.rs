@@ -2,7 +2,7 @@
 //! that was put back from a backup. So the tables are asked what they have of it.
 
 use clickhouse::Row;
-use schema::{CUBE, ClickHouse, DELIVERIES, MARKER_BASIS, Month, ROLLUP, WEIGHT};
+use schema::{COARSE, CUBE, ClickHouse, DELIVERIES, MARKER_BASIS, Month, ROLLUP, WEIGHT};
 use serde::Deserialize;
 
 use crate::{ledger::Ledger, recount::RecountError};
@@ -23,7 +23,7 @@ pub(crate) async fn is_behind(clickhouse: &ClickHouse, ledger: &Ledger) -> Resul
         return Ok(true);
     }
     let (held, name) = (ledger.held()?, ledger.name()?);
-    for (table, column) in [(CUBE, "campaign"), (ROLLUP, "value")] {
+    for (table, column) in [(CUBE, "campaign"), (COARSE, "campaign"), (ROLLUP, "value")] {
         let found = blocks(clickhouse, table, column, &name).await?;
         let of = |month: Month| found.iter().find(|found| found.month == month.0).map_or(0, |found| found.blocks);
         let known = |month: u32| held.get(&Month(month)).copied().unwrap_or(0) + u64::from(begun.is_some());

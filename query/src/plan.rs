@@ -15,9 +15,9 @@ const UTC_DAY: u32 = 86_400;
 pub(crate) enum Plan {
     /// The rollup's totals by the quarter of an hour: they know no dimension.
     Totals,
-    /// The cube's, of a grain that has quarters of an hour.
+    /// Those of a grain that has quarters of an hour.
     Quarters(Grain),
-    /// Rows by the day for the whole UTC days of the range, at least one, and the cube's of the grain that has quarters before the first and after the last.
+    /// Rows by the day for the whole UTC days of the range, at least one, and those of a grain that has quarters before the first and after the last.
     Days {
         /// Those by the day.
         rows: Rows,
@@ -33,7 +33,7 @@ pub(crate) enum Plan {
 pub(crate) enum Rows {
     /// The rollup's, of the only dimension that the report names.
     Dimension(Dimension),
-    /// The cube's, of this grain.
+    /// Those of this grain.
     Cells(Grain),
 }
 

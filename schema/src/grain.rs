@@ -1,12 +1,14 @@
-//! How finely the cube's rows count. Three things make its rows many: the quarter of an hour, the recipient's domain, and the custom fields.
-//! So what the rows of [`Grain::Full`] count stands in it four times more, in rows that keep one of these three at most: these are
-//! bounded by how many campaigns, subjects, senders and providers there are, and not by the messages.
+//! How finely rows count. Three things make the cube's rows many: the quarter of an hour, the recipient's domain, and the custom fields. So what
+//! it counts stands in the table `coarse` four times more, in rows that keep one of these three at most: these are bounded by how many campaigns,
+//! subjects, senders and providers there are, and not by the messages.
 
-/// What rows of the cube tell apart, beside account, clock, campaign, subject, sender and mailbox provider. What a grain leaves out is
+use crate::{COARSE, CUBE};
+
+/// What rows tell apart, beside account, clock, campaign, subject, sender and mailbox provider. What a grain leaves out is
 /// empty in its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Grain {
-    /// The quarter of an hour, the recipient's domain and the custom fields.
+    /// The quarter of an hour, the recipient's domain and the custom fields: the cube.
     Full,
     /// The quarter of an hour.
     Quarter,
@@ -19,10 +21,19 @@ pub enum Grain {
 }
 
 impl Grain {
-    /// All of them, in the order of the cube's key.
-    pub const ALL: [Self; 5] = [Self::Full, Self::Quarter, Self::Domain, Self::Fields, Self::Day];
+    /// Those of the table `coarse`, in the order of its key.
+    pub const COARSE: [Self; 4] = [Self::Quarter, Self::Domain, Self::Fields, Self::Day];
 
-    /// The value of the cube's column `grain`.
+    /// The table that has its rows.
+    #[must_use]
+    pub const fn table(self) -> &'static str {
+        match self {
+            Self::Full => CUBE,
+            _ => COARSE,
+        }
+    }
+
+    /// The value of the column `grain`; the cube has none.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

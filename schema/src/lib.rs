@@ -8,7 +8,7 @@ mod address;
 mod basis;
 mod clickhouse;
 mod clock;
-mod cube;
+mod coarse;
 mod dimension;
 mod event;
 mod feedback;
@@ -45,5 +45,5 @@ pub use rate::Rate;
 pub use status::{
     ENHANCED_STATUS_PATTERN, EnhancedStatus, REPLY_CODE_PATTERN, enhanced_status, is_refusal, reply_code,
 };
-pub use tables::{CUBE, DELIVERIES, EVENTS, MARKER_BASIS, ROLLUP, WEIGHT};
+pub use tables::{COARSE, CUBE, DELIVERIES, EVENTS, MARKER_BASIS, ROLLUP, WEIGHT};
 pub use time::{Bucket, Millis, Month};

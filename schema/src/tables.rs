@@ -2,17 +2,19 @@
 
 use std::fmt::Write as _;
 
-use crate::{EventKind, FailureClass, LATENCY_COUNTS, LATENCY_STEPS, Measure, SecureMethod, cube, rollup};
+use crate::{EventKind, FailureClass, LATENCY_COUNTS, LATENCY_STEPS, Measure, SecureMethod, coarse, rollup};
 
 /// Every distinct event, as accepted: for drill-down, audit and rebuild.
 pub const EVENTS: &str = "events";
 /// The latest state of every delivery.
 pub const DELIVERIES: &str = "deliveries";
-/// Signed measures by account, basis, time and dimensions, as finely as its [`Grain`](crate::Grain)s say: what reports of several dimensions read.
+/// Signed measures by account, basis, quarter of an hour and dimensions: what reports read where nothing coarser answers them.
 pub const CUBE: &str = "cube";
+/// The cube's measures in rows of coarser [`Grain`](crate::Grain)s: what reports of several dimensions read.
+pub const COARSE: &str = "coarse";
 /// The cube's measures by one dimension at a time: totals by the quarter of an hour, the values of each dimension by the UTC day.
 pub const ROLLUP: &str = "rollup";
-/// The column of both that sums all measures of a row: a group exists in a report exactly when it is above zero.
+/// The column of these that sums all measures of a row: a group exists in a report exactly when it is above zero.
 pub const WEIGHT: &str = "weight";
 
 /// Rows of this basis, of no account, are no measures: each block brings one, and their [`WEIGHT`] counts the blocks that
@@ -30,13 +32,13 @@ pub(crate) fn migrations() -> [Vec<String>; 9] {
     [
         vec![events()],
         vec![deliveries()],
-        vec![finest()],
+        vec![cube()],
         rollup::migration(),
         compact_blocks(),
         marks(),
         sources(),
         latencies(),
-        cube::migration(),
+        coarse::migration(),
     ]
 }
 
@@ -68,7 +70,7 @@ fn latencies() -> Vec<String> {
 
 /// Parts below so many bytes lie in one file, not in two for each column: a batch's block is written and synced once instead of
 /// eighty times, and merges make wide parts of the blocks soon enough.
-pub(crate) const WIDE: u64 = 128 << 20;
+const WIDE: u64 = 128 << 20;
 
 fn compact_blocks() -> Vec<String> {
     let modify = |table| format!("ALTER TABLE {table} MODIFY SETTING min_bytes_for_wide_part = {WIDE}");
@@ -149,8 +151,8 @@ SETTINGS {SETTINGS}"
     )
 }
 
-/// The cube before it had grains.
-fn finest() -> String {
+/// A cell counts what happened in a quarter of an hour: 32 bits suffice, and reports sum in 64.
+fn cube() -> String {
     let mut columns = String::new();
     let mut summed = String::new();
     for measure in Measure::ALL {

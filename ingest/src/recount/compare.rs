@@ -1,7 +1,7 @@
 //! Compares the real tables with those beside them, row by row, in ClickHouse: a slice of days at a time, so that memory is bounded.
 
 use clickhouse::Row;
-use schema::{CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, METHODS, Measure, ROLLUP, WEIGHT};
+use schema::{COARSE, CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, METHODS, Measure, ROLLUP, WEIGHT};
 use serde::Deserialize;
 
 use super::{Counted, Doing, Drift, Recount, Result, Scope, Verdict, staging::TABLES, statement::statement};
@@ -13,7 +13,20 @@ const STEPS: usize = 3;
 /// Rows of a slice, unless one day has more.
 const SLICE: u64 = 1_000_000;
 /// What a cell of the cube is told apart by; two of them follow from others.
-pub(super) const CUBE_KEYS: [&str; 11] = [
+const CUBE_KEYS: [&str; 10] = [
+    "account",
+    "basis",
+    "bucket",
+    "campaign",
+    "subject",
+    "sender",
+    "sender_domain",
+    "mailbox_provider",
+    "recipient_domain",
+    "fields",
+];
+/// What a row of a coarser grain is told apart by.
+const COARSE_KEYS: [&str; 11] = [
     "account",
     "basis",
     "bucket",
@@ -27,7 +40,7 @@ pub(super) const CUBE_KEYS: [&str; 11] = [
     "fields",
 ];
 /// What a row of the rollup is told apart by.
-pub(super) const ROLLUP_KEYS: [&str; 5] = ["account", "basis", "bucket", "dimension", "value"];
+const ROLLUP_KEYS: [&str; 5] = ["account", "basis", "bucket", "dimension", "value"];
 /// The columns of `deliveries` beside its key, the version and the tombstone.
 pub(super) const DELIVERY_COLUMNS: [&str; 21] = [
     "message_id",
@@ -54,6 +67,16 @@ pub(super) const DELIVERY_COLUMNS: [&str; 21] = [
 ];
 /// Those that no message shows: they are, or tell, who got the message.
 const HIDDEN: [&str; 3] = ["message_id", "recipient", "recipient_hash"];
+
+/// What rows of a table of sums are told apart by; `None` of a table of states.
+pub(super) fn keys(table: &str) -> Option<&'static [&'static str]> {
+    match table {
+        CUBE => Some(&CUBE_KEYS),
+        COARSE => Some(&COARSE_KEYS),
+        ROLLUP => Some(&ROLLUP_KEYS),
+        _ => None,
+    }
+}
 
 /// The measures and their sum.
 pub(super) fn numbers() -> Vec<&'static str> {
@@ -153,10 +176,9 @@ impl Recount<'_> {
     /// The rows of a table that are not what they should be, with what they should be.
     pub(super) fn difference(&self, table: &str, days: &Scope) -> String {
         let (beside, condition) = (self.staging.of(table), days.condition(day(table)));
-        match table {
-            CUBE => sums(table, &beside, &CUBE_KEYS, &condition),
-            ROLLUP => sums(table, &beside, &ROLLUP_KEYS, &condition),
-            _ => states(table, &beside, &condition),
+        match keys(table) {
+            Some(keys) => sums(table, &beside, keys, &condition),
+            None => states(table, &beside, &condition),
         }
     }
 
@@ -165,10 +187,9 @@ impl Recount<'_> {
             return Ok(Vec::new());
         }
         let difference = self.difference(table, days);
-        let sql = match table {
-            CUBE => named_sums(&CUBE_KEYS, &difference, room),
-            ROLLUP => named_sums(&ROLLUP_KEYS, &difference, room),
-            _ => named_states(&difference, room),
+        let sql = match keys(table) {
+            Some(keys) => named_sums(keys, &difference, room),
+            None => named_states(&difference, room),
         };
         let named: Vec<Named> = days.bind(statement(self.clickhouse, &sql)).fetch_all().await?;
         let drift = |Named { owner, clock, moment, dimensions, what, should, does }| Drift {

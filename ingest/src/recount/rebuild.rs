@@ -54,7 +54,7 @@ impl Rebuild {
 
     /// Whether the tables hold anything.
     pub(crate) async fn has_rows(&self) -> Result<bool> {
-        for table in [schema::EVENTS, schema::DELIVERIES, schema::CUBE, schema::ROLLUP] {
+        for table in [schema::EVENTS, schema::DELIVERIES, schema::CUBE, schema::COARSE, schema::ROLLUP] {
             let sql = format!("SELECT count() FROM {table}");
             if self.clickhouse.client().query_raw(&sql).fetch_one::<u64>().await? > 0 {
                 return Ok(true);

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use schema::{CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, ROLLUP};
+use schema::{DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS};
 
 use super::{
     Doing, Recount, RecountError, Result,
-    compare::{CUBE_KEYS, DELIVERY_COLUMNS, ROLLUP_KEYS, Slice, day, numbers},
+    compare::{DELIVERY_COLUMNS, Slice, day, keys, numbers},
     staging::TABLES,
     statement::{insertion, statement},
 };
@@ -25,10 +25,9 @@ impl Recount<'_> {
         for table in TABLES {
             for slice in self.slices(table).await? {
                 self.tell(Doing::Repairing, done, None);
-                match table {
-                    CUBE => self.add_difference(table, &CUBE_KEYS, &slice).await?,
-                    ROLLUP => self.add_difference(table, &ROLLUP_KEYS, &slice).await?,
-                    _ => self.replace_states(&slice, version).await?,
+                match keys(table) {
+                    Some(keys) => self.add_difference(table, keys, &slice).await?,
+                    None => self.replace_states(&slice, version).await?,
                 }
                 done += slice.rows;
             }

@@ -1,12 +1,12 @@
 //! The tables that a recount fills beside the real ones: of the same shape, and read by nobody else.
 
-use schema::{CUBE, ClickHouse, DELIVERIES, ROLLUP};
+use schema::{COARSE, CUBE, ClickHouse, DELIVERIES, ROLLUP};
 
 use super::{RecountError, Result, statement::statement};
 use crate::rows::{Insert, Table};
 
 /// The tables that follow from events.
-pub(super) const TABLES: [&str; 3] = [DELIVERIES, CUBE, ROLLUP];
+pub(super) const TABLES: [&str; 4] = [DELIVERIES, CUBE, COARSE, ROLLUP];
 
 /// Tables beside the real ones, told from those of another recount by the beginning of their names.
 #[derive(Clone, Copy)]
@@ -52,10 +52,10 @@ impl Staging<'_> {
 
     /// Inserts rows, those of all months of a table at once.
     pub(super) async fn insert(self, inserts: &[Insert]) -> Result<()> {
-        let all = [Table::Cube, Table::Rollup, Table::Deliveries].map(|table| self.insert_into(table, inserts));
-        let [cube, rollup, deliveries] = all;
-        let (cube, rollup, deliveries) = tokio::join!(cube, rollup, deliveries);
-        cube.and(rollup).and(deliveries)
+        let tables = [Table::Cube, Table::Coarse, Table::Rollup, Table::Deliveries];
+        let [cube, coarse, rollup, deliveries] = tables.map(|table| Box::pin(self.insert_into(table, inserts)));
+        let (cube, coarse, rollup, deliveries) = tokio::join!(cube, coarse, rollup, deliveries);
+        cube.and(coarse).and(rollup).and(deliveries)
     }
 
     async fn insert_into(self, table: Table, inserts: &[Insert]) -> Result<()> {

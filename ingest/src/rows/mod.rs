@@ -1,6 +1,7 @@
 //! A batch as columnar blocks in ClickHouse's Native format: one block for each table and month, for an insert into one partition is
 //! all or nothing. Rows come in the order of the tables' keys, so that ClickHouse has nothing to sort.
 
+mod coarse;
 mod cube;
 mod deliveries;
 mod events;
@@ -21,6 +22,7 @@ use crate::{batch::Batch, buffers::Buffers, coarse::CoarseChange, sums::RowLaten
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Table {
     Cube,
+    Coarse,
     Rollup,
     Deliveries,
     Events,
@@ -30,6 +32,7 @@ impl Table {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Cube => schema::CUBE,
+            Self::Coarse => schema::COARSE,
             Self::Rollup => schema::ROLLUP,
             Self::Deliveries => schema::DELIVERIES,
             Self::Events => schema::EVENTS,
@@ -86,8 +89,9 @@ pub(crate) fn recounted<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &B
 /// The inserts of what reports read.
 fn summed(batch: &Batch<'_>, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
     let (ranks, coarse) = (batch.texts.ranks(), CoarseChange::of(&batch.cube));
-    let mut inserts = cube::inserts(batch, &coarse, &ranks, ledger, buffers);
+    let mut inserts = cube::inserts(batch, &ranks, ledger, buffers);
     let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
+    inserts.extend(coarse::inserts(batch, &coarse, (&ranks, &months), ledger, buffers));
     inserts.extend(rollup::inserts(batch, &coarse, &ranks, months.into_iter(), ledger, buffers));
     inserts
 }

@@ -84,7 +84,11 @@ impl Bench {
         let queued = "SELECT toUInt64(sum(queued)) FROM rollup WHERE basis = 0 AND dimension = ''";
         let blocks = "SELECT toUInt64(sum(weight)) FROM rollup WHERE basis = 255";
         let rollup = [self.number(queued).await, self.number(blocks).await];
+        let queued = "SELECT toUInt64(sum(queued)) FROM coarse WHERE basis = 0 AND grain = 'day'";
+        let blocks = "SELECT toUInt64(sum(weight)) FROM coarse WHERE basis = 255";
+        let coarse = [self.number(queued).await, self.number(blocks).await];
         let [events, deliveries, cube @ ..] = self.tables().await;
+        assert_eq!(coarse, cube, "the coarser grains have what the cube has");
         assert_eq!(rollup, cube, "the rollup has what the cube has");
         [events, deliveries, cube[0], cube[1]]
     }
@@ -93,7 +97,7 @@ impl Bench {
         [
             self.number("SELECT count() FROM events").await,
             self.number("SELECT count() FROM deliveries FINAL").await,
-            self.number("SELECT toUInt64(sum(queued)) FROM cube WHERE basis = 0 AND grain = 'full'").await,
+            self.number("SELECT toUInt64(sum(queued)) FROM cube WHERE basis = 0").await,
             self.number("SELECT toUInt64(sum(weight)) FROM cube WHERE basis = 255").await,
         ]
     }
@@ -156,7 +160,7 @@ async fn a_batch_of_which_only_a_part_arrived_is_completed() {
 async fn a_token_without_its_block_does_not_lose_the_block() {
     let bench = Bench::new().await;
     // What a crash between noting the token and showing the block leaves: the token is known, the block is not there.
-    for (table, time) in [("cube", "bucket"), ("rollup", "bucket"), ("events", "time")] {
+    for (table, time) in [("cube", "bucket"), ("coarse", "bucket"), ("rollup", "bucket"), ("events", "time")] {
         bench.stray(table, time).await;
     }
     bench.put(true).await.expect("the engine takes it under another token");

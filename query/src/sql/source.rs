@@ -1,6 +1,6 @@
 //! What a statement reads: the tables of a plan with their conditions. The account is the first condition of each.
 
-use schema::{AccountId, CUBE, Dimension, Grain, OTHER_SQL, ROLLUP};
+use schema::{AccountId, Dimension, Grain, OTHER_SQL, ROLLUP};
 
 use super::{
     bind::{Binder, Param},
@@ -36,11 +36,12 @@ impl Source {
             Plan::Totals => reader.totals(binder),
             Plan::Quarters(grain) => {
                 let bounds = Bounds::of_range(binder, spec.range).within();
-                reader.cells(binder, vec![of_grain(*grain), bounds])
+                reader.cells(binder, (*grain, bounds), None, columns)
             }
             Plan::Days { rows: Rows::Cells(grain), days, beside } => {
-                let days = reader.either(binder, (*grain, *days), *beside);
-                reader.cells(binder, vec![days])
+                let inner = Bounds::of_days(binder, *days);
+                let edges = reader.edges(binder, &inner, *days).map(|edges| (*beside, edges));
+                reader.cells(binder, (*grain, inner.within()), edges, columns)
             }
             Plan::Days { rows: Rows::Dimension(dimension), days, beside } => {
                 reader.days(binder, dimension, (*days, *beside), columns)
@@ -58,14 +59,18 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    /// The cube's rows for which these conditions hold, too.
-    fn cells(&self, binder: &mut Binder, of_time: Vec<String>) -> Source {
+    /// Rows of one or two grains, each with its condition on the time.
+    fn cells(
+        &self,
+        binder: &mut Binder,
+        first: (Grain, String),
+        second: Option<(Grain, String)>,
+        columns: &[String],
+    ) -> Source {
         let keys = self.keys(|place, dimension| {
             let value = column(binder, dimension, format!("field{place}"));
             format!("toString({value})")
         });
-        let mut conditions = vec![self.owner.clone()];
-        conditions.extend(of_time);
         let tests = self.spec.tests().into_iter().enumerate();
         let tests: Vec<_> = tests
             .map(|(place, filter)| {
@@ -73,8 +78,26 @@ impl Reader<'_> {
                 condition(&value, filter, &value_of(binder, place, filter))
             })
             .collect();
-        conditions.extend(self.conditions(tests));
-        Source { from: read(CUBE, &conditions), keys }
+        let tests = self.conditions(tests);
+        let part = |(grain, time): (Grain, String)| {
+            let mut conditions = vec![self.owner.clone()];
+            conditions.extend(of_grain(grain));
+            conditions.push(time);
+            conditions.extend_from_slice(&tests);
+            read(grain.table(), &conditions)
+        };
+        let from = match second {
+            None => part(first),
+            Some(second) => {
+                let mut selected: Vec<_> =
+                    self.spec.by.iter().filter_map(Grouping::dimension).map(Dimension::column).collect();
+                selected.sort_unstable();
+                selected.dedup();
+                let selected: Vec<_> = selected.into_iter().map(str::to_owned).chain(columns.iter().cloned()).collect();
+                union(&select(&selected, &part(first)), &select(&selected, &part(second)))
+            }
+        };
+        Source { from, keys }
     }
 
     /// The expressions of the key, those of dimensions made by `of`.
@@ -92,16 +115,6 @@ impl Reader<'_> {
         Source {
             from: read(ROLLUP, &[self.owner.clone(), "dimension = ''".to_owned(), bounds]),
             keys: self.keys(|_, _| "''".to_owned()),
-        }
-    }
-
-    /// The condition on rows of a grain for whole days, and on those of another beside them.
-    fn either(&self, binder: &mut Binder, (grain, days): (Grain, Range), beside: Grain) -> String {
-        let inner = Bounds::of_days(binder, days);
-        let whole = format!("{}\n  AND {}", of_grain(grain), inner.within());
-        match self.edges(binder, &inner, days, beside) {
-            None => whole,
-            Some(edges) => format!("({}\n    OR {edges})", whole.replace("\n  AND", " AND")),
         }
     }
 
@@ -130,16 +143,21 @@ impl Reader<'_> {
         conditions.extend(tests("value"));
         let whole = read(ROLLUP, &conditions);
         let keys = self.keys(|_, _| "toString(value)".to_owned());
-        let Some(edges) = self.edges(binder, &inner, days, beside) else { return Source { from: whole, keys } };
+        let Some(edges) = self.edges(binder, &inner, days) else { return Source { from: whole, keys } };
 
         let value = column(binder, dimension, "field".to_owned());
-        let mut conditions = vec![self.owner.clone(), edges];
+        let mut conditions = vec![self.owner.clone()];
+        conditions.extend(of_grain(beside));
+        conditions.push(edges);
         conditions.extend(tests(&value));
-        let cells = read(CUBE, &conditions);
-        let key = |value: String| self.spec.by.iter().any(|by| by.dimension().is_some()).then_some(value);
+        let cells = read(beside.table(), &conditions);
+        let with = |value: String| -> Vec<String> {
+            let key = self.spec.by.iter().any(|by| by.dimension().is_some()).then_some(value);
+            key.into_iter().chain(columns.iter().cloned()).collect()
+        };
         let from = union(
-            &select(key("value".to_owned()), columns, &whole),
-            &select(key(format!("toString({value}) AS value")), columns, &cells),
+            &select(&with("value".to_owned()), &whole),
+            &select(&with(format!("toString({value}) AS value")), &cells),
         );
         Source { from, keys }
     }
@@ -151,7 +169,7 @@ impl Reader<'_> {
     }
 
     /// The condition on the cells beside the days; `None` when the range is whole days.
-    fn edges(&self, binder: &mut Binder, inner: &Bounds, days: Range, grain: Grain) -> Option<String> {
+    fn edges(&self, binder: &mut Binder, inner: &Bounds, days: Range) -> Option<String> {
         let Range { from, to } = self.spec.range;
         let mut edges = Vec::new();
         if from < days.from {
@@ -163,11 +181,10 @@ impl Reader<'_> {
             edges.push(Bounds { from: inner.to.clone(), to }.within());
         }
         let edges: Vec<_> = edges.into_iter().map(|edge| edge.replace("\n  AND", " AND")).collect();
-        let grain = of_grain(grain);
         match edges.as_slice() {
             [] => None,
-            [edge] => Some(format!("{grain} AND {edge}")),
-            edges => Some(format!("{grain} AND ({})", edges.join("\n    OR "))),
+            [edge] => Some(edge.clone()),
+            edges => Some(format!("({})", edges.join("\n    OR "))),
         }
     }
 }
@@ -197,17 +214,16 @@ impl Bounds {
     }
 }
 
-/// The condition on the cube's rows of a grain.
-fn of_grain(grain: Grain) -> String {
-    format!("grain = '{}'", grain.name())
+/// The condition on a grain's rows; the cube has none other.
+fn of_grain(grain: Grain) -> Option<String> {
+    (grain != Grain::Full).then(|| format!("grain = '{}'", grain.name()))
 }
 
 fn read(table: &str, conditions: &[String]) -> String {
     format!("{table}\nWHERE {}", conditions.join("\n  AND "))
 }
 
-fn select(key: Option<String>, columns: &[String], from: &str) -> String {
-    let selected: Vec<_> = key.into_iter().chain(columns.iter().cloned()).collect();
+fn select(selected: &[String], from: &str) -> String {
     format!("SELECT {}\nFROM {from}", selected.join(", "))
 }
 

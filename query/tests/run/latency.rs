@@ -2,8 +2,8 @@
 
 use query::{LatencyRequest, LatencySpec, Limits, Presentable as _, from_pairs, sheet};
 use schema::{
-    AccountId, CUBE, ClickHouse, Grain, LATENCY_COUNTS, LATENCY_STEPS, Latency, Measure, Millis, ROLLUP, WEIGHT,
-    migrate,
+    AccountId, COARSE, CUBE, ClickHouse, Grain, LATENCY_COUNTS, LATENCY_STEPS, Latency, Measure, Millis, ROLLUP,
+    WEIGHT, migrate,
 };
 use serde_json::{Value, json};
 
@@ -39,11 +39,19 @@ async fn write(clickhouse: &ClickHouse, campaign: &str, opened: &[(i64, i64)]) {
     let counts = list(&|(_, count)| *count);
     let sum: i64 = opened.iter().map(|(_, count)| count).sum();
     let (opens, map) = (Measure::Opened.name(), format!("{LATENCY_STEPS}, {LATENCY_COUNTS}"));
-    for grain in Grain::ALL.map(Grain::name) {
+    execute(
+        clickhouse,
+        &format!(
+            "INSERT INTO {CUBE} (account, basis, bucket, campaign, queued, {opens}, {WEIGHT}, {map})
+             VALUES ('default', 0, {START}, '{campaign}', {sum}, {sum}, {sum} * 2, [{steps}], [{counts}])"
+        ),
+    )
+    .await;
+    for grain in Grain::COARSE.map(Grain::name) {
         execute(
             clickhouse,
             &format!(
-                "INSERT INTO {CUBE} (account, basis, grain, bucket, campaign, queued, {opens}, {WEIGHT}, {map})
+                "INSERT INTO {COARSE} (account, basis, grain, bucket, campaign, queued, {opens}, {WEIGHT}, {map})
                  VALUES ('default', 0, '{grain}', {START}, '{campaign}', {sum}, {sum}, {sum} * 2, [{steps}], [{counts}])"
             ),
         )
@@ -120,8 +128,7 @@ async fn retracted_steps_are_gone_from_merged_rows() {
     write(&clickhouse, "autumn", &[(5, 1), (7, 1)]).await;
     write(&clickhouse, "autumn", &[(7, -1), (9, 1)]).await;
     execute(&clickhouse, &format!("OPTIMIZE TABLE {CUBE} FINAL")).await;
-    let sql =
-        format!("SELECT {LATENCY_STEPS}, {LATENCY_COUNTS} FROM {CUBE} WHERE campaign = 'autumn' AND grain = 'full'");
+    let sql = format!("SELECT {LATENCY_STEPS}, {LATENCY_COUNTS} FROM {CUBE} WHERE campaign = 'autumn'");
     let text = clickhouse.client().query_raw(&sql).fetch_bytes("TSV").unwrap().collect().await.unwrap();
     let steps = [5, 9].map(|millis| Latency::Open.step(millis).0);
     assert_eq!(text, format!("[{},{}]\t[1,1]\n", steps[0], steps[1]).as_bytes());

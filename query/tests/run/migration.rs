@@ -1,7 +1,7 @@
 //! The rollup and the grains of a cube that was there before them.
 
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use schema::{CUBE, ClickHouse, MARKER_BASIS, Measure, ROLLUP, WEIGHT, migrate};
+use schema::{COARSE, CUBE, ClickHouse, MARKER_BASIS, Measure, ROLLUP, WEIGHT, migrate};
 
 use crate::{
     generate::cell,
@@ -12,11 +12,11 @@ use crate::{
 const MIGRATION: u32 = 4;
 /// What rows are told apart by.
 const ROLLUP_KEYS: &str = "account, basis, dimension, bucket, value";
-const CUBE_KEYS: &str = "account, basis, grain, bucket, campaign, subject, sender, sender_domain, mailbox_provider, recipient_domain, fields";
+const COARSE_KEYS: &str = "account, basis, grain, bucket, campaign, subject, sender, sender_domain, mailbox_provider, recipient_domain, fields";
 
 /// The rows of both tables.
 async fn contents(clickhouse: &ClickHouse) -> [Vec<u8>; 2] {
-    [of(clickhouse, ROLLUP, ROLLUP_KEYS).await, of(clickhouse, CUBE, CUBE_KEYS).await]
+    [of(clickhouse, ROLLUP, ROLLUP_KEYS).await, of(clickhouse, COARSE, COARSE_KEYS).await]
 }
 
 /// Every row that is not all zeros, summed up and in order, as text.
@@ -34,25 +34,6 @@ async fn execute(clickhouse: &ClickHouse, sql: &str) {
     clickhouse.client().query_raw(sql).execute().await.unwrap();
 }
 
-/// Makes the cube what it was before it had grains.
-async fn make_old(clickhouse: &ClickHouse) {
-    let numbers: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT]).collect();
-    let numbers = numbers.join(", ");
-    for sql in [
-        format!(
-            "CREATE TABLE old ENGINE = SummingMergeTree(({numbers})) PARTITION BY toYYYYMM(bucket) \
-             ORDER BY (account, basis, bucket, campaign, subject, sender, recipient_domain, fields) \
-             SETTINGS non_replicated_deduplication_window = 1000 \
-             AS SELECT * EXCEPT grain FROM {CUBE} WHERE grain = 'full'"
-        ),
-        format!("DROP TABLE {CUBE}"),
-        format!("RENAME TABLE old TO {CUBE}"),
-    ] {
-        let query = clickhouse.client().query_raw(&sql);
-        query.with_setting("max_partitions_per_insert_block", "0").execute().await.unwrap();
-    }
-}
-
 #[tokio::test]
 async fn a_cube_without_a_rollup_and_grains_gets_those_that_the_writer_would_have_written() {
     let clickhouse = database("migration").await;
@@ -63,21 +44,15 @@ async fn a_cube_without_a_rollup_and_grains_gets_those_that_the_writer_would_hav
     assert!(written.iter().all(|rows| rows.len() > 100_000), "{:?}", written.each_ref().map(Vec::len));
 
     // As a migration leaves it that was stopped before its number was recorded: with rows in the rollup.
-    make_old(&clickhouse).await;
     execute(&clickhouse, &format!("DELETE FROM migrations WHERE version >= {MIGRATION}")).await;
     migrate(&clickhouse).await.unwrap();
     assert!(contents(&clickhouse).await == written, "the tables are others after the migration");
 
-    // As the one that makes the grains leaves it.
-    execute(&clickhouse, "DELETE FROM migrations WHERE version >= 9").await;
-    execute(&clickhouse, &format!("CREATE TABLE cube_filled AS {CUBE}")).await;
-    migrate(&clickhouse).await.unwrap();
-    assert!(contents(&clickhouse).await == written, "the cube is another after the repeated migration");
-
     // As a database is that never had any.
-    make_old(&clickhouse).await;
     execute(&clickhouse, &format!("DELETE FROM migrations WHERE version >= {MIGRATION}")).await;
-    execute(&clickhouse, &format!("DROP TABLE {ROLLUP}")).await;
+    for table in [ROLLUP, COARSE] {
+        execute(&clickhouse, &format!("DROP TABLE {table}")).await;
+    }
     migrate(&clickhouse).await.unwrap();
     assert!(contents(&clickhouse).await == written, "the tables are others after the first migration");
 }
@@ -103,10 +78,9 @@ async fn the_cube_s_markers_count_the_rollup_s_blocks_after_the_migration_and_a_
          FROM numbers(300)"
     );
     execute(&clickhouse, &markers).await;
-    make_old(&clickhouse).await;
     execute(&clickhouse, &format!("DELETE FROM migrations WHERE version >= {MIGRATION}")).await;
     migrate(&clickhouse).await.unwrap();
-    for (rows, grain) in contents(&clickhouse).await.into_iter().zip(["", "full"]) {
+    for (rows, grain) in contents(&clickhouse).await.into_iter().zip(["", "quarter"]) {
         let text = String::from_utf8(rows).unwrap();
         assert_eq!(text.lines().count(), 150);
         for line in text.lines() {

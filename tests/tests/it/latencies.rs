@@ -37,7 +37,7 @@ impl Bench {
 
     /// Has the tables sum up what can be.
     fn merge(&self) {
-        for table in ["cube", "rollup"] {
+        for table in ["cube", "coarse", "rollup"] {
             self.engine.execute(&format!("OPTIMIZE TABLE {table} FINAL"));
         }
     }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::Parser;
-use schema::{AccountId, Basis, CUBE, ClickHouse, Endpoint, Measure, Measures, WEIGHT};
+use schema::{AccountId, Basis, COARSE, CUBE, ClickHouse, Endpoint, Measure, Measures, WEIGHT};
 
 /// Where the engine keeps its data; its presence makes this program the engine.
 const ENGINE: &str = "QUERY_TEST_ENGINE";
@@ -108,24 +108,24 @@ impl Cell {
         Self { measures, ..self.clone() }
     }
 
-    /// The cell at each grain, from their definition (ARCHITECTURE.md, "How a report is read").
-    fn rows(&self) -> [String; 5] {
+    /// The cell at each coarser grain, from their definition (ARCHITECTURE.md, "How a report is read").
+    fn coarse(&self) -> [String; 4] {
         let day = self.bucket / DAY * DAY;
         let (domain, fields) = (self.domain.as_str(), self.fields.as_slice());
         [
-            self.values("full", self.bucket, domain, fields),
-            self.values("quarter", self.bucket, "", &[]),
-            self.values("domain", day, domain, &[]),
-            self.values("fields", day, "", fields),
-            self.values("day", day, "", &[]),
+            self.values(Some("quarter"), self.bucket, "", &[]),
+            self.values(Some("domain"), day, domain, &[]),
+            self.values(Some("fields"), day, "", fields),
+            self.values(Some("day"), day, "", &[]),
         ]
     }
 
-    fn values(&self, grain: &str, bucket: u32, domain: &str, fields: &[(String, String)]) -> String {
+    fn values(&self, grain: Option<&str>, bucket: u32, domain: &str, fields: &[(String, String)]) -> String {
         let fields: Vec<_> = fields.iter().flat_map(|(name, value)| [quoted(name), quoted(value)]).collect();
         let texts = [&self.campaign, &self.subject, &self.sender, self.sender_domain(), domain, self.provider()];
         let mut values = vec![quoted(self.account.as_str()), self.basis.code().to_string()];
-        values.extend([quoted(grain), bucket.to_string()]);
+        values.extend(grain.map(quoted));
+        values.push(bucket.to_string());
         values.extend(texts.map(quoted));
         values.push(format!("map({})", fields.join(", ")));
         values.extend(Measure::ALL.iter().map(|measure| self.measures[*measure].to_string()));
@@ -134,21 +134,23 @@ impl Cell {
     }
 }
 
-/// Writes cells into the cube and, as what they add to it, into the rollup.
+/// Writes cells into the cube and, as what they add there, into the coarser tables.
 pub(crate) async fn insert(clickhouse: &ClickHouse, cells: &[Cell]) {
     for cells in cells.chunks(200) {
-        for sql in [statement(cells), rollup::statement(cells)] {
+        let finest = cells.iter().map(|cell| cell.values(None, cell.bucket, &cell.domain, &cell.fields));
+        let coarse = cells.iter().flat_map(Cell::coarse);
+        for sql in [statement(CUBE, "", finest), statement(COARSE, "grain, ", coarse), rollup::statement(cells)] {
             let query = clickhouse.client().query_raw(&sql).with_setting("insert_deduplicate", "0");
             query.execute().await.expect("the rows are inserted");
         }
     }
 }
 
-fn statement(cells: &[Cell]) -> String {
+fn statement(table: &str, grain: &str, rows: impl Iterator<Item = String>) -> String {
     let measures: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).collect();
-    let rows: Vec<_> = cells.iter().flat_map(Cell::rows).collect();
+    let rows: Vec<_> = rows.collect();
     format!(
-        "INSERT INTO {CUBE} (account, basis, grain, bucket, campaign, subject, sender, sender_domain, recipient_domain, mailbox_provider, fields, {}, {WEIGHT}) VALUES {}",
+        "INSERT INTO {table} (account, basis, {grain}bucket, campaign, subject, sender, sender_domain, recipient_domain, mailbox_provider, fields, {}, {WEIGHT}) VALUES {}",
         measures.join(", "),
         rows.join(", ")
     )

@@ -155,7 +155,7 @@ fn a_ledger_that_is_lost_with_a_batch_half_written_is_made_of_the_events() {
     let proxy = Proxy::before(engine.address());
     let service = Service::with(&[("POSTLENS_CLICKHOUSE_URL", &proxy.url())]);
     let account = Account::of(&service, 55, EVENTS);
-    let tables = ["cube", "rollup", "deliveries", "events"];
+    let tables = ["cube", "coarse", "rollup", "deliveries", "events"];
     let part = account.events.len().div_ceil(tables.len());
     for (events, table) in account.events.chunks(part).zip(tables) {
         // This table gets half of a block again and again, the others theirs.

@@ -11,7 +11,7 @@ use postlens_tests::{
 use super::Account;
 use crate::budget::FAULTY_RUN;
 
-const TABLES: [&str; 4] = ["cube", "rollup", "deliveries", "events"];
+const TABLES: [&str; 5] = ["cube", "coarse", "rollup", "deliveries", "events"];
 
 /// How long until a planned fault happens.
 const PATIENCE: Duration = Duration::from_mins(1);

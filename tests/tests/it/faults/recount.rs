@@ -73,7 +73,7 @@ impl Bench {
 const STRANGE_CELL: &str = "INSERT INTO cube (account, basis, bucket, subject, queued, weight)
     SELECT account, basis, bucket, 'planted', 3, 3 FROM cube WHERE account = 'ACCOUNT' AND basis = 0 ORDER BY bucket LIMIT 1 OFFSET 100";
 /// The same, known to one of the coarser grains alone.
-const STRANGE_DAY: &str = "INSERT INTO cube (account, basis, grain, bucket, subject, recipient_domain, queued, weight)
+const STRANGE_DAY: &str = "INSERT INTO coarse (account, basis, grain, bucket, subject, recipient_domain, queued, weight)
     SELECT account, basis, 'domain', toStartOfDay(bucket), 'planted', 'p.example', 3, 3 FROM cube WHERE account = 'ACCOUNT' AND basis = 1
     ORDER BY bucket LIMIT 1 OFFSET 100";
 /// Latencies that nobody counted, and the loss of all that were: as after a migration of tables that had none.
@@ -100,7 +100,7 @@ fn what_is_wrong_in_the_tables_is_named_and_put_right() {
         (STRANGE_CELL, "cube account=ACCOUNT basis=sent", "subject=\"planted\" queued: expected 0, found 3"),
         (
             STRANGE_DAY,
-            "cube account=ACCOUNT basis=event",
+            "coarse account=ACCOUNT basis=event",
             "grain=\"domain\" subject=\"planted\" recipient_domain=\"p.example\" queued: expected 0, found 3",
         ),
         (LOST_ROW, "rollup account=ACCOUNT", "dimension=\"recipient_domain\""),

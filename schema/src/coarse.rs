@@ -1,46 +1,31 @@
-//! The table `cube` with its grains: its DDL, and how it is filled from a cube that had the finest rows alone.
+//! The table `coarse`: the cube once more, in rows of the coarser grains. Its DDL, and how it is filled from a cube that was there before it.
+//! It is a table of its own, so that its parts stay small: merges then sum its rows up soon, whatever lies in the cube.
 
 use std::fmt::Write as _;
 
 use crate::{
     Grain, LATENCY_COUNTS, LATENCY_STEPS, Measure,
-    tables::{CUBE, MARKER_BASIS, SETTINGS, WEIGHT, WIDE},
+    tables::{COARSE, CUBE, MARKER_BASIS, SETTINGS, WEIGHT},
 };
 
-/// The table while it is filled.
-const FILLED: &str = "cube_filled";
-
-/// Makes the table beside the one that is there, fills it, and puts it in its place. Each statement can be repeated from the first on: rows are
-/// made of the finest ones, whichever of the two tables these come from, and an insert of an attempt that was broken off goes on into the
-/// dropped table.
+/// Makes the table and fills it. Each statement can be repeated from the first on: what an attempt left half filled is dropped, and
+/// an insert of such an attempt that the server is still running goes on into the dropped table, not into its successor.
 pub(crate) fn migration() -> Vec<String> {
-    vec![
-        format!("DROP TABLE IF EXISTS {FILLED}"),
-        create(),
-        // So that the statement that fills it means the same in both attempts.
-        format!("ALTER TABLE {CUBE} ADD COLUMN IF NOT EXISTS grain {} AFTER basis", grains()),
-        fill(),
-        format!("EXCHANGE TABLES {CUBE} AND {FILLED}"),
-        format!("DROP TABLE {FILLED}"),
-    ]
+    vec![format!("DROP TABLE IF EXISTS {COARSE}"), create(), fill()]
 }
 
-fn grains() -> String {
-    let values = Grain::ALL.map(|grain| format!("'{}' = {}", grain.name(), grain.code()));
-    format!("Enum8({})", values.join(", "))
-}
-
-/// A cell may count a day, so it has 64 bits.
+/// A row may count a day, so it has 64 bits.
 fn create() -> String {
+    let grains = Grain::COARSE.map(|grain| format!("'{}' = {}", grain.name(), grain.code()));
     let mut columns = String::new();
     for name in numbers() {
         writeln!(columns, "    {name} Int64 CODEC(T64, ZSTD(1)),").expect("writing to a String does not fail");
     }
     format!(
-        "CREATE TABLE {FILLED} (
+        "CREATE TABLE {COARSE} (
     account LowCardinality(String),
     basis UInt8,
-    grain {grains},
+    grain Enum8({grains}),
     bucket DateTime('UTC') CODEC(Delta, ZSTD(1)),
     campaign LowCardinality(String),
     subject LowCardinality(String),
@@ -55,17 +40,18 @@ fn create() -> String {
 PARTITION BY toYYYYMM(bucket)
 PRIMARY KEY (account, basis, grain, bucket)
 ORDER BY (account, basis, grain, bucket, campaign, subject, sender, mailbox_provider, recipient_domain, fields)
-SETTINGS {SETTINGS}, min_bytes_for_wide_part = {WIDE}",
-        grains = grains(),
+SETTINGS {SETTINGS}",
+        grains = grains.join(", "),
         summed = numbers().collect::<Vec<_>>().join(", "),
     )
 }
 
-/// Every finest row goes over as it is and becomes a row of each other grain, in one pass and without grouping: the table sums them up. The
-/// markers of blocks go along. A cube of many years has more months than one insert may touch, and takes longer than a query may.
+/// Every row of the cube becomes one of each grain, in one pass and without grouping: the table sums them up. The cube's markers go along,
+/// for the ledger counts the blocks of both tables alike. A cube of many years has more months than one insert may touch, and takes longer than
+/// a query may.
 fn fill() -> String {
     let none = "CAST(map(), 'Map(LowCardinality(String), String)')";
-    let rows = Grain::ALL.map(|grain| {
+    let rows = Grain::COARSE.map(|grain| {
         let bucket = if grain.has_quarters() { "bucket" } else { "toStartOfDay(bucket)" };
         let domain = if grain.has_domains() { "toString(recipient_domain)" } else { "''" };
         let fields = if grain.has_fields() { "fields" } else { none };
@@ -74,15 +60,13 @@ fn fill() -> String {
     let keys = "campaign, subject, sender, sender_domain, mailbox_provider";
     let numbers = numbers().collect::<Vec<_>>().join(", ");
     format!(
-        "INSERT INTO {FILLED} (account, basis, grain, bucket, recipient_domain, fields, {keys}, {numbers}, {LATENCY_STEPS}, {LATENCY_COUNTS})
+        "INSERT INTO {COARSE} (account, basis, grain, bucket, recipient_domain, fields, {keys}, {numbers}, {LATENCY_STEPS}, {LATENCY_COUNTS})
+SETTINGS max_partitions_per_insert_block = 0, max_execution_time = 0
 SELECT account, basis, row.1, row.2, row.3, row.4, {keys}, {numbers}, {LATENCY_STEPS}, {LATENCY_COUNTS}
 FROM {CUBE}
-ARRAY JOIN if(basis = {MARKER_BASIS}, [{full}], [{rows}]) AS row
-WHERE grain = '{name}'
-SETTINGS max_partitions_per_insert_block = 0, max_execution_time = 0",
-        full = rows[0],
+ARRAY JOIN if(basis = {MARKER_BASIS}, [{marker}], [{rows}]) AS row",
+        marker = rows[0],
         rows = rows.join(", "),
-        name = Grain::Full.name(),
     )
 }
 
