@@ -64,7 +64,7 @@ impl Verify {
 /// What was found, for people.
 fn text(verdict: &Verdict) -> String {
     let mut text = format!(
-        "{} events of {} deliveries were counted anew and compared with {} rows of deliveries, cube and rollup.\n",
+        "{} events of {} deliveries were counted anew and compared with {} rows of deliveries, cube, coarse and rollup.\n",
         grouped(verdict.events),
         grouped(verdict.deliveries),
         grouped(verdict.rows)

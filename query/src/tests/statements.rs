@@ -224,7 +224,10 @@ fn the_account_is_always_the_first_condition() {
         sql::latencies(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
     ];
     for sql in statements {
-        let tables = ["FROM cube", "FROM coarse", "FROM rollup"].map(|table| sql.text.matches(table).count()).iter().sum::<usize>();
+        let tables = ["FROM cube", "FROM coarse", "FROM rollup"]
+            .map(|table| sql.text.matches(table).count())
+            .iter()
+            .sum::<usize>();
         let conditions: Vec<_> = sql.text.split("WHERE ").skip(1).collect();
         assert_eq!(conditions.len(), tables, "{}", sql.text);
         assert!(tables > 0, "{}", sql.text);
