@@ -25,25 +25,17 @@ pub(crate) struct Key {
 pub(crate) type CoarseChange = Summed<Key>;
 
 impl CoarseChange {
-    /// Counts the cells. Those of a day are summed from those of its quarters, which are fewer than the finest.
+    /// Counts the cells.
     pub(crate) fn of(cube: &CubeChange) -> Self {
-        let mut finer = Sums::default();
+        let mut sums = Sums::default();
         for ((place, basis, bucket), change) in cube.cells() {
             let (dimensions, derived) = cube.at(*place);
             let finest = Key { dimensions: *dimensions, derived, basis: *basis, grain: Grain::Full, bucket: *bucket };
-            for grain in [Grain::Quarter, Grain::Domain, Grain::Fields] {
-                finer.count(finest.of_grain(grain), change, 1);
+            for grain in Grain::COARSE {
+                sums.count(finest.of_grain(grain), change, 1);
             }
         }
-        let finer = finer.done();
-        let mut all = Sums::default();
-        for (key, change) in finer.rows() {
-            all.count(*key, change, 1);
-            if key.grain == Grain::Quarter {
-                all.count(key.of_grain(Grain::Day), change, 1);
-            }
-        }
-        all.done()
+        sums.done()
     }
 }
 

@@ -1,15 +1,13 @@
 //! Rows of the coarser grains: what a batch adds to each, and the marker that counts the batch's block. There is a block for each of the cube's,
 //! so that both tables hold equally many.
 
-use std::iter::once;
-
-use schema::{Grain, Measure, Month, WEIGHT};
+use schema::{Grain, Month};
 
 use super::{
     Insert, Table, by_month,
     cube::{Row, keys},
-    latencies,
     native::Block,
+    sums,
 };
 use crate::{
     batch::Batch,
@@ -34,13 +32,7 @@ pub(super) fn inserts(
         let rows = rows.remove(month).unwrap_or_default();
         let mut block = Block::new(&batch.texts, rows.len() + 1, (ROW, buffers));
         keys(&mut block, &rows, (*month, ledger), Some(Grain::COARSE[0]));
-        for measure in Measure::ALL {
-            let counts = once(0).chain(rows.iter().map(|row| row.change.measures[*measure]));
-            block.fixed(measure.name(), "Int64", counts.map(i64::to_le_bytes));
-        }
-        let weights = once(1).chain(rows.iter().map(|row| row.change.measures.weight()));
-        block.fixed(WEIGHT, "Int64", weights.map(i64::to_le_bytes));
-        latencies(&mut block, once(&[][..]).chain(rows.iter().map(|row| row.change.latencies)));
+        sums(&mut block, rows.iter().map(|row| row.change));
         Insert { table: Table::Coarse, month: *month, block: block.finish() }
     };
     months.iter().map(insert).collect()

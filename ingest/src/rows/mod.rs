@@ -9,14 +9,20 @@ mod native;
 mod rollup;
 mod types;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter::once};
 
 use chrono::NaiveDate;
-use schema::{Bucket, LATENCY_COUNTS, LATENCY_STEPS, Month};
+use schema::{Bucket, LATENCY_COUNTS, LATENCY_STEPS, Measure, Month, WEIGHT};
 
 use self::native::Block;
 pub(crate) use self::native::Encoded;
-use crate::{batch::Batch, buffers::Buffers, coarse::CoarseChange, sums::RowLatency, texts::TextId};
+use crate::{
+    batch::Batch,
+    buffers::Buffers,
+    coarse::CoarseChange,
+    sums::{Change, RowLatency},
+    texts::TextId,
+};
 
 /// The tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +118,17 @@ fn latencies<'l>(block: &mut Block<'_, '_>, rows: impl Iterator<Item = &'l [RowL
     let steps = all.clone().map(|(_, step, _)| step.0.to_le_bytes());
     block.lists(LATENCY_STEPS, "Array(UInt16)", lengths.clone(), steps);
     block.lists(LATENCY_COUNTS, "Array(Int64)", lengths, all.map(|(.., count)| count.to_le_bytes()));
+}
+
+/// The columns of measures, weights and latencies that count in 64 bits, the marker's before them.
+fn sums<'c>(block: &mut Block<'_, '_>, changes: impl Iterator<Item = Change<'c>> + Clone) {
+    for measure in Measure::ALL {
+        let counts = once(0).chain(changes.clone().map(|change| change.measures[*measure]));
+        block.fixed(measure.name(), "Int64", counts.map(i64::to_le_bytes));
+    }
+    let weights = once(1).chain(changes.clone().map(|change| change.measures.weight()));
+    block.fixed(WEIGHT, "Int64", weights.map(i64::to_le_bytes));
+    latencies(block, once(&[][..]).chain(changes.map(|change| change.latencies)));
 }
 
 /// The marker has one place in its month, so that the table sums the markers up.

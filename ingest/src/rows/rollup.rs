@@ -4,11 +4,12 @@
 use std::iter::once;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use schema::{MARKER_BASIS, Measure, Month, WEIGHT};
+use schema::{MARKER_BASIS, Month};
 
 use super::{
-    Insert, Table, first_of_month, latencies,
+    Insert, Table, first_of_month,
     native::{Block, Encoded},
+    sums,
 };
 use crate::{
     batch::Batch,
@@ -87,12 +88,6 @@ fn block(
     let buckets = once(first_of_month(month)).chain(keys().map(|key| key.bucket));
     block.fixed("bucket", "DateTime('UTC')", buckets.map(|bucket| bucket.0.to_le_bytes()));
     block.text("value", once(ledger).chain(keys().map(|key| key.value)).map(|id| batch.texts.text(id)));
-    for measure in Measure::ALL {
-        let counts = once(0).chain(rows.iter().map(|row| row.change.measures[*measure]));
-        block.fixed(measure.name(), "Int64", counts.map(i64::to_le_bytes));
-    }
-    let weights = once(1).chain(rows.iter().map(|row| row.change.measures.weight()));
-    block.fixed(WEIGHT, "Int64", weights.map(i64::to_le_bytes));
-    latencies(&mut block, once(&[][..]).chain(rows.iter().map(|row| row.change.latencies)));
+    sums(&mut block, rows.iter().map(|row| row.change));
     block.finish()
 }

@@ -118,7 +118,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whole days from the rollup, and what the range holds before and after them from the cube.
+    /// Whole days from the rollup, and what the range holds before and after them from the grain beside them.
     fn days(
         &self,
         binder: &mut Binder,

@@ -192,7 +192,7 @@ fn about(dimensions: impl Strategy<Value = Vec<&'static str>>) -> impl Strategy<
     let asked = dimensions.prop_flat_map(|dimensions| {
         let check = || prop::sample::select(dimensions.clone()).prop_flat_map(check_on);
         let by = prop::sample::subsequence(dimensions.clone(), 0..=dimensions.len().min(2));
-        let parts = prop::sample::subsequence(PARTS.to_vec(), 0..=1);
+        let parts = prop::sample::subsequence(PARTS.to_vec(), 0..=3 - dimensions.len().min(2));
         let by = (by, parts).prop_map(|(by, parts)| [by, parts].concat());
         (by, prop::collection::vec(check(), 0..3), prop::option::of(tree(check())))
     });
