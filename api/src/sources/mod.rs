@@ -70,6 +70,8 @@ struct Inner {
     verifier: Verifier,
     known: Mutex<HashMap<String, (Arc<Source>, Millis)>>,
     counts: Counts,
+    /// Held while counts are stored.
+    storing: tokio::sync::Mutex<()>,
     recent: Recent,
 }
 
@@ -85,6 +87,7 @@ impl Sources {
             verifier,
             known: Mutex::default(),
             counts: Counts::default(),
+            storing: tokio::sync::Mutex::default(),
             recent: Recent::default(),
         }))
     }

@@ -1,6 +1,6 @@
 //! Sources by HTTP, and the webhooks that they are. ClickHouse is away: a webhook does not need it.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use ring::hmac;
 
@@ -164,6 +164,20 @@ async fn a_signature_is_demanded_where_a_key_is_set_and_two_keys_are_valid_while
     let shown = [bench.get(&key, "/v1/sources").await.body, bench.get(&key, &at(&source)).await.body].concat();
     for text in [format!("{rows:?}"), String::from_utf8(shown).unwrap()] {
         assert!(!text.contains("k3y") && !text.contains(source["path"].as_str().unwrap()), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn numbers_of_a_source_hold_what_was_answered_though_others_store_them_or_give_up() {
+    let bench = Bench::new().await;
+    let key = bench.key("acme", Role::Admin).await;
+    let source = bench.source(&key, json!({"provider": "sendgrid", "name": "busy"})).await;
+    for bodies in 1..=20 {
+        let reply = bench.hook(&source, &[], r#"[{"event":"teleported","timestamp":1}]"#).await;
+        assert_eq!(reply.parts.status, StatusCode::OK);
+        // Begun, and dropped before it ends.
+        let _ = tokio::time::timeout(Duration::ZERO, bench.state.sources.flush(&bench.state.ingest)).await;
+        assert_eq!(bench.of(&key, &source, "/stats").await["received"]["bodies"], bodies);
     }
 }
 
