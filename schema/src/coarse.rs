@@ -1,11 +1,9 @@
 //! The table `coarse`: the cube once more, in rows of the coarser grains. Its DDL, and how it is filled from a cube that was there before it.
 //! It is a table of its own, so that its parts stay small: merges then sum its rows up soon, whatever lies in the cube.
 
-use std::fmt::Write as _;
-
 use crate::{
-    Grain, LATENCY_COUNTS, LATENCY_STEPS, Measure,
-    tables::{COARSE, CUBE, MARKER_BASIS, SETTINGS, WEIGHT},
+    Grain, LATENCY_COUNTS, LATENCY_STEPS,
+    tables::{COARSE, CUBE, MARKER_BASIS, SETTINGS, declared, summed},
 };
 
 /// Makes the table and fills it. Each statement can be repeated from the first on: what an attempt left half filled is dropped, and
@@ -17,10 +15,6 @@ pub(crate) fn migration() -> Vec<String> {
 /// A row may count a day, so it has 64 bits.
 fn create() -> String {
     let grains = Grain::COARSE.map(|grain| format!("'{}' = {}", grain.name(), grain.code()));
-    let mut columns = String::new();
-    for name in numbers() {
-        writeln!(columns, "    {name} Int64 CODEC(T64, ZSTD(1)),").expect("writing to a String does not fail");
-    }
     format!(
         "CREATE TABLE {COARSE} (
     account LowCardinality(String),
@@ -34,7 +28,8 @@ fn create() -> String {
     mailbox_provider LowCardinality(String),
     recipient_domain LowCardinality(String),
     fields Map(LowCardinality(String), String),
-{columns}    `{LATENCY_STEPS}` Array(UInt16) CODEC(Delta, ZSTD(1)),
+{columns},
+    `{LATENCY_STEPS}` Array(UInt16) CODEC(Delta, ZSTD(1)),
     `{LATENCY_COUNTS}` Array(Int64) CODEC(T64, ZSTD(1))
 ) ENGINE = SummingMergeTree(({summed}))
 PARTITION BY toYYYYMM(bucket)
@@ -42,7 +37,8 @@ PRIMARY KEY (account, basis, grain, bucket)
 ORDER BY (account, basis, grain, bucket, campaign, subject, sender, mailbox_provider, recipient_domain, fields)
 SETTINGS {SETTINGS}",
         grains = grains.join(", "),
-        summed = numbers().collect::<Vec<_>>().join(", "),
+        columns = declared(64),
+        summed = summed().join(", "),
     )
 }
 
@@ -58,7 +54,7 @@ fn fill() -> String {
         format!("('{}', {bucket}, {domain}, {fields})", grain.name())
     });
     let keys = "campaign, subject, sender, sender_domain, mailbox_provider";
-    let numbers = numbers().collect::<Vec<_>>().join(", ");
+    let numbers = summed().join(", ");
     format!(
         "INSERT INTO {COARSE} (account, basis, grain, bucket, recipient_domain, fields, {keys}, {numbers}, {LATENCY_STEPS}, {LATENCY_COUNTS})
 SETTINGS max_partitions_per_insert_block = 0, max_execution_time = 0
@@ -68,9 +64,4 @@ ARRAY JOIN if(basis = {MARKER_BASIS}, [{marker}], [{rows}]) AS row",
         marker = rows[0],
         rows = rows.join(", "),
     )
-}
-
-/// The columns that the table sums up.
-fn numbers() -> impl Iterator<Item = &'static str> {
-    Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT])
 }

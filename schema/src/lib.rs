@@ -45,5 +45,5 @@ pub use rate::Rate;
 pub use status::{
     ENHANCED_STATUS_PATTERN, EnhancedStatus, REPLY_CODE_PATTERN, enhanced_status, is_refusal, reply_code,
 };
-pub use tables::{COARSE, CUBE, DELIVERIES, EVENTS, MARKER_BASIS, ROLLUP, WEIGHT};
+pub use tables::{COARSE, CUBE, DELIVERIES, EVENTS, MARKER_BASIS, ROLLUP, WEIGHT, summed};
 pub use time::{Bucket, Millis, Month};

@@ -10,11 +10,9 @@
 //! So a field costs nothing where no delivery has it, and the rows of the total and of a field together are all groups of that
 //! field: what remains in the empty value are the deliveries without it.
 
-use std::fmt::Write as _;
-
 use crate::{
-    Dimension, Measure,
-    tables::{CUBE, MARKER_BASIS, ROLLUP, SETTINGS, WEIGHT},
+    Dimension,
+    tables::{CUBE, MARKER_BASIS, ROLLUP, SETTINGS, declared, summed},
 };
 
 /// Makes the table and fills it. Each statement can be repeated from the first on: what an attempt left half filled is dropped, and
@@ -25,13 +23,6 @@ pub(crate) fn migration() -> Vec<String> {
 
 /// A day of a large sender may count more than 32 bits.
 fn create() -> String {
-    let mut columns = String::new();
-    let mut summed = String::new();
-    for measure in Measure::ALL {
-        let name = measure.name();
-        writeln!(columns, "    {name} Int64 CODEC(T64, ZSTD(1)),").expect("writing to a String does not fail");
-        write!(summed, "{name}, ").expect("writing to a String does not fail");
-    }
     format!(
         "CREATE TABLE {ROLLUP} (
     account LowCardinality(String),
@@ -39,11 +30,13 @@ fn create() -> String {
     dimension LowCardinality(String),
     bucket DateTime('UTC') CODEC(Delta, ZSTD(1)),
     value String CODEC(ZSTD(1)),
-{columns}    {WEIGHT} Int64 CODEC(T64, ZSTD(1))
-) ENGINE = SummingMergeTree(({summed}{WEIGHT}))
+{columns}
+) ENGINE = SummingMergeTree(({summed}))
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (account, basis, dimension, bucket, value)
-SETTINGS {SETTINGS}"
+SETTINGS {SETTINGS}",
+        columns = declared(64),
+        summed = summed().join(", "),
     )
 }
 
@@ -51,8 +44,7 @@ SETTINGS {SETTINGS}"
 /// go along, for the ledger counts the blocks of both tables alike. A cube of many years has more months than one insert may touch,
 /// and takes longer than a query may.
 fn fill() -> String {
-    let numbers: Vec<_> = Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT]).collect();
-    let signed: Vec<_> = numbers.iter().map(|name| format!("{name} * cell.4")).collect();
+    let signed: Vec<_> = summed().into_iter().map(|name| format!("{name} * cell.4")).collect();
     let fixed: Vec<_> = Dimension::FIXED
         .iter()
         .map(|dimension| format!("('{name}', toStartOfDay(bucket), toString({name}), 1)", name = dimension.column()))
@@ -74,7 +66,7 @@ ARRAY JOIN if(
         arrayMap(name -> (concat('field:', name), toStartOfDay(bucket), '', -1), mapKeys(fields))
     )
 ) AS cell",
-        numbers = numbers.join(", "),
+        numbers = summed().join(", "),
         signed = signed.join(", "),
         fixed = fixed.join(", "),
     )

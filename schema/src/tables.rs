@@ -1,7 +1,5 @@
 //! The tables in ClickHouse and what each is for. Their DDL is written once, here and in `rollup`; `migrate` runs it.
 
-use std::fmt::Write as _;
-
 use crate::{EventKind, FailureClass, LATENCY_COUNTS, LATENCY_STEPS, Measure, SecureMethod, coarse, rollup};
 
 /// Every distinct event, as accepted: for drill-down, audit and rebuild.
@@ -16,6 +14,18 @@ pub const COARSE: &str = "coarse";
 pub const ROLLUP: &str = "rollup";
 /// The column of these that sums all measures of a row: a group exists in a report exactly when it is above zero.
 pub const WEIGHT: &str = "weight";
+
+/// The columns that rows of these add up: the measures, and their [`WEIGHT`].
+#[must_use]
+pub fn summed() -> Vec<&'static str> {
+    Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT]).collect()
+}
+
+/// Declares them, each of so many bits.
+pub(crate) fn declared(bits: u8) -> String {
+    let columns = summed().into_iter().map(|name| format!("    {name} Int{bits} CODEC(T64, ZSTD(1))"));
+    columns.collect::<Vec<_>>().join(",\n")
+}
 
 /// Rows of this basis, of no account, are no measures: each block brings one, and their [`WEIGHT`] counts the blocks that
 /// a partition holds. So it can be told whether a block whose answer was lost has arrived, in one with its contents.
@@ -153,13 +163,6 @@ SETTINGS {SETTINGS}"
 
 /// A cell counts what happened in a quarter of an hour: 32 bits suffice, and reports sum in 64.
 fn cube() -> String {
-    let mut columns = String::new();
-    let mut summed = String::new();
-    for measure in Measure::ALL {
-        let name = measure.name();
-        writeln!(columns, "    {name} Int32 CODEC(T64, ZSTD(1)),").expect("writing to a String does not fail");
-        write!(summed, "{name}, ").expect("writing to a String does not fail");
-    }
     format!(
         "CREATE TABLE IF NOT EXISTS {CUBE} (
     account LowCardinality(String),
@@ -172,11 +175,13 @@ fn cube() -> String {
     recipient_domain LowCardinality(String),
     mailbox_provider LowCardinality(String),
     fields Map(LowCardinality(String), String),
-{columns}    {WEIGHT} Int32 CODEC(T64, ZSTD(1))
-) ENGINE = SummingMergeTree(({summed}{WEIGHT}))
+{columns}
+) ENGINE = SummingMergeTree(({summed}))
 PARTITION BY toYYYYMM(bucket)
 PRIMARY KEY (account, basis, bucket)
 ORDER BY (account, basis, bucket, campaign, subject, sender, recipient_domain, fields)
-SETTINGS {SETTINGS}"
+SETTINGS {SETTINGS}",
+        columns = declared(32),
+        summed = summed().join(", "),
     )
 }

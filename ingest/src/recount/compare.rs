@@ -1,7 +1,7 @@
 //! Compares the real tables with those beside them, row by row, in ClickHouse: a slice of days at a time, so that memory is bounded.
 
 use clickhouse::Row;
-use schema::{COARSE, CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, METHODS, Measure, ROLLUP, WEIGHT};
+use schema::{COARSE, CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, METHODS, ROLLUP, summed};
 use serde::Deserialize;
 
 use super::{Counted, Doing, Drift, Recount, Result, Scope, Verdict, staging::TABLES, statement::statement};
@@ -76,11 +76,6 @@ pub(super) fn keys(table: &str) -> Option<&'static [&'static str]> {
         ROLLUP => Some(&ROLLUP_KEYS),
         _ => None,
     }
-}
-
-/// The measures and their sum.
-pub(super) fn numbers() -> Vec<&'static str> {
-    Measure::ALL.iter().map(|measure| measure.name()).chain([WEIGHT]).collect()
 }
 
 /// The day of a row.
@@ -210,10 +205,11 @@ impl Recount<'_> {
 /// by step, and nothing of it is zero.
 fn sums(table: &str, beside: &str, keys: &[&str], condition: &str) -> String {
     let sum = |recounted: u8| {
-        let sums = numbers().iter().map(|name| format!("sumIf({name}, recounted = {recounted})")).collect::<Vec<_>>();
+        let sums =
+            summed().into_iter().map(|name| format!("sumIf({name}, recounted = {recounted})")).collect::<Vec<_>>();
         sums.join(", ")
     };
-    let (keys, numbers) = (keys.join(", "), numbers().join(", "));
+    let (keys, numbers) = (keys.join(", "), summed().join(", "));
     let columns = format!("{numbers}, {LATENCY_STEPS} AS steps, {LATENCY_COUNTS} AS counts");
     format!(
         "SELECT {keys}, [{}] AS expected, [{}] AS found,
@@ -269,7 +265,7 @@ ARRAY JOIN arrayConcat(
 ) AS cell
 ORDER BY owner, moment, clock, dimensions, what LIMIT {room}",
         dimensions = dimensions.join(", "),
-        names = quoted(&numbers()),
+        names = quoted(&summed()),
     )
 }
 

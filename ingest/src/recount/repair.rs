@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use schema::{DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS};
+use schema::{DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, summed};
 
 use super::{
     Doing, Recount, RecountError, Result,
-    compare::{DELIVERY_COLUMNS, Slice, day, keys, numbers},
+    compare::{DELIVERY_COLUMNS, Slice, day, keys},
     staging::TABLES,
     statement::{insertion, statement},
 };
@@ -36,7 +36,7 @@ impl Recount<'_> {
     }
 
     async fn add_difference(&self, table: &str, keys: &[&str], slice: &Slice) -> Result<()> {
-        let (keys, columns) = (keys.join(", "), numbers());
+        let (keys, columns) = (keys.join(", "), summed());
         let values = (1..=columns.len()).map(|place| format!("expected[{place}] - found[{place}]"));
         let sql = format!(
             "INSERT INTO {table} ({keys}, {}, {LATENCY_STEPS}, {LATENCY_COUNTS})

@@ -55,9 +55,7 @@ impl Export {
         limits: &Limits,
     ) -> Result<Self, QueryError> {
         let others = hidden(clickhouse, account, &spec.report, limits).await?;
-        // The first row comes when all is counted.
-        let piece = limits.time.max(Duration::from_mins(10));
-        let bounds = Bounds { longest: LONGEST, piece, line: LONGEST_ROW };
+        let bounds = Bounds { longest: LONGEST, line: LONGEST_ROW };
         let lines = Lines::begin(clickhouse, &sql::groups(account, &spec.report), limits, &bounds)?;
         let (remainder, state) = (cut(0, Measures::default()), State::Reading);
         Ok(Self { lines, spec: spec.clone(), as_of, others, all: None, remainder, state })
