@@ -1,10 +1,12 @@
 //! The client side of the HTTP API: where the service is, with which key, and how its refusals read in a terminal.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io::Write, time::Duration};
 
 use clap::Args;
 use reqwest::{RequestBuilder, Response, StatusCode, Url, header, redirect};
 use serde::Deserialize;
+
+use super::Failure;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -30,6 +32,14 @@ impl ServiceArgs {
     /// # Errors
     /// When the URL is none, or there is no key.
     pub(super) fn client(&self) -> Result<Client, ClientError> {
+        self.client_that_waits(SILENCE)
+    }
+
+    /// One that waits so long while the service is silent.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub(super) fn client_that_waits(&self, silence: Duration) -> Result<Client, ClientError> {
         let base = self.url.trim_end_matches('/').to_owned();
         let url = Url::parse(&base).map_err(|error| ClientError::Url(self.url.clone(), error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -45,7 +55,7 @@ impl ServiceArgs {
             .user_agent(concat!("postlens/", env!("CARGO_PKG_VERSION")))
             .default_headers([(header::AUTHORIZATION, authorization)].into_iter().collect())
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
+            .read_timeout(silence)
             .redirect(redirect::Policy::none())
             .build()
             .map_err(|error| ClientError::Setup(error.to_string()))?;
@@ -87,6 +97,17 @@ impl Client {
     pub(super) async fn json<T: serde::de::DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let answer = self.send(request).await?.bytes().await.map_err(|error| self.unreachable(&error))?;
         serde_json::from_slice(&answer).map_err(|error| ClientError::Unreadable(error.to_string()))
+    }
+
+    /// Writes an answer as it comes, for it may be longer than memory. Answers its last byte.
+    pub(super) async fn copy(&self, mut answer: Response, out: &mut impl Write) -> Result<Option<u8>, Failure> {
+        let mut last = None;
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.unreachable(&error))? {
+            out.write_all(&chunk)?;
+            last = chunk.last().copied().or(last);
+        }
+        out.flush()?;
+        Ok(last)
     }
 
     /// The error of a request that got no answer, or not the whole of it.

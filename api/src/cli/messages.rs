@@ -1,6 +1,6 @@
 //! `postlens messages`: single messages and recipients, asked of a running service.
 
-use std::io::Write as _;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -19,6 +19,9 @@ Examples:
   postlens messages show q83vEjRWeJCrze8SNFZ4kA                        All events of one, and what they make of it
   postlens messages hygiene hard_bounced --since 2026-11-01            Whom to stop mailing, as CSV
   postlens messages hygiene unengaged --days 180 --min-deliveries 10 --format ndjson";
+
+/// How long the first line of a list may take: it comes when all is counted.
+const FIRST_LINE: Duration = Duration::from_mins(11);
 
 /// The columns of a search.
 const COLUMNS: &[&str] = &["id", "sent_at", "recipient", "outcome", "class", "opened", "clicked", "subject"];
@@ -119,13 +122,10 @@ impl Messages {
 /// Prints an answer as it comes: a list may be longer than memory.
 fn stream(service: &ServiceArgs, path: &str) -> Result<(), Failure> {
     block_on(async {
-        let client = service.client()?;
-        let mut answer = client.send(client.get(path)).await?;
-        let mut out = std::io::stdout().lock();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| client.unreachable(&error))? {
-            out.write_all(&chunk)?;
-        }
-        Ok(out.flush()?)
+        let client = service.client_that_waits(FIRST_LINE)?;
+        let answer = client.send(client.get(path)).await?;
+        client.copy(answer, &mut std::io::stdout().lock()).await?;
+        Ok(())
     })
 }
 

@@ -4,6 +4,7 @@ mod alerts;
 mod ask;
 mod client;
 mod engine;
+mod exports;
 mod format;
 mod import;
 mod keys;
@@ -55,6 +56,7 @@ enum Command {
     Report(Box<report::Report>),
     Messages(Box<messages::Messages>),
     Alerts(Box<alerts::Alerts>),
+    Exports(exports::Exports),
     Segments(segments::Segments),
     SavedReports(saved_reports::SavedReports),
     Sources(sources::Sources),
@@ -101,6 +103,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(command) => command.run(),
         Command::Messages(command) => command.run(),
         Command::Alerts(command) => command.run(),
+        Command::Exports(command) => command.run(),
         Command::Segments(command) => command.run(),
         Command::SavedReports(command) => command.run(),
         Command::Sources(command) => command.run(),

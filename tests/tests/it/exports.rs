@@ -267,3 +267,30 @@ fn what_cannot_be_exported_is_refused_with_what_to_change() {
     assert_eq!(text.lines().count(), 52, "header, rows and what was cut");
     assert!(text == report(&client, &cut, "csv").text());
 }
+
+#[test]
+fn the_command_line_orders_waits_for_and_downloads_an_export() {
+    let service = Service::shared();
+    let (client, parameters) = reported(service, 73);
+    let directory = tempfile::tempdir().unwrap();
+    let [order, file] = ["order.json", "split.csv"].map(|name| directory.path().join(name).display().to_string());
+    let document: BTreeMap<_, _> = parameters.iter().map(|(name, value)| (*name, value.clone())).collect();
+    fs::write(&order, serde_json::to_vec(&document).unwrap()).unwrap();
+    let (url, key) = (service.url(), client.key().to_owned());
+    let run = |arguments: &[&str]| service.attempt(&[&["exports", "--url", &url, "--key", &key], arguments].concat());
+
+    let (code, said) = run(&["create", &order, "-o", &file]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(fs::read_to_string(&file).unwrap() == report(&client, &parameters, "csv").text(), "as the report has it");
+    let (code, link) = run(&["create", &order, "--format", "xlsx"]);
+    assert_eq!(code, Some(0), "{link}");
+    let id = link.trim().strip_prefix("/v1/exports/").and_then(|rest| rest.split('/').next()).unwrap().to_owned();
+    done(&client, &json!({"id": id}));
+    let (code, said) = run(&["list"]);
+    assert_eq!((code, said.lines().count()), (Some(0), 3), "{said}");
+    assert!(said.contains("csv") && said.contains("xlsx"), "{said}");
+    assert_eq!(run(&["delete", &id]).0, Some(0));
+    assert_ne!(run(&["show", &id]).0, Some(0));
+    let (code, said) = run(&["create", &order, "-o", &format!("{file}.doc")]);
+    assert!(code != Some(0) && said.contains("doc"), "{said}");
+}

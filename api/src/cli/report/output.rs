@@ -111,13 +111,9 @@ impl Output {
     }
 
     /// Writes a document as it comes.
-    pub(super) async fn copy(&self, client: &Client, mut response: Response) -> Result<(), Failure> {
+    pub(super) async fn copy(&self, client: &Client, response: Response) -> Result<(), Failure> {
         let mut out = self.open()?;
-        let mut last = None;
-        while let Some(chunk) = response.chunk().await.map_err(|error| client.unreachable(&error))? {
-            out.write_all(&chunk)?;
-            last = chunk.last().copied().or(last);
-        }
+        let last = client.copy(response, &mut out).await?;
         // A shell's prompt begins on a line of its own.
         if self.file().is_none() && io::stdout().is_terminal() && last.is_some_and(|byte| byte != b'\n') {
             out.write_all(b"\n")?;

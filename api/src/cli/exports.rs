@@ -1,0 +1,180 @@
+//! `postlens exports`: reports of many rows as files that a running service writes in the background.
+
+use std::{
+    fs::File,
+    io::{IsTerminal as _, stderr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Failure,
+    ask::{Asked, Shown, ask, path, read},
+    block_on,
+    client::{Client, ServiceArgs},
+    format::grouped,
+};
+
+/// How often it is asked how far an export is.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The columns of a list.
+const COLUMNS: &[&str] = &["id", "state", "format", "rows", "of", "bytes", "expires_at", "error"];
+
+const EXAMPLES: &str = "\
+Examples:
+  echo '{\"from\":\"2026-11-01\",\"to\":\"2026-12-01\",\"by\":[\"subject\",\"recipient_domain\"]}' \\
+    | postlens exports create - -o november.parquet           Order a split of all rows, wait, and download it
+  postlens exports create split.json --format xlsx            Order it, and print its link
+  postlens exports list                                       How far all are
+  postlens exports show 0f3a5c7d9b1e2468
+  postlens exports delete 0f3a5c7d9b1e2468";
+
+/// Order reports of up to a million rows as files
+///
+/// Asks a running service, which writes them in the background, goes on after a restart, and keeps them until their links expire.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Exports {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Print the service's answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the exports
+    List,
+    /// Show how far an export is
+    Show {
+        /// The export's id
+        id: String,
+    },
+    /// Order an export; prints its link, or with -o waits for it and downloads it
+    Create(Create),
+    /// Delete an export and its file; one that is being written is given up
+    Delete {
+        /// The export's id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// A file with the split as JSON, as POST /v1/reports/split takes it; `-` for standard input
+    report: PathBuf,
+    /// csv, xlsx, ndjson or parquet [default: what the name of the output file says, else csv]
+    #[arg(long)]
+    format: Option<String>,
+    /// Wait until it is done, and download it into this file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Exports {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let one = |id| path("/v1/exports/", id, "");
+        let asked = |method, path, shown| Asked { method, path, body: None, shown };
+        let asked = match &self.command {
+            Command::List => asked(Method::GET, "/v1/exports".to_owned(), Shown::Table("exports", COLUMNS)),
+            Command::Show { id } => asked(Method::GET, one(id), Shown::Document),
+            Command::Delete { id } => asked(Method::DELETE, one(id), Shown::Done("The export is gone.")),
+            Command::Create(order) => {
+                if let Some(file) = &order.output {
+                    return block_on(fetch(&self.service.client()?, &order.document()?, file));
+                }
+                let shown = Shown::Member("download");
+                Asked { body: Some(order.document()?), ..asked(Method::POST, "/v1/exports".to_owned(), shown) }
+            }
+        };
+        ask(&self.service, &asked, self.json)
+    }
+}
+
+impl Create {
+    fn document(&self) -> Result<Value, Failure> {
+        let told = self.output.as_deref().and_then(Path::extension).and_then(|ending| ending.to_str());
+        let format = self.format.as_deref().or(told).unwrap_or("csv").to_ascii_lowercase();
+        Ok(json!({"format": format, "report": read(&self.report)?}))
+    }
+}
+
+/// An export that was ordered.
+#[derive(Deserialize)]
+struct Ordered {
+    id: String,
+    download: String,
+}
+
+/// How far it is.
+#[derive(Deserialize)]
+struct Far {
+    state: String,
+    rows: u64,
+    of: Option<u64>,
+    error: Option<String>,
+}
+
+/// Orders an export, waits until it is done, and downloads it.
+async fn fetch(client: &Client, order: &Value, file: &Path) -> Result<(), Failure> {
+    // What cannot be written is better known before the waiting.
+    let mut out = File::create(file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    let ordered: Ordered = client.json(client.post("/v1/exports").json(order)).await?;
+    let bar = bar();
+    loop {
+        let far: Far = client.json(client.get(&path("/v1/exports/", &ordered.id, ""))).await?;
+        bar.set_message(sentence(&far));
+        match far.state.as_str() {
+            "done" => break,
+            "queued" | "running" => tokio::time::sleep(INTERVAL).await,
+            state => return Err(far.error.unwrap_or_else(|| format!("the export is {state}")).into()),
+        }
+    }
+    bar.finish_and_clear();
+    let answer = client.send(client.get(&ordered.download)).await?;
+    client.copy(answer, &mut out).await?;
+    eprintln!("{}: export {}", file.display(), ordered.id);
+    Ok(())
+}
+
+/// A line on a terminal; nothing elsewhere.
+fn bar() -> ProgressBar {
+    if !stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner}  {msg}  {elapsed}").expect("the template is a constant");
+    let bar = ProgressBar::new_spinner().with_style(style);
+    bar.enable_steady_tick(INTERVAL);
+    bar
+}
+
+fn sentence(far: &Far) -> String {
+    match (far.state.as_str(), far.of) {
+        ("queued", _) => "waiting for the exports before it".to_owned(),
+        (_, Some(of)) => format!("{} of {} rows", grouped(far.rows), grouped(of)),
+        (_, None) => "counting the rows".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_how_far_an_export_is() {
+        let far = |state: &str, of| sentence(&Far { state: state.to_owned(), rows: 250_000, of, error: None });
+        assert_eq!(far("queued", None), "waiting for the exports before it");
+        assert_eq!(far("running", None), "counting the rows");
+        assert_eq!(far("running", Some(1_000_000)), "250,000 of 1,000,000 rows");
+    }
+}
