@@ -79,8 +79,8 @@ pub use filter::{Filter, Test};
 pub use grouping::{Grouping, InvalidGrouping, TimePart};
 pub use interval::Interval;
 pub use latency::{
-    DecayReport, DecayRequest, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRequest, LatencyRow,
-    LatencySpec, Percentiles, Presentable, decay, latencies,
+    DecayCurve, DecayGroup, DecayRemainder, DecayReport, DecayRequest, DecayRow, Latencies, LatencyRemainder,
+    LatencyReport, LatencyRequest, LatencyRow, LatencySpec, Percentiles, Presentable, decay, latencies,
 };
 pub use messages::{
     Carried, Found, Hygiene, HygieneRequest, HygieneSpec, Inference, Kind as HygieneKind, Message, MessageId,

@@ -238,6 +238,7 @@ mod tests {
         for (named, written) in [
             both(|request: &LatencyRequest| LatencySpec::latencies(request), "campaign"),
             both(|request: &LatencyRequest| LatencySpec::latencies(request), ""),
+            both(|request: &DecayRequest| LatencySpec::decay(request), "campaign"),
             both(|request: &DecayRequest| LatencySpec::decay(request), ""),
         ] {
             assert_eq!(named.unwrap(), written.unwrap());

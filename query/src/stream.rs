@@ -11,7 +11,8 @@ use crate::{
     sql::Sql,
 };
 
-/// How long a piece of an answer may take, beyond which ClickHouse counts as hanging: the first comes when all is read and put in order.
+/// How long a piece of an answer may take at least, beyond which ClickHouse counts as hanging: the first comes when all is read and put in
+/// order.
 const PIECE: Duration = Duration::from_mins(10);
 
 /// What is waited for, and taken, at most.
@@ -27,6 +28,7 @@ pub(crate) struct Lines {
     cursor: BytesCursor,
     /// What has come of a line whose end has not.
     begun: Vec<u8>,
+    patience: Duration,
     longest_line: usize,
 }
 
@@ -49,7 +51,7 @@ impl Lines {
             query = query.with_setting(name, value);
         }
         let cursor = query.fetch_bytes("JSONCompactEachRow").map_err(judge)?;
-        Ok(Self { cursor, begun: Vec::new(), longest_line: bounds.line })
+        Ok(Self { cursor, begun: Vec::new(), patience: PIECE.max(limits.time) + GRACE, longest_line: bounds.line })
     }
 
     /// Hands on the lines that come next; false when there are no more.
@@ -57,7 +59,7 @@ impl Lines {
         &mut self,
         mut each: impl FnMut(&[u8]) -> Result<(), QueryError>,
     ) -> Result<bool, QueryError> {
-        let came = tokio::time::timeout(PIECE + GRACE, self.cursor.next()).await;
+        let came = tokio::time::timeout(self.patience, self.cursor.next()).await;
         let came = came.map_err(|elapsed| QueryError::Unavailable(Box::new(elapsed)))?.map_err(judge)?;
         let Some(bytes) = came else {
             return if self.begun.is_empty() { Ok(false) } else { Err(malformed("a row without an end")) };

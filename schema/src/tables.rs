@@ -38,7 +38,7 @@ pub(crate) const SETTINGS: &str =
 
 /// The migrations, oldest first, each of statements that can be repeated from its first one on. Their numbers are their places;
 /// never change one that was released, append another.
-pub(crate) fn migrations() -> [Vec<String>; 9] {
+pub(crate) fn migrations() -> [Vec<String>; 10] {
     [
         vec![events()],
         vec![deliveries()],
@@ -49,6 +49,7 @@ pub(crate) fn migrations() -> [Vec<String>; 9] {
         sources(),
         latencies(),
         coarse::migration(),
+        whole_sums(),
     ]
 }
 
@@ -85,6 +86,16 @@ const WIDE: u64 = 128 << 20;
 fn compact_blocks() -> Vec<String> {
     let modify = |table| format!("ALTER TABLE {table} MODIFY SETTING min_bytes_for_wide_part = {WIDE}");
     [EVENTS, DELIVERIES, CUBE].map(modify).into()
+}
+
+/// Merges leave parts alone that are too few to be worth it by size, and sum up only within what they merge. Of a table of sums one part
+/// is worth the merge, for it has a fraction of their rows: those that are so many seconds old are merged into one, whatever their sizes.
+/// A part is as old as its last merge, so all sums of a month are merged once in that time at most.
+const WHOLE_AFTER: u32 = 600;
+
+fn whole_sums() -> Vec<String> {
+    let modify = |table| format!("ALTER TABLE {table} MODIFY SETTING min_age_to_force_merge_seconds = {WHOLE_AFTER}");
+    [COARSE, ROLLUP].map(modify).into()
 }
 
 fn events() -> String {

@@ -1,5 +1,7 @@
 //! The comparison of latencies and decay curves with the count: every count exactly, every percentile within 5 %.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::{
@@ -25,11 +27,7 @@ pub fn latencies(client: &Client, tally: &Tally, question: &Question) {
     let rows = report["rows"].as_array().expect("rows");
     assert_eq!(rows.len(), if question.by.is_empty() { 0 } else { groups.len().min(question.limit) }, "{context}");
     for row in rows {
-        let value = |dimension: &schema::Dimension| {
-            let value = row["key"][dimension.to_string()].as_str().expect("a value");
-            if value == "(none)" { String::new() } else { value.to_owned() }
-        };
-        let key: Key = question.by.iter().map(value).collect();
+        let key = key(question, row);
         compare(row, &groups.remove(&key).unwrap_or_else(|| panic!("{key:?} of {context}")), &context);
     }
     if question.by.is_empty() || groups.is_empty() {
@@ -44,25 +42,60 @@ pub fn latencies(client: &Client, tally: &Tally, question: &Question) {
     compare(&report["remainder"], &rest, &context);
 }
 
-/// Asks for the decay curve of a question and compares every age.
+/// Asks for the decay curves of a question and compares every age of every group, of the remainder and of the total.
 pub fn decay(client: &Client, tally: &Tally, question: &Question) {
-    let report = ask(client, "/v1/reports/decay", question, &[]);
+    let report = ask(client, "/v1/reports/decay", question, &question.by);
     let context = format!("{question:?}: {report}");
-    let whole = Question { by: Vec::new(), ..question.clone() };
-    let times = tally.times(&whole).remove(&Vec::new()).unwrap_or_default();
-    let delivered = tally.split(&whole).get(&Vec::new()).map_or(0, |counts| counts[schema::Measure::Delivered]);
-    assert_eq!(report["delivered"].as_u64(), Some(delivered), "{context}");
-    let rows = report["rows"].as_array().expect("rows");
+    let mut groups: BTreeMap<Key, (u64, Times)> = BTreeMap::new();
+    for (key, times) in tally.times(question) {
+        groups.entry(key).or_default().1 = times;
+    }
+    for (key, counts) in tally.split(question) {
+        groups.entry(key).or_default().0 = counts[schema::Measure::Delivered];
+    }
+    let all = |groups: &BTreeMap<Key, (u64, Times)>| {
+        groups.values().fold((0, Times::default()), |(delivered, mut total), (more, times)| {
+            add(&mut total, times);
+            (delivered + more, total)
+        })
+    };
+    curve(&report, &all(&groups), &context);
+    let told = report["groups"].as_array().expect("groups");
+    assert_eq!(told.len(), if question.by.is_empty() { 0 } else { groups.len().min(question.limit) }, "{context}");
+    for group in told {
+        let key = key(question, group);
+        curve(group, &groups.remove(&key).unwrap_or_else(|| panic!("{key:?} of {context}")), &context);
+    }
+    if question.by.is_empty() || groups.is_empty() {
+        assert_eq!(report["remainder"], Value::Null, "{context}");
+        return;
+    }
+    assert_eq!(report["remainder"]["groups"].as_u64(), Some(groups.len() as u64), "{context}");
+    curve(&report["remainder"], &all(&groups), &context);
+}
+
+fn curve(told: &Value, (delivered, times): &(u64, Times), context: &str) {
+    assert_eq!(told["delivered"].as_u64(), Some(*delivered), "{context}");
+    let rows = told["rows"].as_array().expect("rows");
     assert_eq!(rows.len(), AGES.len() + 1, "{context}");
     for (row, age) in rows.iter().zip(AGES.map(Some).into_iter().chain([None])) {
         assert_eq!(row["seconds"].as_i64(), age, "{context}");
         for (list, name) in [(&times.open, "opened"), (&times.click, "clicked")] {
             let younger = list.iter().filter(|time| age.is_none_or(|age| **time < age * 1000)).count();
             assert_eq!(row[name].as_u64(), Some(younger as u64), "{name} by {age:?} of {context}");
-            let share = (delivered > 0).then(|| younger as f64 / delivered as f64);
+            let share = (*delivered > 0).then(|| younger as f64 / *delivered as f64);
             assert_eq!(row[format!("{name}_share")].as_f64(), share, "{name} by {age:?} of {context}");
         }
     }
+}
+
+/// The group of a row.
+fn key(question: &Question, row: &Value) -> Key {
+    let value = |dimension: &schema::Dimension| {
+        let value = row["key"][dimension.to_string()].as_str().expect("a value");
+        if value == "(none)" { String::new() } else { value.to_owned() }
+    };
+    question.by.iter().map(value).collect()
 }
 
 fn ask(client: &Client, path: &str, question: &Question, by: &[schema::Dimension]) -> Value {

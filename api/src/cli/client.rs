@@ -74,17 +74,22 @@ pub(super) struct Client {
 impl Client {
     /// A GET request of a path such as `/v1/ingest/status`.
     pub(super) fn get(&self, path: &str) -> RequestBuilder {
-        self.http.get(format!("{}{path}", self.base))
+        self.http.get(self.link(path))
     }
 
     /// A POST request.
     pub(super) fn post(&self, path: &str) -> RequestBuilder {
-        self.http.post(format!("{}{path}", self.base))
+        self.http.post(self.link(path))
     }
 
     /// A request of any method.
     pub(super) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base))
+        self.http.request(method, self.link(path))
+    }
+
+    /// A path as others are told it.
+    pub(super) fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
     }
 
     /// Sends a request; an answer other than 2xx is an error.

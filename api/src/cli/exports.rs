@@ -1,28 +1,32 @@
 //! `postlens exports`: reports of many rows as files that a running service writes in the background.
 
 use std::{
-    fs::File,
     io::{IsTerminal as _, stderr},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::Method;
+use query::ExportFormat;
+use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use super::{
     Failure,
     ask::{Asked, Shown, ask, path, read},
     block_on,
-    client::{Client, ServiceArgs},
+    client::{Client, ClientError, ServiceArgs},
     format::grouped,
 };
 
 /// How often it is asked how far an export is.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long it is asked again while the service does not answer: it goes on with the export after a restart.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The columns of a list.
 const COLUMNS: &[&str] = &["id", "state", "format", "rows", "of", "bytes", "expires_at", "error"];
@@ -38,7 +42,8 @@ Examples:
 
 /// Order reports of up to a million rows as files
 ///
-/// Asks a running service, which writes them in the background, goes on after a restart, and keeps them until their links expire.
+/// Asks a running service, which writes them in the background, goes on after a restart, and keeps them until their links expire. Whoever has
+/// a link needs no key.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Exports {
@@ -74,10 +79,10 @@ struct Create {
     /// A file with the split as JSON, as POST /v1/reports/split takes it; `-` for standard input
     report: PathBuf,
     /// csv, xlsx, ndjson or parquet [default: what the name of the output file says, else csv]
-    #[arg(long)]
-    format: Option<String>,
+    #[arg(long, value_parser = format)]
+    format: Option<ExportFormat>,
     /// Wait until it is done, and download it into this file
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "json")]
     output: Option<PathBuf>,
 }
 
@@ -90,11 +95,13 @@ impl Exports {
             Command::Show { id } => asked(Method::GET, one(id), Shown::Document),
             Command::Delete { id } => asked(Method::DELETE, one(id), Shown::Done("The export is gone.")),
             Command::Create(order) => {
-                if let Some(file) = &order.output {
-                    return block_on(fetch(&self.service.client()?, &order.document()?, file));
-                }
-                let shown = Shown::Member("download");
-                Asked { body: Some(order.document()?), ..asked(Method::POST, "/v1/exports".to_owned(), shown) }
+                let (document, client) = (order.document()?, self.service.client()?);
+                return block_on(async {
+                    match &order.output {
+                        Some(file) => fetch(&client, &document, file).await,
+                        None => print(&client, &document, self.json).await,
+                    }
+                });
             }
         };
         ask(&self.service, &asked, self.json)
@@ -104,9 +111,20 @@ impl Exports {
 impl Create {
     fn document(&self) -> Result<Value, Failure> {
         let told = self.output.as_deref().and_then(Path::extension).and_then(|ending| ending.to_str());
-        let format = self.format.as_deref().or(told).unwrap_or("csv").to_ascii_lowercase();
+        let format = match (self.format, told) {
+            (Some(format), _) => format,
+            (None, Some(ending)) => format(ending).map_err(|error| format!("name a --format: {error}"))?,
+            (None, None) => ExportFormat::Csv,
+        };
         Ok(json!({"format": format, "report": read(&self.report)?}))
     }
+}
+
+/// A format by its name, or by the ending of files.
+fn format(name: &str) -> Result<ExportFormat, String> {
+    let name = name.to_ascii_lowercase();
+    let name = if name == "jsonl" { "ndjson" } else { &name };
+    ExportFormat::from_name(name).ok_or_else(|| format!("an export is csv, xlsx, ndjson or parquet, not {name}"))
 }
 
 /// An export that was ordered.
@@ -125,14 +143,29 @@ struct Far {
     error: Option<String>,
 }
 
-/// Orders an export, waits until it is done, and downloads it.
+/// Orders an export, and prints its link.
+async fn print(client: &Client, order: &Value, as_json: bool) -> Result<(), Failure> {
+    let answer: Value = client.json(client.post("/v1/exports").json(order)).await?;
+    if as_json {
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+    } else {
+        println!("{}", client.link(&Ordered::deserialize(&answer)?.download));
+    }
+    Ok(())
+}
+
+/// Orders an export, waits until it is done, and downloads it. A file that was there before stays as it is until the new one is whole.
 async fn fetch(client: &Client, order: &Value, file: &Path) -> Result<(), Failure> {
+    let unwritable = |error: std::io::Error| format!("cannot write {}: {error}", file.display());
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // What cannot be written is better known before the waiting.
-    let mut out = File::create(file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    let mut out = NamedTempFile::new_in(folder).map_err(unwritable)?;
     let ordered: Ordered = client.json(client.post("/v1/exports").json(order)).await?;
+    eprintln!("Export {}, until it expires at {}", ordered.id, client.link(&ordered.download));
     let bar = bar();
     loop {
-        let far: Far = client.json(client.get(&path("/v1/exports/", &ordered.id, ""))).await?;
+        let answer = patiently(client, &bar, || client.get(&path("/v1/exports/", &ordered.id, ""))).await?;
+        let far: Far = answer.json().await?;
         bar.set_message(sentence(&far));
         match far.state.as_str() {
             "done" => break,
@@ -140,11 +173,29 @@ async fn fetch(client: &Client, order: &Value, file: &Path) -> Result<(), Failur
             state => return Err(far.error.unwrap_or_else(|| format!("the export is {state}")).into()),
         }
     }
-    bar.finish_and_clear();
-    let answer = client.send(client.get(&ordered.download)).await?;
+    let answer = patiently(client, &bar, || client.get(&ordered.download)).await?;
     client.copy(answer, &mut out).await?;
-    eprintln!("{}: export {}", file.display(), ordered.id);
+    out.persist(file).map_err(|error| unwritable(error.error))?;
+    bar.finish_and_clear();
     Ok(())
+}
+
+/// Sends a request, and again while the service does not answer.
+async fn patiently(
+    client: &Client,
+    bar: &ProgressBar,
+    request: impl Fn() -> RequestBuilder,
+) -> Result<Response, ClientError> {
+    let started = Instant::now();
+    loop {
+        match client.send(request()).await {
+            Err(error) if error.is_temporary() && started.elapsed() < PATIENCE => {
+                bar.set_message(error.line());
+                tokio::time::sleep(error.retry_after().unwrap_or(INTERVAL).clamp(INTERVAL, PATIENCE / 10)).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// A line on a terminal; nothing elsewhere.
@@ -176,5 +227,19 @@ mod tests {
         assert_eq!(far("queued", None), "waiting for the exports before it");
         assert_eq!(far("running", None), "counting the rows");
         assert_eq!(far("running", Some(1_000_000)), "250,000 of 1,000,000 rows");
+    }
+
+    #[test]
+    fn a_format_is_told_by_name_or_by_the_ending_of_the_file() {
+        let create = |format, output: Option<&str>| Create {
+            report: "/dev/null".into(),
+            format,
+            output: output.map(PathBuf::from),
+        };
+        assert_eq!(format("JSONL"), Ok(ExportFormat::Ndjson));
+        assert!(create(None, Some("split.doc")).document().unwrap_err().to_string().contains("not doc"));
+        // Then it is the report that is missing.
+        let missing = create(Some(ExportFormat::Csv), Some("split.doc")).document().unwrap_err().to_string();
+        assert!(missing.contains("no JSON"), "{missing}");
     }
 }

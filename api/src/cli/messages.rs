@@ -20,7 +20,7 @@ Examples:
   postlens messages hygiene hard_bounced --since 2026-11-01            Whom to stop mailing, as CSV
   postlens messages hygiene unengaged --days 180 --min-deliveries 10 --format ndjson";
 
-/// How long the first line of a list may take: it comes when all is counted.
+/// How long the first line of a list may take: it comes when all is counted. The service waits no longer for it.
 const FIRST_LINE: Duration = Duration::from_mins(11);
 
 /// The columns of a search.

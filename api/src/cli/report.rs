@@ -43,6 +43,7 @@ Examples:
   postlens report security --methods
   postlens report latency --by mailbox_provider
   postlens report decay --filter campaign:is:autumn -o autumn.png
+  postlens report decay --by campaign --limit 5 -o campaigns.png
 
 METRICS.md says what every number means.";
 

@@ -362,7 +362,8 @@ async fn latencies_are_asked_for_like_a_split() {
         ("latency?from=2026-11-01&to=2026-11-02&format=svg&width=1", 422, "width"),
         ("latency?from=2026-11-01&to=2026-11-02&basis=event", 400, ""),
         ("decay?from=2026-11-01&to=2026-11-02&filter=campaign", 422, "filter"),
-        ("decay?from=2026-11-01&to=2026-11-02&by=campaign", 400, ""),
+        ("decay?from=2026-11-01&to=2026-11-02&by=nothing", 422, "by"),
+        ("decay?from=2026-11-01&to=2026-11-02&of=open", 400, ""),
         ("decay?from=2026-11-01&to=2026-11-02", 503, ""),
     ] {
         let reply = bench.get(&key, &format!("/v1/reports/{query}")).await;

@@ -123,22 +123,22 @@ impl Stats {
 }
 
 impl Sources {
-    /// Stores what was counted before this call, by the pipeline too. A task of its own does it, so that nothing is lost when a request
-    /// that asks for it is given up.
+    /// Stores what was counted before this call, by the pipeline too: one at a time, so that what another one has taken is stored before
+    /// this one ends, and in a task of its own, so that nothing is lost when a request that asks for it is given up.
     ///
     /// # Errors
     /// When the store does not answer: then it waits on.
     pub(crate) async fn flush(&self, ingest: &Ingest) -> Result<(), MetadataError> {
+        let turn = self.0.storing.clone().lock_owned().await;
         let (sources, ingest) = (self.clone(), ingest.clone());
-        match tokio::spawn(async move { sources.store(&ingest).await }).await {
-            Ok(stored) => stored,
-            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-        }
+        let storing = tokio::spawn(async move {
+            let _turn = turn;
+            sources.store(&ingest).await
+        });
+        storing.await.expect("storing counts does not panic")
     }
 
     async fn store(&self, ingest: &Ingest) -> Result<(), MetadataError> {
-        // One at a time: what another one has taken is stored before this one ends.
-        let _turn = self.0.storing.lock().await;
         for (source, count) in ingest.take_duplicates() {
             self.0.counts.add(&source, Counter::Duplicate, "", count);
         }

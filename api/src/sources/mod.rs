@@ -71,7 +71,7 @@ struct Inner {
     known: Mutex<HashMap<String, (Arc<Source>, Millis)>>,
     counts: Counts,
     /// Held while counts are stored.
-    storing: tokio::sync::Mutex<()>,
+    storing: Arc<tokio::sync::Mutex<()>>,
     recent: Recent,
 }
 
@@ -87,7 +87,7 @@ impl Sources {
             verifier,
             known: Mutex::default(),
             counts: Counts::default(),
-            storing: tokio::sync::Mutex::default(),
+            storing: Arc::default(),
             recent: Recent::default(),
         }))
     }

@@ -10,7 +10,7 @@ use crate::{
     answer::Cells,
     report::{Body, Report},
     run::{self, ask, hidden},
-    sql::{self, Sql},
+    sql::{self, Sql, Steps},
 };
 
 /// Makes a report of an account. `as_of` is the time that it says it was made.
@@ -78,7 +78,7 @@ impl Store<'_> {
     async fn add_methods(&self, breakdown: &mut Breakdown) -> Result<(), QueryError> {
         let keys: Vec<_> = breakdown.rows.iter().map(|row| [row.key.clone()]).collect();
         let top: Vec<_> = keys.iter().map(<[String; 1]>::as_slice).collect();
-        let sql = sql::latencies(self.account, &breakdown.spec.frame, &top);
+        let sql = sql::latencies(self.account, &breakdown.spec.frame, Steps::Methods, &top);
         let answer = ask(self.clickhouse, self.limits, &sql).await?;
         let mut of_rows = HashMap::new();
         let (mut of_others, mut of_all) = (Methods::default(), Methods::default());

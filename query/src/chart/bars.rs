@@ -211,10 +211,8 @@ pub(crate) fn threshold(rate: Rate) -> Option<Threshold> {
 }
 
 fn not_shown(hidden: u64, rest: Option<i64>, unit: &str) -> String {
-    let groups = if hidden == 1 { "group is" } else { "groups are" };
-    let hidden = count(i64::try_from(hidden).unwrap_or(i64::MAX));
     let rest = rest.map(|rest| format!(": {} {}", count(rest), unit.replace('_', " ")));
-    format!("{hidden} more {groups} not shown{}", rest.unwrap_or_default())
+    words::not_shown(hidden).unwrap_or_default() + &rest.unwrap_or_default()
 }
 
 /// Says why bars or points are missing, where small numbers are hidden.

@@ -1,13 +1,16 @@
 //! From latencies to marks, and from a decay curve to lines.
 
+use std::collections::BTreeMap;
+
 use schema::Latency;
 
 use super::{
+    lines::MOST,
     model::{Block, Chart, Entry, Ink, LineOf, Lines, Marked, Marks, Time},
     numbers::{count, percent_tick, ticks},
     words,
 };
-use crate::{DecayReport, LatencyReport, Percentiles, report::shown};
+use crate::{DecayCurve, DecayReport, LatencyReport, Percentiles, report::shown};
 
 /// Where an axis of time may have a tick, in seconds.
 const TICKS: [(f64, &str); 15] = [
@@ -66,7 +69,7 @@ pub(crate) fn latencies(report: &LatencyReport, most: usize) -> Chart {
     for kind in &kinds[..parts] {
         let of =
             |latencies: &crate::Latencies| latencies.shown().find(|(known, _)| known == kind).map(|(_, told)| told);
-        let rows = drawn.iter().filter_map(|row| Some((label(report, row), of(&row.latencies)?)));
+        let rows = drawn.iter().filter_map(|row| Some((label(&report.by, &row.key), of(&row.latencies)?)));
         let total = of(&report.total).map(|told| ("All messages".to_owned(), told));
         let (labels, told): (Vec<_>, Vec<_>) = rows.chain(total).unzip();
         if told.last().is_some_and(|all| all.count == 0) {
@@ -86,10 +89,7 @@ pub(crate) fn latencies(report: &LatencyReport, most: usize) -> Chart {
     }
     align(&mut chart.blocks);
     let hidden = (report.rows.len() - drawn.len()) as u64 + report.remainder.map_or(0, |rest| rest.groups);
-    if hidden > 0 {
-        let groups = if hidden == 1 { "group is" } else { "groups are" };
-        chart.note = Some(format!("{} more {groups} not shown", count(i64::try_from(hidden).unwrap_or(i64::MAX))));
-    }
+    chart.note = words::not_shown(hidden);
     if missing > 0 {
         let what = format!("{missing} more of the latencies are not shown: make the picture higher");
         chart.note = Some(chart.note.take().map_or_else(|| what.clone(), |note| format!("{what}. {note}")));
@@ -118,48 +118,79 @@ fn align(blocks: &mut [Block]) {
     }
 }
 
-/// The curves of openings and clicks. Ages stand as far apart as they come, not as they are long.
-pub(crate) fn decay(report: &DecayReport) -> Chart {
+/// The curves of openings and clicks, of all messages or of each group. Ages stand as far apart as they come, not as they are long. One part
+/// for openings, one below for clicks, if `two` fit, or both of all messages in one.
+pub(crate) fn decay(report: &DecayReport, two: bool) -> Chart {
+    let by = words::dimensions(report.spec.by());
     let mut chart = Chart {
-        title: "Opens and clicks by age".to_owned(),
+        title: if by.is_empty() { "Opens and clicks by age".to_owned() } else { format!("Opens by {by} and age") },
         subtitle: words::subtitle(&report.spec),
         legend: Vec::new(),
         blocks: Vec::new(),
         note: None,
     };
-    if report.delivered <= 0 {
+    let all = &report.total;
+    if all.delivered <= 0 {
         chart.blocks.push(Block::Empty("No message of this range was delivered".to_owned()));
         return chart;
     }
-    let curves = [
-        ("Opened", report.rows.iter().map(|row| row.opened_share).collect::<Vec<_>>()),
-        ("Clicked", report.rows.iter().map(|row| row.clicked_share).collect()),
-    ];
-    let max = curves.iter().flat_map(|(_, values)| values).flatten().copied().fold(0.0, f64::max);
-    let last = |values: &[Option<f64>]| values.last().copied().flatten().map(super::numbers::percent);
-    chart.legend = curves
-        .iter()
-        .enumerate()
-        .map(|(place, (name, values))| Entry {
-            label: last(values).map_or_else(|| (*name).to_owned(), |all| format!("{name}: {all} in the end")),
-            ink: Ink::Series(place),
-        })
-        .collect();
-    let max = if max > 0.0 { max } else { 0.01 };
-    chart.blocks.push(Block::Lines(Lines {
-        title: format!("Share of {} delivered messages", count(report.delivered)),
-        ticks: ticks(max, 5, false).into_iter().map(|value| (value, percent_tick(value))).collect(),
-        times: report.rows.iter().zip(0..).map(|(row, grid)| Time { text: age(row.age), grid }).collect(),
-        steps: &[1, 2, 3, 4, 6],
-        curves: curves
-            .into_iter()
-            .enumerate()
-            .map(|(place, (_, values))| LineOf { ink: Ink::Series(place), before: false, values })
-            .collect(),
-        threshold: None,
-    }));
-    chart.note = Some("When messages were younger than that; ages are not to scale".to_owned());
+    let mut note = "When messages were younger than that; ages are not to scale".to_owned();
+    if by.is_empty() {
+        let curves = [opened(all), clicked(all)];
+        let label = |(name, values): (&str, &Vec<_>)| match values.last().copied().flatten() {
+            Some(end) => format!("{name}: {} in the end", super::numbers::percent(end)),
+            None => name.to_owned(),
+        };
+        chart.legend = legend(["Opened", "Clicked"].into_iter().zip(&curves).map(label));
+        let title = format!("Share of {} delivered messages", count(all.delivered));
+        chart.blocks.push(shares(title, report, curves.into()));
+    } else {
+        let delivered = || report.groups.iter().filter(|group| group.curve.delivered > 0);
+        let drawn: Vec<_> = delivered().take(MOST).collect();
+        chart.legend = legend(drawn.iter().map(|group| label(&report.by, &group.key)));
+        let part = |of: fn(&DecayCurve) -> Vec<Option<f64>>| drawn.iter().map(|group| of(&group.curve)).collect();
+        chart.blocks.push(shares("Opened, of those delivered".to_owned(), report, part(opened)));
+        if two {
+            chart.title = format!("Opens and clicks by {by} and age");
+            chart.blocks.push(shares("Clicked, of those delivered".to_owned(), report, part(clicked)));
+        }
+        let cut = report.remainder.as_ref().map_or(0, |rest| rest.groups);
+        if let Some(hidden) = words::not_shown((delivered().count() - drawn.len()) as u64 + cut) {
+            note = format!("{hidden}. {note}");
+        }
+        if !two {
+            note = format!("Clicks are not shown: make the picture higher. {note}");
+        }
+    }
+    chart.note = Some(note);
     chart
+}
+
+fn opened(curve: &DecayCurve) -> Vec<Option<f64>> {
+    curve.rows.iter().map(|row| row.opened_share).collect()
+}
+
+fn clicked(curve: &DecayCurve) -> Vec<Option<f64>> {
+    curve.rows.iter().map(|row| row.clicked_share).collect()
+}
+
+fn legend(labels: impl Iterator<Item = String>) -> Vec<Entry> {
+    labels.enumerate().map(|(place, label)| Entry { label, ink: Ink::Series(place) }).collect()
+}
+
+/// A part with a line for each curve.
+fn shares(title: String, report: &DecayReport, curves: Vec<Vec<Option<f64>>>) -> Block {
+    let max = curves.iter().flatten().flatten().copied().fold(0.0, f64::max);
+    let max = if max > 0.0 { max } else { 0.01 };
+    let line = |(place, values)| LineOf { ink: Ink::Series(place), before: false, values };
+    Block::Lines(Lines {
+        title,
+        ticks: ticks(max, 5, false).into_iter().map(|value| (value, percent_tick(value))).collect(),
+        times: report.total.rows.iter().zip(0..).map(|(row, grid)| Time { text: age(row.age), grid }).collect(),
+        steps: &[1, 2, 3, 4, 6],
+        curves: curves.into_iter().enumerate().map(line).collect(),
+        threshold: None,
+    })
 }
 
 /// An axis that ends at ticks.
@@ -197,8 +228,8 @@ fn marked(told: Percentiles, axis: &Axis) -> Marked {
     }
 }
 
-fn label(report: &LatencyReport, row: &crate::LatencyRow) -> String {
-    let values = report.by.iter().map(|name| row.key.get(name).map_or("", String::as_str));
+fn label(by: &[String], key: &BTreeMap<String, String>) -> String {
+    let values = by.iter().map(|name| key.get(name).map_or("", String::as_str));
     values.map(shown).collect::<Vec<_>>().join(" · ")
 }
 

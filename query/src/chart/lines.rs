@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The most lines of one picture.
-const MOST: usize = 12;
+pub(super) const MOST: usize = 12;
 
 /// What a series without groups shows when nothing is named.
 const USUAL: [Measure; 4] = [Measure::Delivered, Measure::Failed, Measure::Opened, Measure::Clicked];
@@ -167,11 +167,7 @@ impl Show<'_> {
             let lines = drawn.iter().enumerate().flat_map(line).collect();
             chart.blocks.push(Block::Lines(self.percents(&heading, lines, Some(rate))));
         }
-        let hidden = (groups.len() - drawn.len()) as u64 + cut;
-        if hidden > 0 {
-            let groups = if hidden == 1 { "group is" } else { "groups are" };
-            chart.note = Some(format!("{hidden} more {groups} not shown"));
-        }
+        chart.note = words::not_shown((groups.len() - drawn.len()) as u64 + cut);
         title
     }
 

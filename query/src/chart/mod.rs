@@ -56,7 +56,7 @@ pub(crate) fn draw_decay(
     options: &ChartOptions,
     picture: Picture,
 ) -> Result<Vec<u8>, ChartError> {
-    painted(options, picture, |_| latency::decay(report))
+    painted(options, picture, |layout| latency::decay(report, layout.two_parts()))
 }
 
 fn painted(

@@ -4,7 +4,10 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use schema::{Basis, Dimension, Measure, Rate};
 
-use super::{model::Time, numbers::percent};
+use super::{
+    model::Time,
+    numbers::{count, percent},
+};
 use crate::{Bounds, Change, Filter, Grouping, Interval, Range, Report, ReportSpec, Test, Tree, report::shown};
 
 /// The line that mailbox providers draw (METRICS.md, "Rates").
@@ -49,6 +52,12 @@ pub(crate) fn with_bounds(rate: &str, bounds: Bounds) -> String {
 /// A key as one text.
 pub(crate) fn key(key: &[String]) -> String {
     key.iter().map(|value| shown(value)).collect::<Vec<_>>().join(" · ")
+}
+
+/// That so many groups are left out; nothing where none is.
+pub(crate) fn not_shown(groups: u64) -> Option<String> {
+    let noun = if groups == 1 { "group is" } else { "groups are" };
+    (groups > 0).then(|| format!("{} more {noun} not shown", count(i64::try_from(groups).unwrap_or(i64::MAX))))
 }
 
 /// `+12.5 %`, the change of a count as a part of what it was; `new` of what was not.

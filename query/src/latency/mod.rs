@@ -8,7 +8,8 @@ mod request;
 mod run;
 
 pub use report::{
-    DecayReport, DecayRow, Latencies, LatencyRemainder, LatencyReport, LatencyRow, Percentiles, Presentable,
+    DecayCurve, DecayGroup, DecayRemainder, DecayReport, DecayRow, Latencies, LatencyRemainder, LatencyReport,
+    LatencyRow, Percentiles, Presentable,
 };
 pub use request::{DecayRequest, LatencyRequest, LatencySpec};
 pub use run::{decay, latencies};

@@ -171,9 +171,9 @@ pub struct LatencyReport {
 
 impl LatencyReport {
     pub(super) fn of(spec: &LatencySpec, found: &Found) -> Self {
-        let by: Vec<_> = spec.groups.by.iter().map(ToString::to_string).collect();
-        let row = |(key, histogram): &(Vec<String>, Histogram)| LatencyRow {
-            key: by.iter().cloned().zip(key.iter().map(|value| shown(value).to_owned())).collect(),
+        let by = names(spec);
+        let row = |(values, histogram): &(Vec<String>, Histogram)| LatencyRow {
+            key: key(&by, values),
             latencies: Latencies::of(histogram, &spec.of),
         };
         let rest = |(groups, histogram): &(u64, Histogram)| LatencyRemainder {
@@ -212,28 +212,17 @@ pub struct DecayRow {
     pub clicked_share: Option<f64>,
 }
 
-/// A decay curve.
+/// A decay curve of some messages.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({
-    "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent", "as_of": "2026-11-20T14:03:07.123Z",
-    "delivered": 10_000,
-    "rows": [{"age": "1m", "seconds": 60, "opened": 120, "clicked": 9, "opened_share": 0.012, "clicked_share": 0.0009},
-             {"age": "later", "seconds": null, "opened": 2_604, "clicked": 310, "opened_share": 0.2604, "clicked_share": 0.031}]
-}))]
-pub struct DecayReport {
-    #[serde(flatten)]
-    frame: Frame,
+pub struct DecayCurve {
     /// How many messages were delivered.
     pub delivered: i64,
     /// Age by age, each with what came before it.
     pub rows: Vec<DecayRow>,
-    #[serde(skip)]
-    pub(crate) spec: ReportSpec,
 }
 
-impl DecayReport {
-    pub(super) fn of(found: &Found) -> Self {
-        let histogram = &found.total;
+impl DecayCurve {
+    fn of(histogram: &Histogram) -> Self {
         let delivered = histogram.delivered();
         let share = |count: i64| (delivered > 0).then(|| count as f64 / delivered as f64);
         let row = |age, seconds, [opened, clicked]: [i64; 2]| DecayRow {
@@ -249,9 +238,112 @@ impl DecayReport {
             .iter()
             .map(|(name, length)| row(name, Some(length / 1000), kinds.map(|kind| histogram.younger(kind, *length))));
         let later = row("later", None, kinds.map(|kind| histogram.count(kind)));
-        let spec = found.report.spec().clone();
-        Self { frame: Frame::of("decay", found), delivered, rows: ages.chain([later]).collect(), spec }
+        Self { delivered, rows: ages.chain([later]).collect() }
     }
+
+    /// Its ages as rows of a table, each after the name of the group.
+    fn cells(&self, group: &[Cell]) -> impl Iterator<Item = Vec<Cell>> {
+        self.rows.iter().map(|row| {
+            let seconds = row.seconds.and_then(|seconds| i64::try_from(seconds).ok());
+            let age = [
+                Cell::Text(row.age.to_owned()),
+                seconds.map_or(Cell::Empty, Cell::Count),
+                Cell::Count(self.delivered),
+                Cell::Count(row.opened),
+                Cell::Count(row.clicked),
+                row.opened_share.into(),
+                row.clicked_share.into(),
+            ];
+            group.iter().cloned().chain(age).collect()
+        })
+    }
+}
+
+/// The curve of a group of messages.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct DecayGroup {
+    /// The group: a value for each name in `by`, as in a split.
+    pub key: BTreeMap<String, String>,
+    #[serde(flatten)]
+    pub(crate) curve: DecayCurve,
+}
+
+/// The curve of the groups that are not shown.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct DecayRemainder {
+    /// How many groups.
+    pub groups: u64,
+    #[serde(flatten)]
+    pub(crate) curve: DecayCurve,
+}
+
+/// Decay curves: of all messages, and by groups.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "by": ["campaign"], "from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z", "tz": "UTC", "basis": "sent",
+    "as_of": "2026-11-20T14:03:07.123Z", "delivered": 10_000,
+    "rows": [{"age": "1m", "seconds": 60, "opened": 120, "clicked": 9, "opened_share": 0.012, "clicked_share": 0.0009},
+             {"age": "later", "seconds": null, "opened": 2_604, "clicked": 310, "opened_share": 0.2604, "clicked_share": 0.031}],
+    "groups": [{"key": {"campaign": "autumn"}, "delivered": 10_000, "rows": [
+             {"age": "1m", "seconds": 60, "opened": 120, "clicked": 9, "opened_share": 0.012, "clicked_share": 0.0009},
+             {"age": "later", "seconds": null, "opened": 2_604, "clicked": 310, "opened_share": 0.2604, "clicked_share": 0.031}]}],
+    "remainder": null
+}))]
+pub struct DecayReport {
+    /// What it is split by.
+    pub by: Vec<String>,
+    #[serde(flatten)]
+    frame: Frame,
+    /// The curve of all messages in the range.
+    #[serde(flatten)]
+    pub(crate) total: DecayCurve,
+    /// The groups, in the order asked for; none without `by`.
+    pub groups: Vec<DecayGroup>,
+    /// The groups that are not shown, together; null when all are. With it, the numbers of all groups add up to those of all messages.
+    #[schema(required)]
+    pub remainder: Option<DecayRemainder>,
+    #[serde(skip)]
+    ends_with_total: bool,
+    #[serde(skip)]
+    pub(crate) spec: ReportSpec,
+}
+
+impl DecayReport {
+    pub(super) fn of(spec: &LatencySpec, found: &Found) -> Self {
+        let by = names(spec);
+        let group = |(values, histogram): &(Vec<String>, Histogram)| DecayGroup {
+            key: key(&by, values),
+            curve: DecayCurve::of(histogram),
+        };
+        let rest = |(groups, histogram): &(u64, Histogram)| DecayRemainder {
+            groups: *groups,
+            curve: DecayCurve::of(histogram),
+        };
+        Self {
+            groups: found.rows.iter().map(group).collect(),
+            remainder: found.remainder.as_ref().map(rest),
+            total: DecayCurve::of(&found.total),
+            frame: Frame::of("decay", found),
+            ends_with_total: spec.total || by.is_empty(),
+            spec: spec.groups.clone(),
+            by,
+        }
+    }
+}
+
+/// What is split by.
+fn names(spec: &LatencySpec) -> Vec<String> {
+    spec.groups.by.iter().map(ToString::to_string).collect()
+}
+
+/// A group by names.
+fn key(by: &[String], values: &[String]) -> BTreeMap<String, String> {
+    by.iter().cloned().zip(values.iter().map(|value| shown(value).to_owned())).collect()
+}
+
+/// The same as cells.
+fn key_cells(by: &[String], key: &BTreeMap<String, String>) -> Vec<Cell> {
+    by.iter().map(|name| key.get(name).cloned().map_or(Cell::Empty, Cell::Text)).collect()
 }
 
 /// What can be shown as a table and as a picture.
@@ -287,8 +379,7 @@ impl Presentable for LatencyReport {
         let label = |label: &str| labels(self.by.len(), label);
         let mut rows = Vec::new();
         for row in &self.rows {
-            let key = self.by.iter().map(|name| row.key.get(name).cloned().map_or(Cell::Empty, Cell::Text));
-            rows.push(cells(key.collect(), &row.latencies));
+            rows.push(cells(key_cells(&self.by, &row.key), &row.latencies));
         }
         if let Some(rest) = &self.remainder {
             rows.push(cells(label(&others(rest.groups)), &rest.latencies));
@@ -306,27 +397,28 @@ impl Presentable for DecayReport {
     }
 
     fn table(&self) -> Table {
-        let columns = [
+        let ages = [
             ("age", Content::Text),
             ("seconds", Content::Count),
+            ("delivered", Content::Count),
             ("opened", Content::Count),
             ("clicked", Content::Count),
             ("opened_share", Content::Rate),
             ("clicked_share", Content::Rate),
         ];
-        let cells = |row: &DecayRow| {
-            let seconds = row.seconds.and_then(|seconds| i64::try_from(seconds).ok());
-            vec![
-                Cell::Text(row.age.to_owned()),
-                seconds.map_or(Cell::Empty, Cell::Count),
-                Cell::Count(row.opened),
-                Cell::Count(row.clicked),
-                row.opened_share.into(),
-                row.clicked_share.into(),
-            ]
-        };
-        let columns = columns.map(|(name, content)| column(name, content)).to_vec();
-        self.frame.table(self.spec.tz, columns, self.rows.iter().map(cells).collect())
+        let by = self.by.iter().map(|name| column(name, Content::Text));
+        let columns = by.chain(ages.map(|(name, content)| column(name, content))).collect();
+        let mut rows = Vec::new();
+        for group in &self.groups {
+            rows.extend(group.curve.cells(&key_cells(&self.by, &group.key)));
+        }
+        if let Some(rest) = &self.remainder {
+            rows.extend(rest.curve.cells(&labels(self.by.len(), &others(rest.groups))));
+        }
+        if self.ends_with_total {
+            rows.extend(self.total.cells(&labels(self.by.len(), "(total)")));
+        }
+        self.frame.table(self.spec.tz, columns, rows)
     }
 }
 
@@ -397,13 +489,15 @@ mod tests {
         let by = ("by", "mailbox_provider");
         let all = asked(&[]);
         let nothing = Found { total: Histogram::default(), ..found(&asked(&[by]), Vec::new(), None) };
+        let groups = asked(&[by]);
         vec![
             ("latency", Box::new(latencies(&[by], providers(), Some(19)))),
             ("latency-delivery", Box::new(latencies(&[by, ("of", "delivery")], providers(), None))),
             ("latency-all", Box::new(latencies(&[], Vec::new(), None))),
             ("latency-empty", Box::new(latencies(&[by], Vec::new(), None))),
-            ("decay", Box::new(DecayReport::of(&found(&all, Vec::new(), None)))),
-            ("decay-empty", Box::new(DecayReport::of(&nothing))),
+            ("decay", Box::new(DecayReport::of(&all, &found(&all, Vec::new(), None)))),
+            ("decay-groups", Box::new(DecayReport::of(&groups, &found(&groups, providers(), Some(19))))),
+            ("decay-empty", Box::new(DecayReport::of(&all, &nothing))),
         ]
     }
 
@@ -423,6 +517,7 @@ mod tests {
                 "latency-empty" => "No message of this range has such a latency",
                 "decay-empty" => "No message of this range was delivered",
                 "decay" => "Opened",
+                "decay-groups" => "microsoft",
                 _ => ">p99<",
             };
             assert!(text.contains(said), "{name}: {text}");

@@ -4,7 +4,7 @@ use schema::{Latency, Measure};
 
 use crate::{
     Kind, ReportSpec,
-    common::requests,
+    common::{Common, requests},
     error::SpecError,
     request::{names, scalar, some_names},
     spec::{Groups, Shown, truth},
@@ -38,9 +38,25 @@ requests! {
         pub limit: Option<String>,
     }
 
-    /// How openings and clicks came in with the age of messages: name a campaign in `filter`, or take all. Messages are dated by when they
-    /// were sent.
-    DecayRequest {}
+    /// How openings and clicks came in with the age of messages: of all, of a campaign named in `filter`, or of each group. Messages are
+    /// dated by when they were sent.
+    DecayRequest with total {
+        /// What to split by, as in a split, at most 3. Default: nothing, the curve of all alone.
+        #[serde(default, deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
+        #[param(required = false, style = Form, explode = false, example = json!(["campaign"]))]
+        #[schema(required = false, example = json!(["campaign"]))]
+        pub by: Vec<String>,
+        /// A measure, a rate or a dimension of `by` to sort the groups by, `-` before it for descending. Default: `-queued`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[param(example = "-queued")]
+        #[schema(example = "-queued")]
+        pub sort: Option<String>,
+        /// The most groups to show; what is not shown is summed up in `remainder`. Default: 50.
+        #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+        #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+        #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+        pub limit: Option<String>,
+    }
 }
 
 /// Latencies of which messages, judged.
@@ -60,36 +76,42 @@ impl LatencySpec {
     /// # Errors
     /// Names the parameter and what to change.
     pub fn latencies(request: &LatencyRequest) -> Result<Self, SpecError> {
-        let groups = queued(ReportSpec::over(Kind::Summary, &request.common(), None)?);
-        let groups = if request.by.is_empty() {
-            groups
-        } else {
-            let by = Groups::split(&request.by, request.sort.as_deref(), request.limit.as_deref())?;
-            ReportSpec { kind: Kind::Split, ..groups.by_groups(by) }
-        };
-        if groups.limit > MOST_GROUPS {
-            let expected = format!("use a whole number from 1 to {MOST_GROUPS}");
-            return Err(SpecError::value("limit", &groups.limit.to_string(), expected));
-        }
-        let total = truth("total", request.total.as_deref())?;
+        let LatencyRequest { by, sort, limit, total, .. } = request;
+        let groups = groups(&request.common(), by, sort.as_deref(), limit.as_deref())?;
         let of = kinds(request.of.as_deref())?;
-        Ok(Self { groups, of, total })
+        Ok(Self { groups, of, total: truth("total", total.as_deref())? })
     }
 
-    /// The decay curve of all.
+    /// Decay curves of all or by groups.
     ///
     /// # Errors
     /// Names the parameter and what to change.
     pub fn decay(request: &DecayRequest) -> Result<Self, SpecError> {
-        let groups = queued(ReportSpec::over(Kind::Summary, &request.common(), None)?);
+        let DecayRequest { by, sort, limit, total, .. } = request;
+        let groups = groups(&request.common(), by, sort.as_deref(), limit.as_deref())?;
         let of = vec![Latency::Open, Latency::Click];
-        Ok(Self { groups, of, total: false })
+        Ok(Self { groups, of, total: truth("total", total.as_deref())? })
     }
 }
 
-/// With the one number that groups are found and sorted by.
-fn queued(groups: ReportSpec) -> ReportSpec {
-    ReportSpec { measures: Shown { all: vec![Measure::Queued], named: None }, ..groups }
+/// All messages, or groups of them, with the one number that groups are found by.
+fn groups(
+    common: &Common<'_>,
+    by: &[String],
+    sort: Option<&str>,
+    limit: Option<&str>,
+) -> Result<ReportSpec, SpecError> {
+    let all = ReportSpec::over(Kind::Summary, common, None)?;
+    let all = ReportSpec { measures: Shown { all: vec![Measure::Queued], named: None }, ..all };
+    if by.is_empty() {
+        return Ok(all);
+    }
+    let groups = ReportSpec { kind: Kind::Split, ..all.by_groups(Groups::split(by, sort, limit)?) };
+    if groups.limit > MOST_GROUPS {
+        let expected = format!("use a whole number from 1 to {MOST_GROUPS}");
+        return Err(SpecError::value("limit", &groups.limit.to_string(), expected));
+    }
+    Ok(groups)
 }
 
 fn kinds(names: Option<&[String]>) -> Result<Vec<Latency>, SpecError> {

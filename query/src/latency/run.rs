@@ -13,7 +13,7 @@ use crate::{
     Body, Grouping, Limits, QueryError, Report,
     answer::Cells,
     run::{ask, malformed, run},
-    sql,
+    sql::{self, Steps},
 };
 
 /// The groups and their steps.
@@ -40,7 +40,7 @@ pub async fn latencies(
     Ok(LatencyReport::of(spec, &find(clickhouse, account, spec, as_of, limits).await?))
 }
 
-/// The decay curve of an account's messages; `spec` is made by [`LatencySpec::decay`].
+/// The decay curves of an account's messages; `spec` is made by [`LatencySpec::decay`].
 ///
 /// # Errors
 /// Whether to try again later, to ask for less, or to look for a defect.
@@ -51,7 +51,7 @@ pub async fn decay(
     as_of: Millis,
     limits: &Limits,
 ) -> Result<DecayReport, QueryError> {
-    Ok(DecayReport::of(&find(clickhouse, account, spec, as_of, limits).await?))
+    Ok(DecayReport::of(spec, &find(clickhouse, account, spec, as_of, limits).await?))
 }
 
 async fn find(
@@ -68,7 +68,7 @@ async fn find(
         }
         Body::Summary | Body::Series { .. } => (Vec::new(), 0),
     };
-    let answer = ask(clickhouse, limits, &sql::latencies(account, &spec.groups, &top)).await?;
+    let answer = ask(clickhouse, limits, &sql::latencies(account, &spec.groups, Steps::Latencies, &top)).await?;
     let keys = spec.groups.by.len();
     let (mut groups, mut rest, mut total) = (HashMap::new(), Histogram::default(), Histogram::default());
     for row in answer.rows() {

@@ -1,6 +1,6 @@
 //! How long things took: the steps of each group shown, and of all others together.
 
-use schema::{AccountId, LATENCY_COUNTS, LATENCY_STEPS};
+use schema::{AccountId, LATENCY_COUNTS, LATENCY_STEPS, METHODS};
 
 use super::{Sql, bind::Binder, bucket, keys, known, source::Source};
 use crate::{
@@ -9,17 +9,44 @@ use crate::{
     plan::Plan,
 };
 
+/// Which steps are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// How long things took, and how many were delivered and opened in all.
+    Latencies,
+    /// By which methods mail was secured.
+    Methods,
+}
+
+impl Steps {
+    /// A list of the steps' and one of the numbers' column, of those asked for alone: each that is read takes its time.
+    fn columns(self) -> [String; 2] {
+        let of = match self {
+            Self::Latencies => format!("step < {METHODS}"),
+            Self::Methods => format!("step >= {METHODS}"),
+        };
+        let steps = format!("arrayFilter(step -> {of}, {LATENCY_STEPS})");
+        let counts = format!("arrayFilter((part, step) -> {of}, {LATENCY_COUNTS}, {LATENCY_STEPS})");
+        match self {
+            Self::Latencies => [
+                format!("arrayConcat({steps}, [{DELIVERED}, {OPENED}]) AS steps"),
+                format!("arrayConcat({counts}, [delivered, opened]) AS counts"),
+            ],
+            Self::Methods => [format!("{steps} AS steps"), format!("{counts} AS counts")],
+        }
+    }
+}
+
 /// For each of the groups in `top` and for all others together one row: whether it is a group of `top`, its keys as texts, then its steps
 /// and how many deliveries each has. What was delivered and opened in all stands among the steps, so that it is of the same moment.
 /// Without groups it is one row of steps and numbers.
-pub(crate) fn latencies(account: &AccountId, spec: &ReportSpec, top: &[&[String]]) -> Sql {
+pub(crate) fn latencies(account: &AccountId, spec: &ReportSpec, asked: Steps, top: &[&[String]]) -> Sql {
     let mut binder = Binder::default();
     let mut columns = ["delivered", "opened", LATENCY_STEPS, LATENCY_COUNTS].map(str::to_owned).to_vec();
     columns.extend(bucket(spec));
     let source = Source::new(&mut binder, account, spec, &Plan::of_sums(spec), &columns);
     let (mut read, names) = keys(&source);
-    read.push(format!("arrayConcat({LATENCY_STEPS}, [{DELIVERED}, {OPENED}]) AS steps"));
-    read.push(format!("arrayConcat({LATENCY_COUNTS}, [delivered, opened]) AS counts"));
+    read.extend(asked.columns());
     let (mut selected, mut grouped) = (Vec::new(), Vec::new());
     if !spec.by.is_empty() {
         selected.push(format!("{} AS shown", known(&mut binder, spec, &names, top)));

@@ -20,7 +20,7 @@ pub(crate) use self::{
     bind::Sql,
     breakdown::{failures, links},
     hygiene::{stopped, unengaged},
-    latency::latencies,
+    latency::{Steps, latencies},
     messages::{deferred, events, message, messages},
     others::others,
     people::{Of as PeopleOf, people},

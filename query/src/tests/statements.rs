@@ -4,7 +4,7 @@ use schema::AccountId;
 
 use crate::{
     Kind, ReportSpec,
-    sql::{self, PeopleOf, Sql},
+    sql::{self, PeopleOf, Sql, Steps},
     testing::{series_spec, split_spec, summary_spec},
 };
 
@@ -196,10 +196,17 @@ fn dimensions_are_found_in_the_days_of_all_of_them() {
 #[test]
 fn steps_of_the_groups_shown_are_kept_apart_from_those_of_the_rest() {
     let spec = split_spec(&[("by", "campaign"), ("filter", "campaign:is_not:x")]);
-    insta::assert_snapshot!(shown(&sql::latencies(&account(), &spec, &[&["autumn".to_owned()]])));
+    insta::assert_snapshot!(shown(&sql::latencies(&account(), &spec, Steps::Latencies, &[&["autumn".to_owned()]])));
     let spec = split_spec(&[("by", "weekday,subject")]);
-    insta::assert_snapshot!(shown(&sql::latencies(&account(), &spec, &[&["friday".to_owned(), String::new()]])));
-    insta::assert_snapshot!(shown(&sql::latencies(&account(), &summary_spec(&[]), &[])));
+    insta::assert_snapshot!(shown(&sql::latencies(
+        &account(),
+        &spec,
+        Steps::Latencies,
+        &[&["friday".to_owned(), String::new()]]
+    )));
+    insta::assert_snapshot!(shown(&sql::latencies(&account(), &summary_spec(&[]), Steps::Latencies, &[])));
+    let spec = split_spec(&[("by", "recipient_domain")]);
+    insta::assert_snapshot!(shown(&sql::latencies(&account(), &spec, Steps::Methods, &[&["x.example".to_owned()]])));
 }
 
 #[test]
@@ -220,8 +227,8 @@ fn the_account_is_always_the_first_condition() {
         sql::chosen(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
         sql::apart(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
         sql::groups(&account(), &split_spec(&[("by", "day,subject"), ("tz", "UTC"), ("min_volume", "3")])),
-        sql::latencies(&account(), &summary_spec(&[("filter", "subject:is:x")]), &[]),
-        sql::latencies(&account(), &split_spec(&[("by", "subject")]), &[&["x".to_owned()]]),
+        sql::latencies(&account(), &summary_spec(&[("filter", "subject:is:x")]), Steps::Latencies, &[]),
+        sql::latencies(&account(), &split_spec(&[("by", "subject")]), Steps::Methods, &[&["x".to_owned()]]),
     ];
     for sql in statements {
         let tables = ["FROM cube", "FROM coarse", "FROM rollup"]

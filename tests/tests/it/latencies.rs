@@ -146,8 +146,14 @@ fn what_comes_late_takes_back_what_was_told() {
     let text = client.get("/v1/reports/decay", &asked).text();
     assert!(
         text.starts_with(
-            "age,seconds,opened,clicked,opened_share,clicked_share\r\n1m,60,0,0,0,0\r\n5m,300,1,1,1,1\r\n"
+            "age,seconds,delivered,opened,clicked,opened_share,clicked_share\r\n1m,60,1,0,0,0,0\r\n5m,300,1,1,1,1,1\r\n"
         ),
+        "{text}"
+    );
+    let by = [("by", "campaign".to_owned()), ("total", "true".to_owned())];
+    let text = client.get("/v1/reports/decay", &[&asked[..], &by].concat()).text();
+    assert!(
+        text.starts_with("campaign,age,seconds,delivered,") && text.contains("\r\n(total),1m,60,1,0,0,0,0\r\n"),
         "{text}"
     );
     let text = client
@@ -179,5 +185,8 @@ fn what_comes_late_takes_back_what_was_told() {
     };
     let (latency, decay) = (shown("latency"), shown("decay"));
     assert!(latency.contains("p99") && latency.contains("click"), "{latency}");
+    let range = ["--from", "2020-01-01", "--to", "2029-01-01", "--url", &url, "--key", client.key()];
+    let groups = bench.service.command(&[&["report", "decay", "--by", "campaign"][..], &range].concat());
+    assert!(groups.contains("total") && groups.contains("clicked"), "{groups}");
     assert!(decay.contains("younger than") && decay.contains("of 1 delivered"), "{decay}");
 }

@@ -17,23 +17,32 @@ use crate::cli::{
     format::{grouped, percentage},
 };
 
+/// The ages of which a table of groups has a column: what fits a terminal.
+const SHOWN: [&str; 6] = ["1h", "6h", "1d", "3d", "7d", "later"];
+
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Latency {
+struct Groups {
     /// What to split by, as in a split [default: nothing, the total alone]
     #[arg(long, value_name = "DIM[,DIM]")]
     by: Option<String>,
-    /// Which latencies: `delivery`, `open`, `click`, separated by commas [default: all]
-    #[arg(long, value_name = "NAMES")]
-    of: Option<String>,
-    /// What to sort the rows by, `-` before it for descending [default: -queued]
+    /// What to sort the groups by, `-` before it for descending [default: -queued]
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     sort: Option<String>,
-    /// The most rows to show; the others are summed up [default: 50]
+    /// The most groups to show; the others are summed up [default: 50]
     #[arg(long, value_name = "N")]
     limit: Option<u32>,
     /// End a CSV, NDJSON, XLSX or Parquet document with the total; the other formats show it anyway
     #[arg(long)]
     total: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Latency {
+    /// Which latencies: `delivery`, `open`, `click`, separated by commas [default: all]
+    #[arg(long, value_name = "NAMES")]
+    of: Option<String>,
+    #[command(flatten)]
+    groups: Groups,
     #[command(flatten)]
     scope: Scope,
 }
@@ -41,28 +50,34 @@ pub(in crate::cli) struct Latency {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Decay {
     #[command(flatten)]
+    groups: Groups,
+    #[command(flatten)]
     scope: Scope,
+}
+
+impl Groups {
+    fn query(&self) -> Query {
+        let values = [
+            ("by", self.by.clone()),
+            ("sort", self.sort.clone()),
+            ("limit", self.limit.map(|limit| limit.to_string())),
+            ("total", self.total.then(|| "true".to_owned())),
+        ];
+        values.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
 }
 
 impl Latency {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let mut query = Query::new();
-        for (name, value) in [
-            ("by", self.by.clone()),
-            ("of", self.of.clone()),
-            ("sort", self.sort.clone()),
-            ("limit", self.limit.map(|limit| limit.to_string())),
-            ("total", self.total.then(|| "true".to_owned())),
-        ] {
-            query.extend(value.map(|value| (name, value)));
-        }
+        let mut query = self.groups.query();
+        query.extend(self.of.clone().map(|of| ("of", of)));
         self.scope.asked("/v1/reports/latency", query).shown(|answer: &LatencyAnswer| answer.render())
     }
 }
 
 impl Decay {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        self.scope.asked("/v1/reports/decay", Query::new()).shown(|answer: &DecayAnswer| answer.render())
+        self.scope.asked("/v1/reports/decay", self.groups.query()).shown(|answer: &DecayAnswer| answer.render())
     }
 }
 
@@ -109,6 +124,29 @@ struct Percentiles {
 struct DecayAnswer {
     #[serde(flatten)]
     frame: Frame,
+    by: Vec<String>,
+    groups: Vec<Curved>,
+    remainder: Option<Others>,
+    #[serde(flatten)]
+    all: Curve,
+}
+
+#[derive(Debug, Deserialize)]
+struct Curved {
+    key: BTreeMap<String, String>,
+    #[serde(flatten)]
+    curve: Curve,
+}
+
+#[derive(Debug, Deserialize)]
+struct Others {
+    groups: u64,
+    #[serde(flatten)]
+    curve: Curve,
+}
+
+#[derive(Debug, Deserialize)]
+struct Curve {
     delivered: i64,
     rows: Vec<Moment>,
 }
@@ -163,8 +201,36 @@ impl LatencyAnswer {
 }
 
 impl DecayAnswer {
-    /// One line for each age.
+    /// Without groups one line for each age; else one for each group, what was cut and the total, with what was opened by a few ages.
     fn render(&self) -> String {
+        if self.by.is_empty() {
+            return framed(&self.frame, self.all.table())
+                + &format!("\nof {} delivered\n", grouped(self.all.delivered));
+        }
+        let mut table = empty();
+        let ages = self.all.rows.iter().filter(|row| SHOWN.contains(&row.age.as_str()));
+        let header = self.by.iter().map(|name| Cell::new(format!("\n{name}"))).chain([right("\ndelivered")]);
+        let header =
+            header.chain(ages.map(|row| right(&format!("opened\n{}", row.age)))).chain([right("clicked\nlater")]);
+        table.set_header(Line::from(header.collect::<Vec<_>>()));
+        let mut add = |keys: Vec<String>, curve: &Curve| {
+            let keys = (0..self.by.len()).map(|place| Cell::new(keys.get(place).map_or("", String::as_str)));
+            table.add_row(Line::from(keys.chain(curve.cells()).collect::<Vec<_>>()));
+        };
+        for group in &self.groups {
+            let keys = self.by.iter().map(|name| cut(group.key.get(name).map_or("", String::as_str), 44));
+            add(keys.collect(), &group.curve);
+        }
+        if let Some(rest) = &self.remainder {
+            add(vec![format!("({} groups more)", grouped(rest.groups))], &rest.curve);
+        }
+        add(vec!["total".to_owned()], &self.all);
+        framed(&self.frame, table)
+    }
+}
+
+impl Curve {
+    fn table(&self) -> Table {
         let mut table = empty();
         let header = ["opened", "", "clicked", ""].map(right);
         table.set_header(Line::from(std::iter::once(Cell::new("younger than")).chain(header).collect::<Vec<_>>()));
@@ -178,7 +244,15 @@ impl DecayAnswer {
                 share(row.clicked_share),
             ]));
         }
-        framed(&self.frame, table) + &format!("\nof {} delivered\n", number(Some(self.delivered)))
+        table
+    }
+
+    /// How many were delivered, and which shares were opened by the ages shown and clicked in the end.
+    fn cells(&self) -> impl Iterator<Item = Cell> {
+        let opened = self.rows.iter().filter(|row| SHOWN.contains(&row.age.as_str())).map(|row| row.opened_share);
+        let clicked = self.rows.last().and_then(|row| row.clicked_share);
+        let shares = opened.chain([clicked]).map(|share| right(&percentage(share)));
+        std::iter::once(right(&grouped(self.delivered))).chain(shares)
     }
 }
 
@@ -215,9 +289,28 @@ mod tests {
     #[test]
     fn a_decay_has_a_line_for_each_age() {
         let text = format!(
-            r#"{{{FRAME},"delivered":10000,"notes":["Some note."],"rows":[
+            r#"{{{FRAME},"by":[],"groups":[],"remainder":null,"delivered":10000,"notes":["Some note."],"rows":[
                 {{"age":"1m","seconds":60,"opened":120,"clicked":9,"opened_share":0.012,"clicked_share":0.0009}},
                 {{"age":"later","seconds":null,"opened":2604,"clicked":310,"opened_share":0.2604,"clicked_share":0.031}}]}}"#
+        );
+        insta::assert_snapshot!(serde_json::from_str::<DecayAnswer>(&text).unwrap().render());
+    }
+
+    #[test]
+    fn a_decay_by_groups_has_a_line_for_each_group() {
+        let rows = |opened: i64| {
+            format!(
+                r#""delivered":1000,"rows":[
+                {{"age":"1h","seconds":3600,"opened":{opened},"clicked":9,"opened_share":0.012,"clicked_share":0.0009}},
+                {{"age":"3h","seconds":10800,"opened":{opened},"clicked":9,"opened_share":0.013,"clicked_share":0.0009}},
+                {{"age":"later","seconds":null,"opened":2604,"clicked":310,"opened_share":0.2604,"clicked_share":0.031}}]"#
+            )
+        };
+        let text = format!(
+            r#"{{{FRAME},"by":["campaign"],"groups":[{{"key":{{"campaign":"autumn"}},{}}}],"remainder":{{"groups":3,{}}},{}}}"#,
+            rows(1),
+            rows(2),
+            rows(3)
         );
         insta::assert_snapshot!(serde_json::from_str::<DecayAnswer>(&text).unwrap().render());
     }

@@ -75,7 +75,7 @@ pub(crate) async fn post_latency(
     latency(&caller, &state, &headers, from_json(&document)?).await
 }
 
-/// How openings and clicks came in with the age of messages: of a campaign, or of whatever passes the filters.
+/// How openings and clicks came in with the age of messages: of a campaign, of whatever passes the filters, or of each group.
 ///
 /// Each row counts the messages that were opened, and clicked in, when they were younger than its age. All numbers are exact.
 #[utoipa::path(
@@ -85,7 +85,7 @@ pub(crate) async fn post_latency(
     tag = "reports",
     params(DecayRequest),
     responses(
-        (status = 200, description = "The curve, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
+        (status = 200, description = "The curves, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
             (DecayReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
@@ -110,7 +110,7 @@ pub(crate) async fn get_decay(
     tag = "reports",
     request_body = DecayRequest,
     responses(
-        (status = 200, description = "The curve, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
+        (status = 200, description = "The curves, as JSON, CSV, NDJSON, XLSX, Parquet, PNG or SVG.", content(
             (DecayReport = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
             (String = "application/x-ndjson"), (String = "image/svg+xml"), (Vec<u8> = "application/vnd.apache.parquet"),
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
