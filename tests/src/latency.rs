@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::{
+    check::sorted,
     harness::Client,
     oracle::{Key, Question, Tally, Times},
 };
@@ -26,8 +27,8 @@ pub fn latencies(client: &Client, tally: &Tally, question: &Question) {
     compare(&report["total"], &total, &context);
     let rows = report["rows"].as_array().expect("rows");
     assert_eq!(rows.len(), if question.by.is_empty() { 0 } else { groups.len().min(question.limit) }, "{context}");
-    for row in rows {
-        let key = key(question, row);
+    let keys = keys(tally, question, rows, &context);
+    for (row, key) in rows.iter().zip(keys) {
         compare(row, &groups.remove(&key).unwrap_or_else(|| panic!("{key:?} of {context}")), &context);
     }
     if question.by.is_empty() || groups.is_empty() {
@@ -46,6 +47,7 @@ pub fn latencies(client: &Client, tally: &Tally, question: &Question) {
 pub fn decay(client: &Client, tally: &Tally, question: &Question) {
     let report = ask(client, "/v1/reports/decay", question, &question.by);
     let context = format!("{question:?}: {report}");
+    assert_eq!(report["notes"], Value::Null, "{context}");
     let mut groups: BTreeMap<Key, (u64, Times)> = BTreeMap::new();
     for (key, times) in tally.times(question) {
         groups.entry(key).or_default().1 = times;
@@ -62,8 +64,8 @@ pub fn decay(client: &Client, tally: &Tally, question: &Question) {
     curve(&report, &all(&groups), &context);
     let told = report["groups"].as_array().expect("groups");
     assert_eq!(told.len(), if question.by.is_empty() { 0 } else { groups.len().min(question.limit) }, "{context}");
-    for group in told {
-        let key = key(question, group);
+    let keys = keys(tally, question, told, &context);
+    for (group, key) in told.iter().zip(keys) {
         curve(group, &groups.remove(&key).unwrap_or_else(|| panic!("{key:?} of {context}")), &context);
     }
     if question.by.is_empty() || groups.is_empty() {
@@ -89,13 +91,19 @@ fn curve(told: &Value, (delivered, times): &(u64, Times), context: &str) {
     }
 }
 
-/// The group of a row.
-fn key(question: &Question, row: &Value) -> Key {
-    let value = |dimension: &schema::Dimension| {
+/// The groups of rows, which are those of most messages, in their order.
+fn keys(tally: &Tally, question: &Question, rows: &[Value], context: &str) -> Vec<Key> {
+    let value = |row: &Value, dimension: &schema::Dimension| {
         let value = row["key"][dimension.to_string()].as_str().expect("a value");
         if value == "(none)" { String::new() } else { value.to_owned() }
     };
-    question.by.iter().map(value).collect()
+    let keys = rows.iter().map(|row| question.by.iter().map(|dimension| value(row, dimension)).collect());
+    let (given, wanted): (Vec<Key>, _) = (keys.collect(), sorted(tally.split(question)));
+    assert!(
+        given.iter().eq(wanted.iter().map(|(key, _)| key).take(given.len())),
+        "the groups and their order: {context}"
+    );
+    given
 }
 
 fn ask(client: &Client, path: &str, question: &Question, by: &[schema::Dimension]) -> Value {

@@ -517,10 +517,16 @@ mod tests {
                 "latency-empty" => "No message of this range has such a latency",
                 "decay-empty" => "No message of this range was delivered",
                 "decay" => "Opened",
-                "decay-groups" => "microsoft",
+                "decay-groups" => "19 more groups are not shown",
                 _ => ">p99<",
             };
             assert!(text.contains(said), "{name}: {text}");
+            assert_eq!(text.contains("Clicked, of those delivered"), name == "decay-groups", "{name}");
+            if name == "decay-groups" {
+                let small = ChartOptions::new(320, 240, Theme::Light).unwrap();
+                let small = String::from_utf8(report.draw(&small, Picture::Svg).unwrap()).unwrap();
+                assert!(!small.contains("Clicked, of") && small.contains("Clicks are not shown"), "{small}");
+            }
         }
     }
 

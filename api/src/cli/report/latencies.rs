@@ -184,20 +184,32 @@ impl LatencyAnswer {
         let header = header.chain(names.map(|(name, what)| right(&format!("{name}\n{what}"))));
         table.set_header(Line::from(header.collect::<Vec<_>>()));
         for row in &self.rows {
-            let keys = self.by.iter().map(|name| cut(row.key.get(name).map_or("", String::as_str), 44));
-            self.add(&mut table, &keys.collect::<Vec<_>>(), &row.latencies);
+            table.add_row(line(group(&self.by, &row.key), row.latencies.cells()));
         }
         if let Some(rest) = &self.remainder {
-            self.add(&mut table, &[format!("({} groups more)", grouped(rest.groups))], &rest.latencies);
+            table.add_row(line(labelled(&self.by, &more(rest.groups)), rest.latencies.cells()));
         }
-        self.add(&mut table, &["total".to_owned()], &self.total);
+        table.add_row(line(labelled(&self.by, "total"), self.total.cells()));
         framed(&self.frame, table)
     }
+}
 
-    fn add(&self, table: &mut Table, keys: &[String], latencies: &Latencies) {
-        let keys = (0..self.by.len()).map(|place| Cell::new(keys.get(place).map_or("", String::as_str)));
-        table.add_row(Line::from(keys.chain(latencies.cells()).collect::<Vec<_>>()));
-    }
+fn line(key: Vec<Cell>, numbers: impl Iterator<Item = Cell>) -> Line {
+    Line::from(key.into_iter().chain(numbers).collect::<Vec<_>>())
+}
+
+/// The key of a group.
+fn group(by: &[String], key: &BTreeMap<String, String>) -> Vec<Cell> {
+    by.iter().map(|name| Cell::new(cut(key.get(name).map_or("", String::as_str), 44))).collect()
+}
+
+/// A label in place of a key.
+fn labelled(by: &[String], label: &str) -> Vec<Cell> {
+    (0..by.len()).map(|place| Cell::new(if place == 0 { label } else { "" })).collect()
+}
+
+fn more(groups: u64) -> String {
+    format!("({} {} more)", grouped(groups), if groups == 1 { "group" } else { "groups" })
 }
 
 impl DecayAnswer {
@@ -213,18 +225,13 @@ impl DecayAnswer {
         let header =
             header.chain(ages.map(|row| right(&format!("opened\n{}", row.age)))).chain([right("clicked\nlater")]);
         table.set_header(Line::from(header.collect::<Vec<_>>()));
-        let mut add = |keys: Vec<String>, curve: &Curve| {
-            let keys = (0..self.by.len()).map(|place| Cell::new(keys.get(place).map_or("", String::as_str)));
-            table.add_row(Line::from(keys.chain(curve.cells()).collect::<Vec<_>>()));
-        };
-        for group in &self.groups {
-            let keys = self.by.iter().map(|name| cut(group.key.get(name).map_or("", String::as_str), 44));
-            add(keys.collect(), &group.curve);
+        for row in &self.groups {
+            table.add_row(line(group(&self.by, &row.key), row.curve.cells()));
         }
         if let Some(rest) = &self.remainder {
-            add(vec![format!("({} groups more)", grouped(rest.groups))], &rest.curve);
+            table.add_row(line(labelled(&self.by, &more(rest.groups)), rest.curve.cells()));
         }
-        add(vec!["total".to_owned()], &self.all);
+        table.add_row(line(labelled(&self.by, "total"), self.all.cells()));
         framed(&self.frame, table)
     }
 }
@@ -298,19 +305,21 @@ mod tests {
 
     #[test]
     fn a_decay_by_groups_has_a_line_for_each_group() {
-        let rows = |opened: i64| {
+        let rows = |delivered: i64, early: &str, late: &str| {
             format!(
-                r#""delivered":1000,"rows":[
-                {{"age":"1h","seconds":3600,"opened":{opened},"clicked":9,"opened_share":0.012,"clicked_share":0.0009}},
-                {{"age":"3h","seconds":10800,"opened":{opened},"clicked":9,"opened_share":0.013,"clicked_share":0.0009}},
-                {{"age":"later","seconds":null,"opened":2604,"clicked":310,"opened_share":0.2604,"clicked_share":0.031}}]"#
+                r#""delivered":{delivered},"rows":[
+                {{"age":"1h","seconds":3600,"opened":1,"clicked":9,"opened_share":{early},"clicked_share":0.0009}},
+                {{"age":"3h","seconds":10800,"opened":2,"clicked":9,"opened_share":0.9,"clicked_share":0.0009}},
+                {{"age":"later","seconds":null,"opened":2604,"clicked":310,"opened_share":{late},"clicked_share":{late}}}]"#
             )
         };
         let text = format!(
-            r#"{{{FRAME},"by":["campaign"],"groups":[{{"key":{{"campaign":"autumn"}},{}}}],"remainder":{{"groups":3,{}}},{}}}"#,
-            rows(1),
-            rows(2),
-            rows(3)
+            r#"{{{FRAME},"by":["campaign"],"groups":[
+                {{"key":{{"campaign":"autumn"}},{}}},{{"key":{{"campaign":"refused"}},{}}}],"remainder":{{"groups":1,{}}},{}}}"#,
+            rows(1_000, "0.012", "0.26"),
+            rows(0, "null", "null"),
+            rows(20, "0.5", "0.75"),
+            rows(1_020, "0.1", "0.3")
         );
         insta::assert_snapshot!(serde_json::from_str::<DecayAnswer>(&text).unwrap().render());
     }
