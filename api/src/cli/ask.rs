@@ -28,6 +28,8 @@ pub(super) enum Shown {
     Document,
     /// Of a document this member alone, for scripts.
     Member(&'static str),
+    /// Of a document this member alone, which is a path of the service, as a link.
+    Link(&'static str),
     /// The answer as it came.
     Raw,
     /// Nothing but this.
@@ -39,11 +41,11 @@ pub(super) fn ask(service: &ServiceArgs, asked: &Asked, as_json: bool) -> Result
     block_on(async {
         let client = service.client()?;
         let answer = client.send(request(&client, asked)).await?.bytes().await?;
-        show(&asked.shown, &answer, as_json)
+        show(&client, &asked.shown, &answer, as_json)
     })
 }
 
-fn show(shown: &Shown, answer: &[u8], as_json: bool) -> Result<(), Failure> {
+fn show(client: &Client, shown: &Shown, answer: &[u8], as_json: bool) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match shown {
         Shown::Done(words) => eprintln!("{words}"),
@@ -57,7 +59,11 @@ fn show(shown: &Shown, answer: &[u8], as_json: bool) -> Result<(), Failure> {
             let document: Value = serde_json::from_slice(answer)?;
             writeln!(out, "{}", cell(&document[name]))?;
         }
-        Shown::Table(..) | Shown::Member(_) | Shown::Document => {
+        Shown::Link(name) if !as_json => {
+            let document: Value = serde_json::from_slice(answer)?;
+            writeln!(out, "{}", client.link(&cell(&document[name])))?;
+        }
+        Shown::Table(..) | Shown::Member(_) | Shown::Link(_) | Shown::Document => {
             let document: Value = serde_json::from_slice(answer)?;
             writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
         }

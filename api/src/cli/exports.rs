@@ -1,13 +1,11 @@
 //! `postlens exports`: reports of many rows as files that a running service writes in the background.
 
 use std::{
-    io::{IsTerminal as _, stderr},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use query::ExportFormat;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
@@ -20,6 +18,7 @@ use super::{
     block_on,
     client::{Client, ClientError, ServiceArgs},
     format::grouped,
+    spinner::Spinner,
 };
 
 /// How often it is asked how far an export is.
@@ -95,13 +94,11 @@ impl Exports {
             Command::Show { id } => asked(Method::GET, one(id), Shown::Document),
             Command::Delete { id } => asked(Method::DELETE, one(id), Shown::Done("The export is gone.")),
             Command::Create(order) => {
-                let (document, client) = (order.document()?, self.service.client()?);
-                return block_on(async {
-                    match &order.output {
-                        Some(file) => fetch(&client, &document, file).await,
-                        None => print(&client, &document, self.json).await,
-                    }
-                });
+                let document = order.document()?;
+                if let Some(file) = &order.output {
+                    return block_on(fetch(&self.service.client()?, &document, file));
+                }
+                Asked { body: Some(document), ..asked(Method::POST, "/v1/exports".to_owned(), Shown::Link("download")) }
             }
         };
         ask(&self.service, &asked, self.json)
@@ -143,17 +140,6 @@ struct Far {
     error: Option<String>,
 }
 
-/// Orders an export, and prints its link.
-async fn print(client: &Client, order: &Value, as_json: bool) -> Result<(), Failure> {
-    let answer: Value = client.json(client.post("/v1/exports").json(order)).await?;
-    if as_json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
-    } else {
-        println!("{}", client.link(&Ordered::deserialize(&answer)?.download));
-    }
-    Ok(())
-}
-
 /// Orders an export, waits until it is done, and downloads it. A file that was there before stays as it is until the new one is whole.
 async fn fetch(client: &Client, order: &Value, file: &Path) -> Result<(), Failure> {
     let unwritable = |error: std::io::Error| format!("cannot write {}: {error}", file.display());
@@ -162,51 +148,39 @@ async fn fetch(client: &Client, order: &Value, file: &Path) -> Result<(), Failur
     let mut out = NamedTempFile::new_in(folder).map_err(unwritable)?;
     let ordered: Ordered = client.json(client.post("/v1/exports").json(order)).await?;
     eprintln!("Export {}, until it expires at {}", ordered.id, client.link(&ordered.download));
-    let bar = bar();
+    let screen = Spinner::new();
     loop {
-        let answer = patiently(client, &bar, || client.get(&path("/v1/exports/", &ordered.id, ""))).await?;
+        let answer = patiently(client, &screen, || client.get(&path("/v1/exports/", &ordered.id, ""))).await?;
         let far: Far = answer.json().await?;
-        bar.set_message(sentence(&far));
+        screen.show(sentence(&far));
         match far.state.as_str() {
             "done" => break,
             "queued" | "running" => tokio::time::sleep(INTERVAL).await,
             state => return Err(far.error.unwrap_or_else(|| format!("the export is {state}")).into()),
         }
     }
-    let answer = patiently(client, &bar, || client.get(&ordered.download)).await?;
+    let answer = patiently(client, &screen, || client.get(&ordered.download)).await?;
     client.copy(answer, &mut out).await?;
     out.persist(file).map_err(|error| unwritable(error.error))?;
-    bar.finish_and_clear();
     Ok(())
 }
 
 /// Sends a request, and again while the service does not answer.
 async fn patiently(
     client: &Client,
-    bar: &ProgressBar,
+    screen: &Spinner,
     request: impl Fn() -> RequestBuilder,
 ) -> Result<Response, ClientError> {
     let started = Instant::now();
     loop {
         match client.send(request()).await {
             Err(error) if error.is_temporary() && started.elapsed() < PATIENCE => {
-                bar.set_message(error.line());
+                screen.show(error.line());
                 tokio::time::sleep(error.retry_after().unwrap_or(INTERVAL).clamp(INTERVAL, PATIENCE / 10)).await;
             }
             answer => return answer,
         }
     }
-}
-
-/// A line on a terminal; nothing elsewhere.
-fn bar() -> ProgressBar {
-    if !stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{spinner}  {msg}  {elapsed}").expect("the template is a constant");
-    let bar = ProgressBar::new_spinner().with_style(style);
-    bar.enable_steady_tick(INTERVAL);
-    bar
 }
 
 fn sentence(far: &Far) -> String {

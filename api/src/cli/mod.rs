@@ -17,6 +17,7 @@ mod saved_reports;
 mod segments;
 mod serve;
 mod sources;
+mod spinner;
 mod verify;
 
 use std::{ffi::OsStr, path::PathBuf, process::ExitCode};

@@ -1,14 +1,11 @@
 //! What `postlens verify` and `postlens rebuild` share: which days, where the work is done, and what is seen of it meanwhile.
 
-use std::io::{IsTerminal as _, stderr};
-
 use chrono::NaiveDate;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use ingest::{Doing, Scope, Step, Verdict};
 use schema::AccountId;
 
-use super::{ConfigArgs, Failure, block_on, format::grouped};
+use super::{ConfigArgs, Failure, block_on, format::grouped, spinner::Spinner};
 use crate::{
     config::Log,
     control::{self, Request, Told},
@@ -45,44 +42,16 @@ pub(super) fn work(config: &ConfigArgs, request: &Request) -> Result<Verdict, Fa
         return Err(format!("there is no data directory {}; name it with --data-dir", config.data_dir.display()).into());
     }
     block_on(async {
-        let screen = Screen::new();
-        if let Some(verdict) = control::ask(&config.data_dir, request, |told| screen.show(&told)).await? {
+        let screen = Spinner::new();
+        if let Some(verdict) = control::ask(&config.data_dir, request, |told| screen.show(sentence(&told))).await? {
             return Ok(verdict);
         }
         logging::start(&Log { level: "warn".to_owned(), ..config.log.clone() })?;
         service::without_serving(&config, async |ingest| {
-            Ok(control::perform(ingest, request, |told| screen.show(&told)).await?)
+            Ok(control::perform(ingest, request, |told| screen.show(sentence(&told))).await?)
         })
         .await
     })
-}
-
-/// A line on a terminal that tells how far the work is; nothing elsewhere.
-struct Screen(Option<ProgressBar>);
-
-impl Screen {
-    fn new() -> Self {
-        let bar = stderr().is_terminal().then(|| {
-            let style =
-                ProgressStyle::with_template("{spinner}  {msg}  {elapsed}").expect("the template is a constant");
-            ProgressBar::new_spinner().with_style(style)
-        });
-        Self(bar)
-    }
-
-    fn show(&self, told: &Told) {
-        let Some(bar) = &self.0 else { return };
-        bar.set_message(sentence(told));
-        bar.tick();
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 fn sentence(told: &Told) -> String {

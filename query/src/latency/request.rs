@@ -13,50 +13,44 @@ use crate::{
 /// The most groups of one answer: each has hundreds of steps.
 const MOST_GROUPS: u32 = 1_000;
 
-requests! {
+/// Requests of all messages or of groups, with what says which groups.
+macro_rules! grouped {
+    ($($(#[$meta:meta])* $name:ident { $($own:tt)* })+) => { requests! { $(
+        $(#[$meta])*
+        $name with total {
+            $($own)*
+            /// What to split by, as in a split, at most 3. Default: nothing, the total alone.
+            #[serde(default, deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
+            #[param(required = false, style = Form, explode = false, example = json!(["mailbox_provider"]))]
+            #[schema(required = false, example = json!(["mailbox_provider"]))]
+            pub by: Vec<String>,
+            /// A measure, a rate or a dimension of `by` to sort the groups by, `-` before it for descending. Default: `-queued`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[param(example = "-queued")]
+            #[schema(example = "-queued")]
+            pub sort: Option<String>,
+            /// The most groups to show; what is not shown is summed up in `remainder`. Default: 50.
+            #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+            #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+            #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+            pub limit: Option<String>,
+        }
+    )+ } };
+}
+
+grouped! {
     /// Latencies: of all messages, or one row for each group. Messages are dated by when they were sent.
-    LatencyRequest with total {
+    LatencyRequest {
         /// Which latencies to show, separated by commas: `delivery`, `open`, `click`. Default: all.
         #[serde(default, deserialize_with = "some_names", skip_serializing_if = "Option::is_none")]
         #[param(style = Form, explode = false, example = json!(["delivery"]))]
         #[schema(example = json!(["delivery"]))]
         pub of: Option<Vec<String>>,
-        /// What to split by, as in a split, at most 3. Default: nothing, the total alone.
-        #[serde(default, deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
-        #[param(required = false, style = Form, explode = false, example = json!(["mailbox_provider"]))]
-        #[schema(required = false, example = json!(["mailbox_provider"]))]
-        pub by: Vec<String>,
-        /// A measure, a rate or a dimension of `by` to sort the rows by, `-` before it for descending. Default: `-queued`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[param(example = "-queued")]
-        #[schema(example = "-queued")]
-        pub sort: Option<String>,
-        /// The most rows to show; what is not shown is summed up in `remainder`. Default: 50.
-        #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-        #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-        #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-        pub limit: Option<String>,
     }
 
     /// How openings and clicks came in with the age of messages: of all, of a campaign named in `filter`, or of each group. Messages are
     /// dated by when they were sent.
-    DecayRequest with total {
-        /// What to split by, as in a split, at most 3. Default: nothing, the curve of all alone.
-        #[serde(default, deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
-        #[param(required = false, style = Form, explode = false, example = json!(["campaign"]))]
-        #[schema(required = false, example = json!(["campaign"]))]
-        pub by: Vec<String>,
-        /// A measure, a rate or a dimension of `by` to sort the groups by, `-` before it for descending. Default: `-queued`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[param(example = "-queued")]
-        #[schema(example = "-queued")]
-        pub sort: Option<String>,
-        /// The most groups to show; what is not shown is summed up in `remainder`. Default: 50.
-        #[serde(default, deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
-        #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-        #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-        pub limit: Option<String>,
-    }
+    DecayRequest {}
 }
 
 /// Latencies of which messages, judged.

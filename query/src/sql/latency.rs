@@ -19,6 +19,14 @@ pub(crate) enum Steps {
 }
 
 impl Steps {
+    /// What stands beside the steps, and is read for them.
+    const fn beside(self) -> &'static [&'static str] {
+        match self {
+            Self::Latencies => &["delivered", "opened"],
+            Self::Methods => &[],
+        }
+    }
+
     /// A list of the steps' and one of the numbers' column, of those asked for alone: each that is read takes its time.
     fn columns(self) -> [String; 2] {
         let of = match self {
@@ -42,7 +50,8 @@ impl Steps {
 /// Without groups it is one row of steps and numbers.
 pub(crate) fn latencies(account: &AccountId, spec: &ReportSpec, asked: Steps, top: &[&[String]]) -> Sql {
     let mut binder = Binder::default();
-    let mut columns = ["delivered", "opened", LATENCY_STEPS, LATENCY_COUNTS].map(str::to_owned).to_vec();
+    let columns = asked.beside().iter().chain(&[LATENCY_STEPS, LATENCY_COUNTS]);
+    let mut columns: Vec<_> = columns.map(|name| (*name).to_owned()).collect();
     columns.extend(bucket(spec));
     let source = Source::new(&mut binder, account, spec, &Plan::of_sums(spec), &columns);
     let (mut read, names) = keys(&source);
