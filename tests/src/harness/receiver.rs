@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU16, Ordering},
@@ -47,7 +47,8 @@ impl Receiver {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let notes = Arc::clone(&shared);
-                thread::spawn(move || serve(stream, &notes));
+                let status = notes.status.load(Ordering::SeqCst);
+                thread::spawn(move || serve(stream, status, &notes));
             }
         });
         Self { address, notes }
@@ -59,8 +60,12 @@ impl Receiver {
         format!("http://{}/hook", self.address)
     }
 
-    /// Answers with this status from now on.
+    /// Answers with this status from now on. Whoever connected before is answered as before, dead or alive: connections are accepted in
+    /// their order, and the last of them is one of our own.
     pub fn answer(&self, status: u16) {
+        let mut last = TcpStream::connect(self.address).expect("it listens");
+        last.shutdown(Shutdown::Write).expect("it is connected");
+        last.read_to_end(&mut Vec::new()).expect("it is closed without an answer");
         self.notes.status.store(status, Ordering::SeqCst);
     }
 
@@ -72,7 +77,7 @@ impl Receiver {
 }
 
 /// Answers one request and closes the connection.
-fn serve(stream: TcpStream, notes: &Notes) -> Option<()> {
+fn serve(stream: TcpStream, status: u16, notes: &Notes) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let (mut id, mut length) = (String::new(), 0);
     loop {
@@ -92,7 +97,6 @@ fn serve(stream: TcpStream, notes: &Notes) -> Option<()> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let status = notes.status.load(Ordering::SeqCst);
     let body = serde_json::from_slice(&body).ok()?;
     notes.taken.lock().unwrap_or_else(PoisonError::into_inner).push(Taken { id, body, status });
     let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");

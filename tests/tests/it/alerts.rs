@@ -13,8 +13,8 @@ use postlens_tests::harness::{Client, Engine, Postgres, Receipt, Receiver, Reply
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// How long the service may take to notice and to tell.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// How long the service may take to notice and to tell: longer than a letter belongs to a service that died.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 fn service() -> Service {
     Service::with(&[("POSTLENS_ALERTS_INTERVAL", "300ms"), ("POSTLENS_ALERTS_ALLOW_PRIVATE", "true")])
