@@ -4,7 +4,7 @@
 /// An enhanced status code of a failure, the first group of the match: what [`enhanced_status`] finds.
 pub const ENHANCED_STATUS_PATTERN: &str = r"(?:^|[^0-9.])([45]\.[0-7]\.[0-9]{1,3})\.*(?:$|[^0-9.])";
 /// The reply code that a text begins with, the first group of the match: what [`reply_code`] finds.
-pub const REPLY_CODE_PATTERN: &str = r"^(?i:smtp;)?[\pZ\t-\r]*([45][0-9]{2})(?:$|[^\pL\pN.])";
+pub const REPLY_CODE_PATTERN: &str = r"^(?i:smtp;)?[\pZ\t-\r\x{85}]*([45][0-9]{2})(?:$|[^A-Za-z0-9.])";
 
 /// An enhanced status code of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn reply_code(text: &str) -> Option<u16> {
     let rest =
         text.get(..5).filter(|start| start.eq_ignore_ascii_case("smtp;")).map_or(text, |_| text[5..].trim_start());
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let ends = !rest[digits..].starts_with(|next: char| next.is_alphanumeric() || next == '.');
+    let ends = !rest[digits..].starts_with(|next: char| next.is_ascii_alphanumeric() || next == '.');
     rest[..digits].parse().ok().filter(|code| digits == 3 && ends && is_refusal(*code))
 }
 
@@ -83,6 +83,9 @@ mod tests {
             ("5501 what", None, None),
             ("550.1 what", None, None),
             ("SMTP;550", None, Some(550)),
+            // A combining letter, of whose kind regular expressions and code have different opinions.
+            ("455\u{10378}R", None, Some(455)),
+            ("\u{85}455 no", None, Some(455)),
             ("5.8.1 and 5.1.1000 and .5.1.1", None, None),
             ("", None, None),
         ] {

@@ -52,6 +52,8 @@ fn reasons() -> Vec<(String, String)> {
     let fixed = [
         "550 5.1.1 pat... User unknown, Pat; spam=pat 'patent'",
         "421 4.7.0 [TSS04] from 203.0.113.7; see https://postmaster.example/x#y",
+        "455\u{10378}R: a combining letter behind the code",
+        "smtp;\u{85}550\u{a0}5.7.1 blanks of other scripts",
         "550 blocked using zen.spamhaus.org [2001:db8::1] at Thu, 26 Nov 2026 16:22:03 +0000",
     ];
     let fixed = fixed.map(|text| (text.to_owned(), "pat".to_owned()));
