@@ -8,9 +8,6 @@ use crate::{
     texts::{FieldsId, TextId},
 };
 
-/// Seconds of a day.
-const DAY: u32 = 24 * 3600;
-
 /// A row's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
@@ -49,7 +46,6 @@ impl Key {
         if !grain.has_fields() {
             dimensions.fields = FieldsId::default();
         }
-        let bucket = if grain.has_quarters() { bucket } else { Bucket(bucket.0 - bucket.0 % DAY) };
-        Self { dimensions, derived, basis, grain, bucket }
+        Self { dimensions, derived, basis, grain, bucket: grain.first(bucket) }
     }
 }

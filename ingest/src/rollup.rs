@@ -62,7 +62,7 @@ fn add(sums: &mut Sums<Key>, cell: &coarse::Key, change: Change<'_>, texts: &Tex
     let of = |by, value| Key { account: dimensions.account, basis: *basis, by, bucket: *bucket, value };
     match grain {
         // The others have it all.
-        Grain::Full => {}
+        Grain::Full | Grain::Fourth => {}
         Grain::Quarter => sums.count(of(By::Total, TextId::default()), change, 1),
         Grain::Domain | Grain::Day => {
             let fixed = Dimension::FIXED.iter().enumerate();

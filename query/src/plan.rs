@@ -1,6 +1,6 @@
 //! Where a report is read: of the rows that answer it exactly, the fewest. A pure function of the spec.
 
-use schema::{Dimension, Grain};
+use schema::{Bucket, Dimension, Grain};
 
 use crate::{
     Grouping, Interval, Range, ReportSpec,
@@ -35,14 +35,26 @@ pub(crate) enum Rows {
     Dimension(Dimension),
     /// Those of this grain.
     Cells(Grain),
+    /// Those of a grain of longer times for all of these that lie in the days, at least one, and those of this grain before the first and after the last.
+    Longer {
+        /// Of these times.
+        grain: Grain,
+        /// The times.
+        times: Range,
+        /// Of the days beside them.
+        beside: Grain,
+    },
 }
 
 impl Plan {
     /// For sums over the whole range: totals and groups.
     pub(crate) fn of_sums(spec: &ReportSpec) -> Self {
         let parts: Vec<_> = spec.by.iter().filter_map(Grouping::time).collect();
+        if parts.is_empty() {
+            return Self::of(spec, |_| true).longer();
+        }
         // Days tell parts of local time only where local days are theirs.
-        Self::of(spec, |days| parts.is_empty() || parts.iter().all(|part| part.is_of_days()) && shows_utc(spec, days))
+        Self::of(spec, |days| parts.iter().all(|part| part.is_of_days()) && shows_utc(spec, days))
     }
 
     /// For sums over each step of local time: days serve only where the steps are days of UTC.
@@ -70,6 +82,25 @@ impl Plan {
             _ => Self::Quarters(beside),
         }
     }
+
+    /// The same with rows of times longer than days, where there are such of its grain and one lies in its days.
+    fn longer(self) -> Self {
+        let Self::Days { rows: Rows::Cells(grain), days, beside } = self else { return self };
+        let longer = grain.longer().and_then(|longer| Some((longer, whole(longer, days)?)));
+        let rows = match longer {
+            Some((longer, times)) => Rows::Longer { grain: longer, times, beside: grain },
+            None => Rows::Cells(grain),
+        };
+        Self::Days { rows, days, beside }
+    }
+}
+
+/// The times of a grain that lie in the days as a whole.
+fn whole(grain: Grain, days: Range) -> Option<Range> {
+    let is_first = |day: &u32| grain.first(Bucket(*day)).0 == *day;
+    let from = (days.from..=days.to).step_by(UTC_DAY as usize).find(is_first)?;
+    let to = grain.first(Bucket(days.to)).0;
+    (from < to).then_some(Range { from, to })
 }
 
 /// The UTC days that lie in the range as a whole.
@@ -148,6 +179,38 @@ mod tests {
         ] {
             assert_eq!(Plan::of_sums(&split_spec(more)), plan, "{more:?}");
         }
+    }
+
+    #[test]
+    fn recipient_domains_beside_others_are_read_from_the_whole_fourths_of_months_that_lie_in_the_days() {
+        let over = |from, to| {
+            let days = [("by", "subject,recipient_domain"), ("from", from), ("to", to), ("tz", "America/New_York")];
+            let Plan::Days { rows, days, beside: Grain::Full } = Plan::of_sums(&split_spec(&days)) else {
+                panic!("from {from} to {to}");
+            };
+            (rows, days)
+        };
+        let range = |from, to| Range::new(from, to, chrono_tz::Tz::UTC).unwrap();
+        let of = |from, to| Rows::Longer { grain: Grain::Fourth, times: range(from, to), beside: Grain::Domain };
+        // A local day is never one of UTC: the range begins at four or five o'clock.
+        for (from, to, rows) in [
+            ("2026-10-31", "2026-11-08", of("2026-11-01", "2026-11-08")),
+            ("2026-11-01", "2026-11-08", Rows::Cells(Grain::Domain)),
+            ("2026-10-31", "2026-11-07", Rows::Cells(Grain::Domain)),
+            ("2026-10-31", "2026-11-14", of("2026-11-01", "2026-11-08")),
+            ("2026-02-03", "2026-04-21", of("2026-02-08", "2026-04-15")),
+            ("2026-02-21", "2026-02-28", Rows::Cells(Grain::Domain)),
+            ("2026-02-21", "2026-03-01", of("2026-02-22", "2026-03-01")),
+            ("2026-01-22", "2026-01-31", Rows::Cells(Grain::Domain)),
+            ("2026-01-21", "2026-02-01", of("2026-01-22", "2026-02-01")),
+        ] {
+            let (found, days) = over(from, to);
+            assert_eq!(found, rows, "from {from} to {to}");
+            assert!((range(from, to).from..range(from, to).from + 2 * UTC_DAY).contains(&days.from));
+        }
+        let parts =
+            [("by", "recipient_domain,subject,day"), ("from", "2026-10-31"), ("to", "2026-11-08"), ("tz", "UTC")];
+        assert_eq!(Plan::of_sums(&split_spec(&parts)), on(Rows::Cells(Grain::Domain), "2026-10-31", "2026-11-08"));
     }
 
     #[test]

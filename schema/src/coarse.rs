@@ -3,23 +3,27 @@
 
 use crate::{
     Grain, LATENCY_COUNTS, LATENCY_STEPS,
-    tables::{COARSE, CUBE, MARKER_BASIS, SETTINGS, declared, summed},
+    tables::{COARSE, CUBE, MARKER_BASIS, SETTINGS, declared, summed, whole_sums},
 };
 
-/// Makes the table and fills it. Each statement can be repeated from the first on: what an attempt left half filled is dropped, and
-/// an insert of such an attempt that the server is still running goes on into the dropped table, not into its successor.
-pub(crate) fn migration() -> Vec<String> {
-    vec![format!("DROP TABLE IF EXISTS {COARSE}"), create(), fill()]
+/// Makes the table, empty: `migration` makes it anew and fills it.
+pub(crate) fn beginning() -> Vec<String> {
+    vec![format!("DROP TABLE IF EXISTS {COARSE}"), create()]
 }
 
-/// A row may count a day, so it has 64 bits.
+/// Makes the table with all grains and fills it. Each statement can be repeated from the first on: what an attempt left half filled is
+/// dropped, and an insert of such an attempt that the server is still running goes on into the dropped table, not into its successor.
+pub(crate) fn migration() -> Vec<String> {
+    vec![format!("DROP TABLE IF EXISTS {COARSE}"), create(), fill(), whole_sums(COARSE)]
+}
+
+/// A row may count days, so it has 64 bits.
 fn create() -> String {
-    let grains = Grain::COARSE.map(|grain| format!("'{}' = {}", grain.name(), grain.code()));
     format!(
         "CREATE TABLE {COARSE} (
     account LowCardinality(String),
     basis UInt8,
-    grain Enum8({grains}),
+    grain {grain},
     bucket DateTime('UTC') CODEC(Delta, ZSTD(1)),
     campaign LowCardinality(String),
     subject LowCardinality(String),
@@ -36,7 +40,7 @@ PARTITION BY toYYYYMM(bucket)
 PRIMARY KEY (account, basis, grain, bucket)
 ORDER BY (account, basis, grain, bucket, campaign, subject, sender, mailbox_provider, recipient_domain, fields)
 SETTINGS {SETTINGS}",
-        grains = grains.join(", "),
+        grain = Grain::column(),
         columns = declared(64),
         summed = summed().join(", "),
     )
@@ -48,7 +52,7 @@ SETTINGS {SETTINGS}",
 fn fill() -> String {
     let none = "CAST(map(), 'Map(LowCardinality(String), String)')";
     let rows = Grain::COARSE.map(|grain| {
-        let bucket = if grain.has_quarters() { "bucket" } else { "toStartOfDay(bucket)" };
+        let bucket = grain.first_of("bucket");
         let domain = if grain.has_domains() { "toString(recipient_domain)" } else { "''" };
         let fields = if grain.has_fields() { "fields" } else { none };
         format!("('{}', {bucket}, {domain}, {fields})", grain.name())

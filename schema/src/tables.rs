@@ -38,7 +38,7 @@ pub(crate) const SETTINGS: &str =
 
 /// The migrations, oldest first, each of statements that can be repeated from its first one on. Their numbers are their places;
 /// never change one that was released, append another.
-pub(crate) fn migrations() -> [Vec<String>; 10] {
+pub(crate) fn migrations() -> [Vec<String>; 11] {
     [
         vec![events()],
         vec![deliveries()],
@@ -48,8 +48,9 @@ pub(crate) fn migrations() -> [Vec<String>; 10] {
         marks(),
         sources(),
         latencies(),
+        coarse::beginning(),
+        [COARSE, ROLLUP].map(whole_sums).into(),
         coarse::migration(),
-        whole_sums(),
     ]
 }
 
@@ -93,9 +94,8 @@ fn compact_blocks() -> Vec<String> {
 /// A part is as old as its last merge, so all sums of a month are merged once in that time at most.
 const WHOLE_AFTER: u32 = 600;
 
-fn whole_sums() -> Vec<String> {
-    let modify = |table| format!("ALTER TABLE {table} MODIFY SETTING min_age_to_force_merge_seconds = {WHOLE_AFTER}");
-    [COARSE, ROLLUP].map(modify).into()
+pub(crate) fn whole_sums(table: &str) -> String {
+    format!("ALTER TABLE {table} MODIFY SETTING min_age_to_force_merge_seconds = {WHOLE_AFTER}")
 }
 
 fn events() -> String {

@@ -89,7 +89,8 @@ impl Asker {
             // A Tuesday, in the midst.
             Range::Day => (begin + day * 9, begin + day * 10),
         };
-        let moments = [("$from", from), ("$to", to), ("$week", begin + day * 7)];
+        let (second, week, last) = (begin + day, begin + day * 7, end - day);
+        let moments = [("$from", from), ("$to", to), ("$week", week), ("$second", second), ("$last", last)];
         let moments = moments.map(|(word, time)| (word, time.to_rfc3339_opts(SecondsFormat::Secs, true)));
         let known: Vec<_> = self.words.iter().chain(&moments).collect();
         let filled = |text: &str| known.iter().fold(text.to_owned(), |text, (word, value)| text.replace(word, value));

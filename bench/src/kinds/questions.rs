@@ -42,6 +42,11 @@ pub(super) const QUESTIONS: &[Question] = &[
     report("split by recipient_domain", "reports/split?by=recipient_domain&$range"),
     report("split by campaign, mailbox_provider", "reports/split?by=campaign,mailbox_provider&$range"),
     report("split by subject, recipient_domain", "reports/split?by=subject,recipient_domain&$range"),
+    // From the 2nd to the 13th: no whole fourth of the month lies in it.
+    report(
+        "split by subject, recipient_domain, no fourth",
+        "reports/split?by=subject,recipient_domain&from=$second&to=$last",
+    ),
     report(
         "split by campaign, mailbox_provider, field:clinic",
         "reports/split?by=campaign,mailbox_provider,field:clinic&$range",

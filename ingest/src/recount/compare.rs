@@ -1,15 +1,17 @@
 //! Compares the real tables with those beside them, row by row, in ClickHouse: a slice of days at a time, so that memory is bounded.
 
 use clickhouse::Row;
-use schema::{COARSE, CUBE, DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, METHODS, ROLLUP, summed};
+use schema::{COARSE, CUBE, DELIVERIES, Grain, LATENCY_COUNTS, LATENCY_STEPS, METHODS, ROLLUP, summed};
 use serde::Deserialize;
 
-use super::{Counted, Doing, Drift, Recount, Result, Scope, Verdict, staging::TABLES, statement::statement};
+use super::{Counted, Doing, Drift, Recount, Result, Scope, Verdict, statement::statement};
 
 /// So many differences are named; the others are counted.
 pub(super) const NAMED: usize = 100;
 /// So many steps of latencies are named of a row, by what one side has and the other has not.
 const STEPS: usize = 3;
+/// The longest fourth of a month has so many days.
+const LONGEST: u16 = 10;
 /// Rows of a slice, unless one day has more.
 const SLICE: u64 = 1_000_000;
 /// What a cell of the cube is told apart by; two of them follow from others.
@@ -68,19 +70,61 @@ pub(super) const DELIVERY_COLUMNS: [&str; 21] = [
 /// Those that no message shows: they are, or tell, who got the message.
 const HIDDEN: [&str; 3] = ["message_id", "recipient", "recipient_hash"];
 
-/// What rows of a table of sums are told apart by; `None` of a table of states.
-pub(super) fn keys(table: &str) -> Option<&'static [&'static str]> {
-    match table {
-        CUBE => Some(&CUBE_KEYS),
-        COARSE => Some(&COARSE_KEYS),
-        ROLLUP => Some(&ROLLUP_KEYS),
-        _ => None,
-    }
+/// Rows that are compared, and put right, by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Deliveries,
+    Cube,
+    /// What `coarse` counts by the day or finer.
+    Coarse,
+    /// What it counts by the fourth of a month, which may begin before the scope and end after it.
+    Fourths,
+    Rollup,
 }
 
-/// The day of a row.
-pub(super) fn day(table: &str) -> &'static str {
-    if table == DELIVERIES { "sent_day" } else { "toDate(bucket)" }
+impl Kind {
+    pub(super) const ALL: [Self; 5] = [Self::Deliveries, Self::Cube, Self::Coarse, Self::Fourths, Self::Rollup];
+
+    pub(super) const fn table(self) -> &'static str {
+        match self {
+            Self::Deliveries => DELIVERIES,
+            Self::Cube => CUBE,
+            Self::Coarse | Self::Fourths => COARSE,
+            Self::Rollup => ROLLUP,
+        }
+    }
+
+    /// What rows of sums are told apart by; `None` of states.
+    pub(super) const fn keys(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Deliveries => None,
+            Self::Cube => Some(&CUBE_KEYS),
+            Self::Coarse | Self::Fourths => Some(&COARSE_KEYS),
+            Self::Rollup => Some(&ROLLUP_KEYS),
+        }
+    }
+
+    /// The condition on its rows in the scope.
+    pub(super) fn condition(self, scope: &Scope) -> String {
+        let day = "toDate(bucket)";
+        match self {
+            Self::Deliveries => scope.condition("sent_day"),
+            Self::Cube | Self::Rollup => scope.condition(day),
+            Self::Coarse => format!("{} AND grain != '{}'", scope.condition(day), Grain::Fourth.name()),
+            Self::Fourths => {
+                let scope = scope.widened(Grain::Fourth);
+                format!("{} AND grain = '{}'", scope.condition(day), Grain::Fourth.name())
+            }
+        }
+    }
+
+    /// The day of a row.
+    const fn day(self) -> &'static str {
+        match self {
+            Self::Deliveries => "sent_day",
+            _ => "toDate(bucket)",
+        }
+    }
 }
 
 /// What differs of one slice of a table.
@@ -122,15 +166,15 @@ impl Recount<'_> {
         let Counted { events, deliveries } = counted;
         let mut verdict = Verdict { events, deliveries, ..Verdict::default() };
         let mut accounts = std::collections::BTreeSet::new();
-        for table in TABLES {
-            for Slice { days, rows } in self.slices(table).await? {
+        for kind in Kind::ALL {
+            for Slice { days, rows } in self.slices(kind).await? {
                 self.tell(Doing::Comparing, verdict.rows, None);
                 let sql = format!(
                     "SELECT count() AS rows, groupUniqArray(toUInt16(day)) AS days, \
                      groupUniqArray(CAST(account, 'String')) AS accounts \
                      FROM (SELECT account, {day} AS day FROM ({difference}))",
-                    day = day(table),
-                    difference = self.difference(table, &days)
+                    day = kind.day(),
+                    difference = self.difference(kind, &days)
                 );
                 let sum: Sum = days.bind(statement(self.clickhouse, &sql)).fetch_one().await?;
                 verdict.rows += rows;
@@ -141,17 +185,17 @@ impl Recount<'_> {
                 verdict.days.extend(sum.days);
                 accounts.extend(sum.accounts);
                 let room = NAMED - verdict.drifts.len().min(NAMED);
-                verdict.drifts.extend(self.name(table, &days, room).await?);
+                verdict.drifts.extend(self.name(kind, &days, room).await?);
             }
         }
         verdict.accounts = accounts.into_iter().collect();
         Ok(verdict)
     }
 
-    /// The days that a table or the one beside it has rows of, cut into slices.
-    pub(super) async fn slices(&self, table: &str) -> Result<Vec<Slice>> {
-        let (day, beside) = (day(table), self.staging.of(table));
-        let condition = self.scope.condition(day);
+    /// The days that a table or the one beside it has such rows of, cut into slices.
+    pub(super) async fn slices(&self, kind: Kind) -> Result<Vec<Slice>> {
+        let (table, day, condition) = (kind.table(), kind.day(), kind.condition(self.scope));
+        let beside = self.staging.of(table);
         let sql = format!(
             "SELECT toUInt16(day) AS number, count() AS rows FROM (
     SELECT {day} AS day FROM {table} WHERE {condition} UNION ALL SELECT {day} AS day FROM {beside} WHERE {condition}
@@ -169,26 +213,52 @@ impl Recount<'_> {
     }
 
     /// The rows of a table that are not what they should be, with what they should be.
-    pub(super) fn difference(&self, table: &str, days: &Scope) -> String {
-        let (beside, condition) = (self.staging.of(table), days.condition(day(table)));
-        match keys(table) {
-            Some(keys) => sums(table, &beside, keys, &condition),
-            None => states(table, &beside, &condition),
-        }
+    pub(super) fn difference(&self, kind: Kind, days: &Scope) -> String {
+        let (table, condition) = (kind.table(), kind.condition(days));
+        let beside = self.staging.of(table);
+        let Some(keys) = kind.keys() else { return states(table, &beside, &condition) };
+        let told = keys.join(", ");
+        let found = read(0, &told, table, &condition);
+        let expected = match kind {
+            Kind::Fourths => self.days_of_fourths(keys, days),
+            _ => vec![read(1, &told, &beside, &condition)],
+        };
+        sums(&told, &found, &expected)
     }
 
-    async fn name(&self, table: &str, days: &Scope, room: usize) -> Result<Vec<Drift>> {
+    /// What the rows of these fourths should be: what was counted anew of their days in the scope, and what stands there of the others.
+    fn days_of_fourths(&self, keys: &[&str], fourths: &Scope) -> Vec<String> {
+        let first = Grain::Fourth.first_of("stored.bucket");
+        let told = keys.iter().map(|key| match *key {
+            "bucket" => format!("{first} AS bucket"),
+            "grain" => format!("CAST('{}' AS {}) AS grain", Grain::Fourth.name(), Grain::column()),
+            key => key.to_owned(),
+        });
+        let told = told.collect::<Vec<_>>().join(", ");
+        // The second condition follows from the first one, and spares reading other months.
+        let (day, grain) = ("toDate(stored.bucket)", Grain::Domain.name());
+        let theirs = fourths.condition(&format!("toDate({first})"));
+        let days = format!("stored.grain = '{grain}' AND {theirs} AND {}", fourths.and_more(LONGEST).condition(day));
+        let counted = self.scope.condition(day);
+        let beside = self.staging.of(COARSE);
+        vec![
+            read(1, &told, &beside, &format!("{days} AND {counted}")),
+            read(1, &told, COARSE, &format!("{days} AND NOT ({counted})")),
+        ]
+    }
+
+    async fn name(&self, kind: Kind, days: &Scope, room: usize) -> Result<Vec<Drift>> {
         if room == 0 {
             return Ok(Vec::new());
         }
-        let difference = self.difference(table, days);
-        let sql = match keys(table) {
+        let difference = self.difference(kind, days);
+        let sql = match kind.keys() {
             Some(keys) => named_sums(keys, &difference, room),
             None => named_states(&difference, room),
         };
         let named: Vec<Named> = days.bind(statement(self.clickhouse, &sql)).fetch_all().await?;
         let drift = |Named { owner, clock, moment, dimensions, what, should, does }| Drift {
-            table: table.to_owned(),
+            table: kind.table().to_owned(),
             account: owner,
             basis: Some(clock).filter(|clock: &String| !clock.is_empty()),
             at: moment,
@@ -201,24 +271,32 @@ impl Recount<'_> {
     }
 }
 
+/// Rows of sums: those found, or those recounted.
+fn read(recounted: u8, keys: &str, table: &str, condition: &str) -> String {
+    let numbers = summed().join(", ");
+    format!(
+        "SELECT {recounted} AS recounted, {keys}, {numbers}, {LATENCY_STEPS} AS steps, {LATENCY_COUNTS} AS counts \
+         FROM {table} AS stored WHERE {condition}"
+    )
+}
+
 /// Rows are sums, of which there may be several until a merge. Of the latencies, `latencies` is what is expected minus what is found, step
 /// by step, and nothing of it is zero.
-fn sums(table: &str, beside: &str, keys: &[&str], condition: &str) -> String {
+fn sums(keys: &str, found: &str, expected: &[String]) -> String {
     let sum = |recounted: u8| {
         let sums =
             summed().into_iter().map(|name| format!("sumIf({name}, recounted = {recounted})")).collect::<Vec<_>>();
         sums.join(", ")
     };
-    let (keys, numbers) = (keys.join(", "), summed().join(", "));
-    let columns = format!("{numbers}, {LATENCY_STEPS} AS steps, {LATENCY_COUNTS} AS counts");
     format!(
         "SELECT {keys}, [{}] AS expected, [{}] AS found,
     sumMap(steps, arrayMap(number -> if(recounted = 1, number, -number), counts)) AS latencies FROM (
-    SELECT 0 AS recounted, {keys}, {columns} FROM {table} WHERE {condition}
-    UNION ALL SELECT 1 AS recounted, {keys}, {columns} FROM {beside} WHERE {condition}
+    {found}
+    UNION ALL {}
 ) GROUP BY {keys} HAVING expected != found OR notEmpty(latencies.1)",
         sum(1),
-        sum(0)
+        sum(0),
+        expected.join("\n    UNION ALL "),
     )
 }
 

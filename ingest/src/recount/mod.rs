@@ -2,7 +2,8 @@
 //! ones, and ClickHouse compares the two. So drift is seen, not believed away, and what differs can be put right.
 //!
 //! A range of days needs the deliveries with an event in it, each with all of its events: every cell of a day is dated by an event of that
-//! day. What they count outside the range is left out of the comparison.
+//! day. What they count outside the range is left out of the comparison. Rows of longer times than days, which may begin before the range and end
+//! after it, are compared with what was counted of the days in it and what the table has of the others.
 
 mod check;
 mod compare;

@@ -8,8 +8,7 @@ use schema::{DELIVERIES, LATENCY_COUNTS, LATENCY_STEPS, summed};
 
 use super::{
     Doing, Recount, RecountError, Result,
-    compare::{DELIVERY_COLUMNS, Slice, day, keys},
-    staging::TABLES,
+    compare::{DELIVERY_COLUMNS, Kind, Slice},
     statement::{insertion, statement},
 };
 
@@ -22,11 +21,11 @@ impl Recount<'_> {
     /// Makes the tables what the events say. Deliveries get states of this version, which must be above all others.
     pub(super) async fn repair(&self, version: u64) -> Result<()> {
         let mut done = 0;
-        for table in TABLES {
-            for slice in self.slices(table).await? {
+        for kind in Kind::ALL {
+            for slice in self.slices(kind).await? {
                 self.tell(Doing::Repairing, done, None);
-                match keys(table) {
-                    Some(keys) => self.add_difference(table, keys, &slice).await?,
+                match kind.keys() {
+                    Some(keys) => self.add_difference(kind, keys, &slice).await?,
                     None => self.replace_states(&slice, version).await?,
                 }
                 done += slice.rows;
@@ -35,22 +34,24 @@ impl Recount<'_> {
         Ok(())
     }
 
-    async fn add_difference(&self, table: &str, keys: &[&str], slice: &Slice) -> Result<()> {
+    async fn add_difference(&self, kind: Kind, keys: &[&str], slice: &Slice) -> Result<()> {
         let (keys, columns) = (keys.join(", "), summed());
         let values = (1..=columns.len()).map(|place| format!("expected[{place}] - found[{place}]"));
         let sql = format!(
-            "INSERT INTO {table} ({keys}, {}, {LATENCY_STEPS}, {LATENCY_COUNTS})
+            "INSERT INTO {} ({keys}, {}, {LATENCY_STEPS}, {LATENCY_COUNTS})
 SELECT {keys}, {}, latencies.1, latencies.2 FROM ({})",
+            kind.table(),
             columns.join(", "),
             values.collect::<Vec<_>>().join(", "),
-            self.difference(table, &slice.days)
+            self.difference(kind, &slice.days)
         );
         Ok(slice.days.bind(insertion(self.clickhouse, &sql)).execute().await?)
     }
 
     /// Wrong and missing states are those that the events tell; states that they do not tell get a tombstone.
     async fn replace_states(&self, slice: &Slice, version: u64) -> Result<()> {
-        let (difference, condition) = (self.difference(DELIVERIES, &slice.days), slice.days.condition(day(DELIVERIES)));
+        let (difference, condition) =
+            (self.difference(Kind::Deliveries, &slice.days), Kind::Deliveries.condition(&slice.days));
         let columns = DELIVERY_COLUMNS.join(", ");
         for (from, deleted, which) in
             [(self.staging.of(DELIVERIES), 0, "notEmpty(expected)"), (DELIVERIES.to_owned(), 1, "empty(expected)")]

@@ -35,13 +35,19 @@ impl Source {
         match plan {
             Plan::Totals => reader.totals(binder),
             Plan::Quarters(grain) => {
-                let bounds = Bounds::of_range(binder, spec.range).within();
-                reader.cells(binder, (*grain, bounds), None, columns)
+                let bounds = Bounds::of(binder, RANGE, spec.range).within();
+                reader.cells(binder, &[(*grain, bounds)], columns)
             }
             Plan::Days { rows: Rows::Cells(grain), days, beside } => {
-                let inner = Bounds::of_days(binder, *days);
-                let edges = reader.edges(binder, &inner, *days).map(|edges| (*beside, edges));
-                reader.cells(binder, (*grain, inner.within()), edges, columns)
+                let mut parts = vec![(*grain, Bounds::of(binder, DAYS, *days).within())];
+                parts.extend(edges(binder, (RANGE, spec.range), (DAYS, *days)).map(|edges| (*beside, edges)));
+                reader.cells(binder, &parts, columns)
+            }
+            Plan::Days { rows: Rows::Longer { grain, times, beside: by_day }, days, beside } => {
+                let mut parts = vec![(*grain, Bounds::of(binder, TIMES, *times).within())];
+                parts.extend(edges(binder, (DAYS, *days), (TIMES, *times)).map(|edges| (*by_day, edges)));
+                parts.extend(edges(binder, (RANGE, spec.range), (DAYS, *days)).map(|edges| (*beside, edges)));
+                reader.cells(binder, &parts, columns)
             }
             Plan::Days { rows: Rows::Dimension(dimension), days, beside } => {
                 reader.days(binder, dimension, (*days, *beside), columns)
@@ -59,14 +65,8 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    /// Rows of one or two grains, each with its condition on the time.
-    fn cells(
-        &self,
-        binder: &mut Binder,
-        first: (Grain, String),
-        second: Option<(Grain, String)>,
-        columns: &[String],
-    ) -> Source {
+    /// Rows of one grain or more, each with its condition on the time.
+    fn cells(&self, binder: &mut Binder, parts: &[(Grain, String)], columns: &[String]) -> Source {
         let keys = self.keys(|place, dimension| {
             let value = column(binder, dimension, format!("field{place}"));
             format!("toString({value})")
@@ -79,22 +79,22 @@ impl Reader<'_> {
             })
             .collect();
         let tests = self.conditions(tests);
-        let part = |(grain, time): (Grain, String)| {
+        let part = |(grain, time): &(Grain, String)| {
             let mut conditions = vec![self.owner.clone()];
-            conditions.extend(of_grain(grain));
-            conditions.push(time);
+            conditions.extend(of_grain(*grain));
+            conditions.push(time.clone());
             conditions.extend_from_slice(&tests);
             read(grain.table(), &conditions)
         };
-        let from = match second {
-            None => part(first),
-            Some(second) => {
+        let from = match parts {
+            [only] => part(only),
+            parts => {
                 let mut selected: Vec<_> =
                     self.spec.by.iter().filter_map(Grouping::dimension).map(Dimension::column).collect();
                 selected.sort_unstable();
                 selected.dedup();
                 let selected: Vec<_> = selected.into_iter().map(str::to_owned).chain(columns.iter().cloned()).collect();
-                union(&select(&selected, &part(first)), &select(&selected, &part(second)))
+                union(parts.iter().map(|of| select(&selected, &part(of))))
             }
         };
         Source { from, keys }
@@ -111,7 +111,7 @@ impl Reader<'_> {
     }
 
     fn totals(&self, binder: &mut Binder) -> Source {
-        let bounds = Bounds::of_range(binder, self.spec.range).within();
+        let bounds = Bounds::of(binder, RANGE, self.spec.range).within();
         Source {
             from: read(ROLLUP, &[self.owner.clone(), "dimension = ''".to_owned(), bounds]),
             keys: self.keys(|_, _| "''".to_owned()),
@@ -132,18 +132,20 @@ impl Reader<'_> {
             Dimension::Field(_) => format!("dimension IN ('', {name})"),
             _ => format!("dimension = {name}"),
         };
-        let inner = Bounds::of_days(binder, days);
+        let inner = Bounds::of(binder, DAYS, days).within();
         let filters = self.spec.tests().into_iter().enumerate();
         let filters: Vec<_> = filters.map(|(place, filter)| (filter, value_of(binder, place, filter))).collect();
         let tests = |value: &str| {
             self.conditions(filters.iter().map(|(filter, bound)| condition(value, filter, bound)).collect())
         };
 
-        let mut conditions = vec![self.owner.clone(), named, inner.within()];
+        let mut conditions = vec![self.owner.clone(), named, inner];
         conditions.extend(tests("value"));
         let whole = read(ROLLUP, &conditions);
         let keys = self.keys(|_, _| "toString(value)".to_owned());
-        let Some(edges) = self.edges(binder, &inner, days) else { return Source { from: whole, keys } };
+        let Some(edges) = edges(binder, (RANGE, self.spec.range), (DAYS, days)) else {
+            return Source { from: whole, keys };
+        };
 
         let value = column(binder, dimension, "field".to_owned());
         let mut conditions = vec![self.owner.clone()];
@@ -155,10 +157,8 @@ impl Reader<'_> {
             let key = self.spec.by.iter().any(|by| by.dimension().is_some()).then_some(value);
             key.into_iter().chain(columns.iter().cloned()).collect()
         };
-        let from = union(
-            &select(&with("value".to_owned()), &whole),
-            &select(&with(format!("toString({value}) AS value")), &cells),
-        );
+        let days = select(&with("value".to_owned()), &whole);
+        let from = union([days, select(&with(format!("toString({value}) AS value")), &cells)].into_iter());
         Source { from, keys }
     }
 
@@ -167,25 +167,31 @@ impl Reader<'_> {
         let mut tests = tests.into_iter();
         self.spec.filters.iter().map(|tree| combined(tree, &mut tests)).collect()
     }
+}
 
-    /// The condition on the cells beside the days; `None` when the range is whole days.
-    fn edges(&self, binder: &mut Binder, inner: &Bounds, days: Range) -> Option<String> {
-        let Range { from, to } = self.spec.range;
-        let mut edges = Vec::new();
-        if from < days.from {
-            let from = binder.number("from", "UInt32", from);
-            edges.push(Bounds { from, to: inner.from.clone() }.within());
-        }
-        if days.to < to {
-            let to = binder.number("to", "UInt32", to);
-            edges.push(Bounds { from: inner.to.clone(), to }.within());
-        }
-        let edges: Vec<_> = edges.into_iter().map(|edge| edge.replace("\n  AND", " AND")).collect();
-        match edges.as_slice() {
-            [] => None,
-            [edge] => Some(edge.clone()),
-            edges => Some(format!("({})", edges.join("\n    OR "))),
-        }
+/// What the ends of a report's range are bound as, of the days in it, and of the longer times in these.
+const RANGE: [&str; 2] = ["from", "to"];
+const DAYS: [&str; 2] = ["days_from", "days_to"];
+const TIMES: [&str; 2] = ["times_from", "times_to"];
+
+/// The condition on what a range holds beside another that lies in it; `None` when that is all of it.
+fn edges(
+    binder: &mut Binder,
+    ([from, to], outer): ([&str; 2], Range),
+    ([inner_from, inner_to], inner): ([&str; 2], Range),
+) -> Option<String> {
+    let mut edges = Vec::new();
+    if outer.from < inner.from {
+        edges.push(Bounds::of(binder, [from, inner_from], Range { from: outer.from, to: inner.from }));
+    }
+    if inner.to < outer.to {
+        edges.push(Bounds::of(binder, [inner_to, to], Range { from: inner.to, to: outer.to }));
+    }
+    let edges: Vec<_> = edges.into_iter().map(|edge| edge.within().replace("\n  AND", " AND")).collect();
+    match edges.as_slice() {
+        [] => None,
+        [edge] => Some(edge.clone()),
+        edges => Some(format!("({})", edges.join("\n    OR "))),
     }
 }
 
@@ -196,16 +202,8 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn new(binder: &mut Binder, (from_name, from): (&str, u32), (to_name, to): (&str, u32)) -> Self {
-        Self { from: binder.number(from_name, "UInt32", from), to: binder.number(to_name, "UInt32", to) }
-    }
-
-    fn of_days(binder: &mut Binder, days: Range) -> Self {
-        Self::new(binder, ("days_from", days.from), ("days_to", days.to))
-    }
-
-    fn of_range(binder: &mut Binder, range: Range) -> Self {
-        Self::new(binder, ("from", range.from), ("to", range.to))
+    fn of(binder: &mut Binder, [from, to]: [&str; 2], range: Range) -> Self {
+        Self { from: binder.number(from, "UInt32", range.from), to: binder.number(to, "UInt32", range.to) }
     }
 
     fn within(&self) -> String {
@@ -227,8 +225,8 @@ fn select(selected: &[String], from: &str) -> String {
     format!("SELECT {}\nFROM {from}", selected.join(", "))
 }
 
-fn union(one: &str, other: &str) -> String {
-    format!("(\n    {}\n)", format!("{one}\nUNION ALL\n{other}").replace('\n', "\n    "))
+fn union(parts: impl Iterator<Item = String>) -> String {
+    format!("(\n    {}\n)", parts.collect::<Vec<_>>().join("\nUNION ALL\n").replace('\n', "\n    "))
 }
 
 /// The expression of a dimension in the cube; the name of a field is bound as `name`. A sender that stands for others is kept there with

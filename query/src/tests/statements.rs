@@ -243,6 +243,18 @@ fn the_account_is_always_the_first_condition() {
 }
 
 #[test]
+fn a_split_by_domains_and_others_reads_fourths_of_months_days_and_cells() {
+    let more = [
+        ("by", "subject,recipient_domain"),
+        ("from", "2026-10-20"),
+        ("to", "2026-11-10"),
+        ("measures", "queued"),
+        ("rates", ""),
+    ];
+    insta::assert_snapshot!(shown(&sql::groups(&account(), &split_spec(&more))));
+}
+
+#[test]
 fn people_are_distinct_recipients_of_the_groups_shown_and_of_the_others() {
     let more =
         [("by", "mailbox_provider,field:payer,day"), ("measures", "queued,deferrals"), ("filter", "sender:is:a@b.c")];

@@ -10,9 +10,9 @@ use crate::support::{
     brute::{Check, Question, Tree},
 };
 
-/// 2026-10-25T00:00:00Z: a week in which London, Lord Howe's neighbours and New York change their clocks.
+/// 2026-10-25T00:00:00Z: the begin of sixteen days in which London, Lord Howe's neighbours and New York change their clocks, and a whole fourth of a month lies.
 pub(crate) const START: i64 = 1_792_886_400;
-pub(crate) const QUARTERS: u32 = 9 * 96;
+pub(crate) const QUARTERS: u32 = 16 * 96;
 const ZONES: [&str; 7] = [
     "UTC",
     "America/New_York",

@@ -76,6 +76,11 @@ const STRANGE_CELL: &str = "INSERT INTO cube (account, basis, bucket, subject, q
 const STRANGE_DAY: &str = "INSERT INTO coarse (account, basis, grain, bucket, subject, recipient_domain, queued, weight)
     SELECT account, basis, 'domain', toStartOfDay(bucket), 'planted', 'p.example', 3, 3 FROM cube WHERE account = 'ACCOUNT' AND basis = 1
     ORDER BY bucket LIMIT 1 OFFSET 100";
+/// The same, known to its longer times alone.
+const STRANGE_FOURTH: &str = "INSERT INTO coarse (account, basis, grain, bucket, subject, recipient_domain, queued, weight)
+    SELECT account, basis, grain, bucket, 'planted', 'p.example', 3, 3 FROM coarse WHERE account = 'ACCOUNT' AND basis = 1 AND grain = 'fourth'
+    ORDER BY bucket LIMIT 1";
+const LOST_FOURTHS: &str = "ALTER TABLE coarse DELETE WHERE account = 'ACCOUNT' AND grain = 'fourth'";
 /// Latencies that nobody counted, and the loss of all that were: as after a migration of tables that had none.
 const STRANGE_LATENCY: &str = "INSERT INTO cube (account, basis, bucket, subject, latencyMap.step, latencyMap.count)
     SELECT account, basis, bucket, 'planted', [700], [2] FROM cube WHERE account = 'ACCOUNT' AND basis = 0 ORDER BY bucket LIMIT 1 OFFSET 100";
@@ -103,6 +108,12 @@ fn what_is_wrong_in_the_tables_is_named_and_put_right() {
             "coarse account=ACCOUNT basis=event",
             "grain=\"domain\" subject=\"planted\" recipient_domain=\"p.example\" queued: expected 0, found 3",
         ),
+        (
+            STRANGE_FOURTH,
+            "coarse account=ACCOUNT basis=event",
+            "grain=\"fourth\" subject=\"planted\" recipient_domain=\"p.example\" queued: expected 0, found 3",
+        ),
+        (LOST_FOURTHS, "coarse account=ACCOUNT basis=sent", "grain=\"fourth\""),
         (LOST_ROW, "rollup account=ACCOUNT", "dimension=\"recipient_domain\""),
         (
             STRANGE_LATENCY,
@@ -182,6 +193,22 @@ fn days_are_verified_and_put_right_by_themselves() {
         }
     }
     bench.is_clean();
+    // A fourth of a month is seen and put right from each of its days.
+    for sql in [STRANGE_FOURTH, LOST_FOURTHS] {
+        bench.plant(sql);
+        let said = bench.differs();
+        let firsts: BTreeSet<NaiveDate> =
+            said.lines().filter_map(|line| line.split_once(" at=")?.1.get(..10)?.parse().ok()).collect();
+        for first in firsts {
+            let last = first + TimeDelta::days(6);
+            for (command, expected) in [("verify", 1), ("rebuild", 0), ("verify", 0)] {
+                let (code, said) = on(last, &[command]);
+                assert_eq!(code, Some(expected), "{command} {last}: {said}");
+                assert!(expected == 0 || said.contains(&format!(" at={first}")), "{said}");
+            }
+        }
+        bench.is_clean();
+    }
     bench.account.client.report_plainly(&bench.account.events[..500]);
     bench.account.compare();
     bench.is_clean();
