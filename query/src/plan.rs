@@ -97,9 +97,7 @@ impl Plan {
 
 /// The times of a grain that lie in the days as a whole.
 fn whole(grain: Grain, days: Range) -> Option<Range> {
-    let is_first = |day: &u32| grain.first(Bucket(*day)).0 == *day;
-    let from = (days.from..=days.to).step_by(UTC_DAY as usize).find(is_first)?;
-    let to = grain.first(Bucket(days.to)).0;
+    let (Bucket(from), Bucket(to)) = (grain.next(Bucket(days.from))?, grain.first(Bucket(days.to)));
     (from < to).then_some(Range { from, to })
 }
 

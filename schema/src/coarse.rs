@@ -14,7 +14,7 @@ pub(crate) fn beginning() -> Vec<String> {
 /// Makes the table with all grains and fills it. Each statement can be repeated from the first on: what an attempt left half filled is
 /// dropped, and an insert of such an attempt that the server is still running goes on into the dropped table, not into its successor.
 pub(crate) fn migration() -> Vec<String> {
-    vec![format!("DROP TABLE IF EXISTS {COARSE}"), create(), fill(), whole_sums(COARSE)]
+    [beginning(), vec![fill(), whole_sums(COARSE)]].concat()
 }
 
 /// A row may count days, so it has 64 bits.

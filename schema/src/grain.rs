@@ -93,7 +93,14 @@ impl Grain {
         Bucket((bucket.0 - bucket.0 % DAY).saturating_sub(days * DAY))
     }
 
-    /// The same of an expression in SQL.
+    /// The first quarter of an hour at or after this midnight that begins the time of a row; none before time ends, in 2106.
+    #[must_use]
+    pub fn next(self, midnight: Bucket) -> Option<Bucket> {
+        let mut midnights = (midnight.0..=u32::MAX).step_by(DAY as usize).map(Bucket);
+        midnights.find(|bucket| self.first(*bucket) == *bucket)
+    }
+
+    /// What [`first`](Self::first) says, of an expression in SQL.
     #[must_use]
     pub fn first_of(self, bucket: &str) -> String {
         match self {
@@ -164,5 +171,15 @@ mod tests {
         }
         assert_eq!(Grain::Fourth.first(Bucket(u32::MAX - u32::MAX % 900)), second("2106-02-01T00:00:00Z"));
         assert_eq!(Grain::Fourth.first(Bucket(0)), Bucket(0));
+    }
+
+    #[test]
+    fn the_next_time_begins_at_the_midnight_or_after_it() {
+        let next = |grain: Grain, text: &str| grain.next(second(&format!("{text}T00:00:00Z")));
+        for (from, to) in [("2026-11-08", "2026-11-08"), ("2026-11-09", "2026-11-15"), ("2024-02-23", "2024-03-01")] {
+            assert_eq!(next(Grain::Fourth, from), Some(second(&format!("{to}T00:00:00Z"))), "{from}");
+            assert_eq!(next(Grain::Domain, from), Some(second(&format!("{from}T00:00:00Z"))), "{from}");
+        }
+        assert_eq!(next(Grain::Fourth, "2106-02-02"), None);
     }
 }

@@ -10,8 +10,6 @@ use super::{Counted, Doing, Drift, Recount, Result, Scope, Verdict, statement::s
 pub(super) const NAMED: usize = 100;
 /// So many steps of latencies are named of a row, by what one side has and the other has not.
 const STEPS: usize = 3;
-/// The longest fourth of a month has so many days.
-const LONGEST: u16 = 10;
 /// Rows of a slice, unless one day has more.
 const SLICE: u64 = 1_000_000;
 /// What a cell of the cube is told apart by; two of them follow from others.
@@ -235,10 +233,8 @@ impl Recount<'_> {
             key => key.to_owned(),
         });
         let told = told.collect::<Vec<_>>().join(", ");
-        // The second condition follows from the first one, and spares reading other months.
         let (day, grain) = ("toDate(stored.bucket)", Grain::Domain.name());
-        let theirs = fourths.condition(&format!("toDate({first})"));
-        let days = format!("stored.grain = '{grain}' AND {theirs} AND {}", fourths.and_more(LONGEST).condition(day));
+        let days = format!("stored.grain = '{grain}' AND {}", fourths.widened(Grain::Fourth).condition(day));
         let counted = self.scope.condition(day);
         let beside = self.staging.of(COARSE);
         vec![

@@ -1,12 +1,9 @@
 //! What is counted anew: everything, or an account, or some days.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use clickhouse::query::Query;
-use schema::{AccountId, Bucket, Grain};
+use schema::{AccountId, Bucket, Grain, Millis};
 use serde::{Deserialize, Serialize};
-
-/// Seconds of a day.
-const DAY: u32 = 86_400;
 
 /// Which days, in UTC, of which account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,18 +29,16 @@ impl Scope {
         self.from.is_none() && self.to.is_none()
     }
 
-    /// The same account from the first day of the time on that a row of the grain counts.
+    /// The same account on all days of the times that rows of the grain count.
     pub(super) fn widened(&self, grain: Grain) -> Self {
-        let first = |day| {
-            let bucket = grain.first(Bucket(u32::from(number(day)).saturating_mul(DAY)));
-            date(u16::try_from(bucket.0 / DAY).unwrap_or(u16::MAX))
-        };
-        Self { from: self.from.map(first), ..self.clone() }
-    }
-
-    /// The same account for so many days more.
-    pub(super) fn and_more(&self, days: u16) -> Self {
-        Self { to: self.to.map(|to| to + TimeDelta::days(days.into())), ..self.clone() }
+        let midnight = |day: NaiveDate| Bucket::of(day.and_time(NaiveTime::MIN).and_utc().into());
+        let day = |bucket| Millis::from(bucket).to_datetime().unwrap_or_default().date_naive();
+        Self {
+            from: self.from.map(|from| day(grain.first(midnight(from)))),
+            // No row counts a day after the last midnight that there is.
+            to: self.to.map(|to| grain.next(midnight(to)).map_or(to, day)),
+            ..self.clone()
+        }
     }
 
     /// The same account on the days from the first to the last.
@@ -103,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_widened_to_the_begin_of_its_first_fourth() {
+    fn a_scope_is_widened_to_whole_fourths() {
         let widened = |text| Scope { from: Some(day(text)), ..Scope::default() }.widened(Grain::Fourth).from;
         for (from, first) in [("2026-11-01", "2026-11-01"), ("2026-11-30", "2026-11-22"), ("2024-03-08", "2024-03-08")]
         {
@@ -111,5 +106,9 @@ mod tests {
         }
         assert!(widened("2200-01-01") < Some(day("2200-01-01")), "what no row can have leaves none out");
         assert_eq!(Scope::default().widened(Grain::Fourth), Scope::default());
+        let ended = |text| Scope { to: Some(day(text)), ..Scope::default() }.widened(Grain::Fourth).to;
+        for (to, end) in [("2026-11-08", "2026-11-08"), ("2026-11-09", "2026-11-15"), ("2200-01-01", "2200-01-01")] {
+            assert_eq!(ended(to), Some(day(end)), "{to}");
+        }
     }
 }

@@ -34,20 +34,13 @@ impl Source {
         let reader = Reader { owner: format!("account = {account}\n  AND basis = {basis}"), spec, times };
         match plan {
             Plan::Totals => reader.totals(binder),
-            Plan::Quarters(grain) => {
-                let bounds = Bounds::of(binder, RANGE, spec.range).within();
-                reader.cells(binder, &[(*grain, bounds)], columns)
-            }
+            Plan::Quarters(grain) => reader.cells(binder, &[(*grain, RANGE, spec.range)], columns),
             Plan::Days { rows: Rows::Cells(grain), days, beside } => {
-                let mut parts = vec![(*grain, Bounds::of(binder, DAYS, *days).within())];
-                parts.extend(edges(binder, (RANGE, spec.range), (DAYS, *days)).map(|edges| (*beside, edges)));
-                reader.cells(binder, &parts, columns)
+                reader.cells(binder, &[(*grain, DAYS, *days), (*beside, RANGE, spec.range)], columns)
             }
             Plan::Days { rows: Rows::Longer { grain, times, beside: by_day }, days, beside } => {
-                let mut parts = vec![(*grain, Bounds::of(binder, TIMES, *times).within())];
-                parts.extend(edges(binder, (DAYS, *days), (TIMES, *times)).map(|edges| (*by_day, edges)));
-                parts.extend(edges(binder, (RANGE, spec.range), (DAYS, *days)).map(|edges| (*beside, edges)));
-                reader.cells(binder, &parts, columns)
+                let layers = [(*grain, TIMES, *times), (*by_day, DAYS, *days), (*beside, RANGE, spec.range)];
+                reader.cells(binder, &layers, columns)
             }
             Plan::Days { rows: Rows::Dimension(dimension), days, beside } => {
                 reader.days(binder, dimension, (*days, *beside), columns)
@@ -65,8 +58,17 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    /// Rows of one grain or more, each with its condition on the time.
-    fn cells(&self, binder: &mut Binder, parts: &[(Grain, String)], columns: &[String]) -> Source {
+    /// Rows of one grain or more, the longest times first: each has what its range holds beside that of the one before.
+    fn cells(&self, binder: &mut Binder, layers: &[(Grain, Names, Range)], columns: &[String]) -> Source {
+        let mut parts = Vec::new();
+        let mut inner = None;
+        for (grain, names, range) in layers {
+            let time = match inner.replace((*names, *range)) {
+                None => Some(Bounds::of(binder, *names, *range).within()),
+                Some(inner) => edges(binder, (*names, *range), inner),
+            };
+            parts.extend(time.map(|time| (*grain, time)));
+        }
         let keys = self.keys(|place, dimension| {
             let value = column(binder, dimension, format!("field{place}"));
             format!("toString({value})")
@@ -86,7 +88,7 @@ impl Reader<'_> {
             conditions.extend_from_slice(&tests);
             read(grain.table(), &conditions)
         };
-        let from = match parts {
+        let from = match parts.as_slice() {
             [only] => part(only),
             parts => {
                 let mut selected: Vec<_> =
@@ -169,16 +171,19 @@ impl Reader<'_> {
     }
 }
 
-/// What the ends of a report's range are bound as, of the days in it, and of the longer times in these.
-const RANGE: [&str; 2] = ["from", "to"];
-const DAYS: [&str; 2] = ["days_from", "days_to"];
-const TIMES: [&str; 2] = ["times_from", "times_to"];
+/// What the ends of a range are bound as.
+type Names = [&'static str; 2];
+
+/// Of a report's range, of the days in it, and of the longer times in these.
+const RANGE: Names = ["from", "to"];
+const DAYS: Names = ["days_from", "days_to"];
+const TIMES: Names = ["times_from", "times_to"];
 
 /// The condition on what a range holds beside another that lies in it; `None` when that is all of it.
 fn edges(
     binder: &mut Binder,
-    ([from, to], outer): ([&str; 2], Range),
-    ([inner_from, inner_to], inner): ([&str; 2], Range),
+    ([from, to], outer): (Names, Range),
+    ([inner_from, inner_to], inner): (Names, Range),
 ) -> Option<String> {
     let mut edges = Vec::new();
     if outer.from < inner.from {
@@ -202,7 +207,7 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn of(binder: &mut Binder, [from, to]: [&str; 2], range: Range) -> Self {
+    fn of(binder: &mut Binder, [from, to]: Names, range: Range) -> Self {
         Self { from: binder.number(from, "UInt32", range.from), to: binder.number(to, "UInt32", range.to) }
     }
 

@@ -113,15 +113,15 @@ impl Cell {
     fn coarse(&self) -> [String; 5] {
         let day = self.bucket / DAY * DAY;
         let date = chrono::DateTime::from_timestamp(day.into(), 0).expect("a time").date_naive();
-        let fourth = [22, 15, 8, 1].into_iter().find_map(|first| date.with_day(first).filter(|first| *first <= date));
-        let fourth = fourth.and_then(|first| u32::try_from((date - first).num_days()).ok()).expect("a day of a month");
+        let first = [22, 15, 8, 1].into_iter().find(|first| *first <= date.day()).expect("a day of a month");
+        let fourth = day - (date.day() - first) * DAY;
         let (domain, fields) = (self.domain.as_str(), self.fields.as_slice());
         [
             self.values(Some("quarter"), self.bucket, "", &[]),
             self.values(Some("domain"), day, domain, &[]),
             self.values(Some("fields"), day, "", fields),
             self.values(Some("day"), day, "", &[]),
-            self.values(Some("fourth"), day - fourth * DAY, domain, &[]),
+            self.values(Some("fourth"), fourth, domain, &[]),
         ]
     }
 
