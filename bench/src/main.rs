@@ -19,6 +19,7 @@ mod stages;
 mod standard;
 mod table;
 mod traffic;
+mod visible;
 
 use std::{env, process::ExitCode};
 
@@ -59,10 +60,14 @@ fn main() -> ExitCode {
         Some("decoders") => decoders::measure(&mut table),
         // How late reports are, and where the time goes, alone.
         Some("lag") => lag::alone(size("POSTLENS_BENCH_EVENTS", 2_000_000), &mut table),
+        // How fast events become visible, alone and a few times.
+        Some("visible") => {
+            visible::alone(size("POSTLENS_BENCH_EVENTS", 2_000_000), size("POSTLENS_BENCH_ROUNDS", 3), &mut table);
+        }
         // What files of a million rows cost, alone.
         Some("exports") => exports::measure(size("POSTLENS_BENCH_ROWS", 1_000_000), &mut table),
         Some(_) => {
-            eprintln!("usage: postlens-bench [large|kinds|alerts|decoders|exports|lag]");
+            eprintln!("usage: postlens-bench [large|kinds|alerts|decoders|exports|lag|visible]");
             return ExitCode::from(2);
         }
     }
