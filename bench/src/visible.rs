@@ -15,7 +15,9 @@ use crate::{
 pub(crate) fn alone(events: usize, rounds: usize, table: &mut Table) {
     println!("making {events} events");
     let bodies = traffic::bodies(&traffic::options(events), traffic::BODY_EVENTS);
-    table.heading(format!("{events} events, {rounds} rounds in turn: plain MergeTree table of the same engine, one INSERT"));
+    table.heading(format!(
+        "{events} events, {rounds} rounds in turn: plain MergeTree table of the same engine, one INSERT"
+    ));
     let mut ratios: Vec<f64> = (1..=rounds).map(|round| measure(&bodies, events, round, table)).collect();
     ratios.sort_unstable_by(f64::total_cmp);
     table.figure("  visible in reports, against one INSERT, median", ratios[rounds / 2], "×", Wanted::AtLeast(0.5));

@@ -1,15 +1,18 @@
-//! What a batch adds to the coarser grains (`schema/src/grain.rs`): the cube's cells once more, with what a grain leaves out empty.
+//! What a batch adds to the coarser grains (`schema/src/grain.rs`): the cube's cells once more, with what a grain leaves out empty. Each grain is
+//! summed from the fewest rows that tell it.
 
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 use schema::{Basis, Bucket, Grain};
 
 use crate::{
     cube::{CubeChange, Derived, Dimensions},
-    sums::{Summed, Sums},
+    sums::{Cell, Change, Sums},
     texts::{FieldsId, TextId},
 };
 
 /// A row's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
     pub(crate) dimensions: Dimensions,
     pub(crate) derived: Derived,
@@ -18,34 +21,88 @@ pub(crate) struct Key {
     pub(crate) bucket: Bucket,
 }
 
+/// What the rows of a grain tell apart beside clock and time.
+type Told = (Dimensions, Derived);
+
 /// Changed measures and latencies of all grains but the finest.
-pub(crate) type CoarseChange = Summed<Key>;
+#[derive(Debug, Default)]
+pub(crate) struct CoarseChange {
+    /// By the places that cells name.
+    told: IndexSet<Told, FxBuildHasher>,
+    quarter: Sums<Cell>,
+    domain: Sums<Cell>,
+    fields: Sums<Cell>,
+    day: Sums<Cell>,
+    fourth: Sums<Cell>,
+}
 
 impl CoarseChange {
     /// Counts the cells.
     pub(crate) fn of(cube: &CubeChange) -> Self {
-        let mut sums = Sums::default();
-        for ((place, basis, bucket), change) in cube.cells() {
-            let (dimensions, derived) = cube.at(*place);
-            let finest = Key { dimensions: *dimensions, derived, basis: *basis, grain: Grain::Full, bucket: *bucket };
-            for grain in Grain::COARSE {
-                sums.count(finest.of_grain(grain), change, 1);
-            }
+        let mut change = Self::default();
+        // Each attribute is looked at once, however many cells it has.
+        let places: Vec<_> = (0..).zip(cube.dimensions()).map(|(place, _)| change.places(cube.at(place))).collect();
+        for (cell, changed) in cube.cells() {
+            let [quarter, domain, fields] = places[cell.place() as usize];
+            change.quarter.count(of_grain(cell, quarter, Grain::Quarter), changed);
+            change.domain.count(of_grain(cell, domain, Grain::Domain), changed);
+            change.fields.count(of_grain(cell, fields, Grain::Fields), changed);
         }
-        sums.done()
+        for sums in [&mut change.quarter, &mut change.domain, &mut change.fields] {
+            sums.settle();
+        }
+        for (cell, changed) in change.quarter.rows() {
+            change.day.count(of_grain(cell, cell.place(), Grain::Day), changed);
+        }
+        for (cell, changed) in change.domain.rows() {
+            change.fourth.count(of_grain(cell, cell.place(), Grain::Fourth), changed);
+        }
+        for sums in [&mut change.day, &mut change.fourth] {
+            sums.settle();
+        }
+        change
+    }
+
+    /// The places of what is told apart by quarters, with the domain, and with the fields.
+    fn places(&mut self, (dimensions, derived): (&Dimensions, Derived)) -> [u32; 3] {
+        [Grain::Quarter, Grain::Domain, Grain::Fields].map(|grain| {
+            let mut dimensions = *dimensions;
+            if !grain.has_domains() {
+                dimensions.recipient_domain = TextId::default();
+            }
+            if !grain.has_fields() {
+                dimensions.fields = FieldsId::default();
+            }
+            u32::try_from(self.told.insert_full((dimensions, derived)).0).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// What rows tell apart beside clock and time, by its places.
+    pub(crate) fn told(&self) -> impl ExactSizeIterator<Item = &Told> {
+        self.told.iter()
+    }
+
+    /// The rows of a grain that change.
+    pub(crate) fn of_grain(&self, grain: Grain) -> impl Iterator<Item = (Cell, Change<'_>)> {
+        let sums = match grain {
+            Grain::Full => None,
+            Grain::Quarter => Some(&self.quarter),
+            Grain::Domain => Some(&self.domain),
+            Grain::Fields => Some(&self.fields),
+            Grain::Day => Some(&self.day),
+            Grain::Fourth => Some(&self.fourth),
+        };
+        sums.into_iter().flat_map(Sums::rows)
+    }
+
+    /// A row's key.
+    pub(crate) fn key(&self, cell: Cell, grain: Grain) -> Key {
+        let (dimensions, derived) = self.told[cell.place() as usize];
+        Key { dimensions, derived, basis: cell.basis(), grain, bucket: cell.bucket() }
     }
 }
 
-impl Key {
-    /// The key of the row of a coarser grain that counts what this one counts.
-    fn of_grain(self, grain: Grain) -> Self {
-        let Self { mut dimensions, derived, basis, bucket, .. } = self;
-        if !grain.has_domains() {
-            dimensions.recipient_domain = TextId::default();
-        }
-        if !grain.has_fields() {
-            dimensions.fields = FieldsId::default();
-        }
-        Self { dimensions, derived, basis, grain, bucket: grain.first(bucket) }
-    }
+/// The cell of a grain that counts what this one counts, of what is told apart at this place.
+fn of_grain(cell: Cell, place: u32, grain: Grain) -> Cell {
+    Cell::new(place, cell.basis(), grain.first(cell.bucket()))
 }

@@ -120,14 +120,22 @@ impl Cells {
         !self.measures.is_empty() || !self.steps.is_empty()
     }
 
-    /// Takes the measures.
-    pub(crate) fn measures(&mut self) -> impl Iterator<Item = (Basis, Bucket, Measures)> {
-        self.measures.drain(..)
-    }
-
-    /// Takes the steps: so many deliveries more have each.
-    pub(crate) fn steps(&mut self) -> impl Iterator<Item = (Basis, Bucket, Step, i64)> {
-        self.steps.drain(..)
+    /// The cells, each with the steps that so many deliveries more have in it, and empties the list.
+    pub(crate) fn take(
+        &mut self,
+        mut add: impl FnMut(Basis, Bucket, &Measures, &mut dyn Iterator<Item = (Step, i64)>),
+    ) {
+        let Self { measures, steps } = self;
+        for (basis, bucket, measures) in &*measures {
+            let here = steps.iter().filter(|(b, q, ..)| (b, q) == (basis, bucket));
+            add(*basis, *bucket, measures, &mut here.map(|(.., step, count)| (*step, *count)));
+        }
+        // An earlier delivery that comes late may change nothing else.
+        steps.retain(|(basis, bucket, ..)| !measures.iter().any(|(b, q, _)| (b, q) == (basis, bucket)));
+        for (basis, bucket, step, count) in steps.drain(..) {
+            add(basis, bucket, &Measures::default(), &mut std::iter::once((step, count)));
+        }
+        measures.clear();
     }
 }
 

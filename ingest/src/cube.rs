@@ -1,12 +1,12 @@
 //! What a batch adds to the cube, cell by cell.
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
-use schema::{Basis, Bucket, MailboxProvider, Measures, OTHER, Step, is_other};
+use schema::{MailboxProvider, OTHER, is_other};
 
 use crate::{
     contribution::Cells,
-    sums::{self, Change, RowLatency},
+    sums::{Cell, Change, Sums},
     texts::{FieldsId, Ranks, TextId, Texts},
 };
 
@@ -44,22 +44,13 @@ pub(crate) struct Derived {
     pub(crate) mailbox_provider: TextId,
 }
 
-/// A cell: the place of its dimensions, a clock and a quarter of an hour.
-pub(crate) type Cell = (u32, Basis, Bucket);
-
-/// So many deliveries more of a cell have this step.
-type CellStep = (Cell, Step, i64);
-
 /// Changed measures and latencies by the cube's key; the dimensions are kept once.
 #[derive(Debug, Default)]
 pub(crate) struct CubeChange {
     dimensions: IndexSet<Dimensions, FxBuildHasher>,
     derived: Vec<Derived>,
-    cells: IndexMap<Cell, Measures, FxBuildHasher>,
-    /// Of cells that are there.
-    added: Vec<CellStep>,
-    /// The same by the places of the cells, sorted and each once: made when it is settled.
-    latencies: Vec<RowLatency>,
+    /// By places of the dimensions.
+    cells: Sums<Cell>,
 }
 
 impl CubeChange {
@@ -77,15 +68,7 @@ impl CubeChange {
             self.derived.push(Derived { sender, sender_domain, mailbox_provider: texts.intern(provider.name()) });
         }
         let place = u32::try_from(place).unwrap_or(u32::MAX);
-        for (basis, bucket, measures) in cells.measures() {
-            *self.cells.entry((place, basis, bucket)).or_default() += &measures;
-        }
-        for (basis, bucket, step, count) in cells.steps() {
-            let cell = (place, basis, bucket);
-            // An earlier delivery that comes late may change nothing else.
-            self.cells.entry(cell).or_default();
-            self.added.push((cell, step, count));
-        }
+        cells.take(|basis, bucket, measures, steps| self.cells.add(Cell::new(place, basis, bucket), measures, steps));
     }
 
     /// Forgets everything but the memory it took.
@@ -93,31 +76,11 @@ impl CubeChange {
         self.dimensions.clear();
         self.derived.clear();
         self.cells.clear();
-        self.added.clear();
-        self.latencies.clear();
     }
 
     /// Leaves out what has cancelled itself out.
     pub(crate) fn settle(&mut self) {
-        let Self { added, cells, .. } = self;
-        added.sort_unstable_by_key(|(cell, step, _)| (*cell, *step));
-        added.dedup_by(|(cell, step, count), (first, same, sum)| {
-            let equal = (*cell, *step) == (*first, *same);
-            if equal {
-                *sum += *count;
-            }
-            equal
-        });
-        added.retain(|(.., count)| *count != 0);
-        cells.retain(|cell, measures| {
-            !measures.is_zero() || added.binary_search_by_key(cell, |(other, ..)| *other).is_ok()
-        });
-        let placed = |(cell, step, count): CellStep| {
-            let place = cells.get_index_of(&cell).expect("cells with latencies stay");
-            (u32::try_from(place).unwrap_or(u32::MAX), step, count)
-        };
-        self.latencies.extend(added.drain(..).map(placed));
-        self.latencies.sort_unstable();
+        self.cells.settle();
     }
 
     /// All dimensions, by their places.
@@ -136,7 +99,7 @@ impl CubeChange {
     }
 
     /// The cells that change, settled.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = (&Cell, Change<'_>)> {
-        sums::rows(&self.cells, &self.latencies)
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (Cell, Change<'_>)> {
+        self.cells.rows()
     }
 }

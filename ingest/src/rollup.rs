@@ -1,12 +1,11 @@
 //! What a batch adds to the rollup: the cube's changes once more, by one dimension at a time. The table's layout says which rows there are
 //! (`schema/src/rollup.rs`). Each is summed from the fewest cells that tell it: those of a coarser grain.
 
-use schema::{Basis, Bucket, Dimension, Grain, Month};
+use schema::{Basis, Bucket, Dimension, Grain};
 
 use crate::{
     coarse::{self, CoarseChange},
-    cube::{Derived, Dimensions},
-    sums::{Change, Summed, Sums},
+    sums::Sums,
     texts::{TextId, Texts},
 };
 
@@ -16,7 +15,7 @@ pub(crate) enum By {
     /// Nothing: the total.
     Total,
     /// One of [`Dimension::FIXED`], by its place.
-    Fixed(usize),
+    Fixed(u8),
     /// The custom field of this name.
     Field(TextId),
 }
@@ -26,7 +25,7 @@ impl By {
     pub(crate) fn name(self, texts: &Texts<'_>) -> String {
         match self {
             Self::Total => String::new(),
-            Self::Fixed(place) => Dimension::FIXED[place].column().to_owned(),
+            Self::Fixed(place) => Dimension::FIXED[usize::from(place)].column().to_owned(),
             Self::Field(name) => format!("field:{}", texts.text(name)),
         }
     }
@@ -43,41 +42,52 @@ pub(crate) struct Key {
 }
 
 /// Changed measures and latencies by the rollup's key.
-pub(crate) type RollupChange = Summed<Key>;
+pub(crate) type RollupChange = Sums<Key>;
 
 impl RollupChange {
-    /// Counts what changes in one month.
-    pub(crate) fn of(coarse: &CoarseChange, month: Month, texts: &Texts<'_>) -> Self {
-        let mut sums = Sums::default();
-        for (cell, change) in coarse.rows().filter(|(cell, _)| Month::of(cell.bucket.into()) == month) {
-            add(&mut sums, cell, change, texts);
+    /// Counts what changes.
+    pub(crate) fn of(coarse: &CoarseChange, texts: &Texts<'_>) -> Self {
+        let mut sums = Self::default();
+        for (cell, change) in coarse.of_grain(Grain::Quarter) {
+            let key = coarse.key(cell, Grain::Quarter);
+            sums.count(of(&key, By::Total, TextId::default()), change);
         }
-        sums.done()
+        for grain in [Grain::Domain, Grain::Day] {
+            let fixed = (0..).zip(Dimension::FIXED);
+            let fixed: Vec<_> =
+                fixed.filter(|(_, dimension)| is_of_domains(dimension) == grain.has_domains()).collect();
+            for (cell, change) in coarse.of_grain(grain) {
+                let key = coarse.key(cell, grain);
+                for (place, dimension) in &fixed {
+                    sums.count(of(&key, By::Fixed(*place), value(dimension, &key)), change);
+                }
+            }
+        }
+        sums.count_fields(coarse, texts);
+        sums.settle();
+        sums
+    }
+
+    fn count_fields(&mut self, coarse: &CoarseChange, texts: &Texts<'_>) {
+        let mut fields = Self::default();
+        for (cell, change) in coarse.of_grain(Grain::Fields) {
+            let key = coarse.key(cell, Grain::Fields);
+            for (name, value) in texts.fields(key.dimensions.fields) {
+                fields.count(of(&key, By::Field(*name), *value), change);
+            }
+        }
+        fields.settle();
+        for (key, change) in fields.rows() {
+            self.count(key, change);
+            // With the total's rows the empty value is what has no such field.
+            self.discount(Key { value: TextId::default(), ..key }, change);
+        }
     }
 }
 
-/// Adds a cell to the rows that are summed from its grain.
-fn add(sums: &mut Sums<Key>, cell: &coarse::Key, change: Change<'_>, texts: &Texts<'_>) {
-    let coarse::Key { dimensions, derived, basis, grain, bucket } = cell;
-    let of = |by, value| Key { account: dimensions.account, basis: *basis, by, bucket: *bucket, value };
-    match grain {
-        // The others have it all.
-        Grain::Full | Grain::Fourth => {}
-        Grain::Quarter => sums.count(of(By::Total, TextId::default()), change, 1),
-        Grain::Domain | Grain::Day => {
-            let fixed = Dimension::FIXED.iter().enumerate();
-            for (place, dimension) in fixed.filter(|(_, dimension)| is_of_domains(dimension) == grain.has_domains()) {
-                sums.count(of(By::Fixed(place), value(dimension, dimensions, *derived)), change, 1);
-            }
-        }
-        Grain::Fields => {
-            for (name, value) in texts.fields(dimensions.fields) {
-                sums.count(of(By::Field(*name), *value), change, 1);
-                // With the total's rows the empty value is what has no such field.
-                sums.count(of(By::Field(*name), TextId::default()), change, -1);
-            }
-        }
-    }
+/// The key of the row that counts by this what a row of a coarser grain counts.
+fn of(key: &coarse::Key, by: By, value: TextId) -> Key {
+    Key { account: key.dimensions.account, basis: key.basis, by, bucket: key.bucket, value }
 }
 
 const fn is_of_domains(dimension: &Dimension) -> bool {
@@ -85,7 +95,7 @@ const fn is_of_domains(dimension: &Dimension) -> bool {
 }
 
 /// The value of a fixed dimension.
-fn value(dimension: &Dimension, dimensions: &Dimensions, derived: Derived) -> TextId {
+fn value(dimension: &Dimension, coarse::Key { dimensions, derived, .. }: &coarse::Key) -> TextId {
     match dimension {
         Dimension::Subject => dimensions.subject,
         Dimension::Sender => derived.sender,

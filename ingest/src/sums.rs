@@ -3,11 +3,34 @@
 use std::hash::Hash;
 
 use indexmap::IndexMap;
-use rustc_hash::{FxBuildHasher, FxHashMap};
-use schema::{Measures, Step};
+use rustc_hash::FxBuildHasher;
+use schema::{Basis, Bucket, Measures, Step};
 
 /// In so many deliveries more of a row, named by its place, something took so long.
 pub(crate) type RowLatency = (u32, Step, i64);
+
+/// What a row of a table of sums counts: the place of what it tells apart, a clock and a time. Packed, in this order, for millions are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Cell(u64);
+
+impl Cell {
+    /// Places are far fewer than 2^31: each is of an event.
+    pub(crate) fn new(place: u32, basis: Basis, bucket: Bucket) -> Self {
+        Self(u64::from(place) << 33 | u64::from(basis.code()) << 32 | u64::from(bucket.0))
+    }
+
+    pub(crate) fn place(self) -> u32 {
+        u32::try_from(self.0 >> 33).unwrap_or_default()
+    }
+
+    pub(crate) fn basis(self) -> Basis {
+        if self.0 >> 32 & 1 == u64::from(Basis::Event.code()) { Basis::Event } else { Basis::Sent }
+    }
+
+    pub(crate) fn bucket(self) -> Bucket {
+        Bucket(u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or_default())
+    }
+}
 
 /// What a row changes.
 #[derive(Clone, Copy, Debug)]
@@ -17,75 +40,141 @@ pub(crate) struct Change<'c> {
     pub(crate) latencies: &'c [RowLatency],
 }
 
-impl Change<'_> {
-    fn is_nothing(&self) -> bool {
-        self.measures.is_zero() && self.latencies.is_empty()
-    }
-}
-
-/// Sums that are being made.
+/// Rows by their keys.
 #[derive(Debug)]
 pub(crate) struct Sums<K> {
     rows: IndexMap<K, Measures, FxBuildHasher>,
-    latencies: FxHashMap<(u32, Step), i64>,
-}
-
-/// Sums that are made.
-#[derive(Debug)]
-pub(crate) struct Summed<K> {
-    rows: IndexMap<K, Measures, FxBuildHasher>,
-    /// Sorted.
+    /// As they come; sorted, each once, when the rows are settled.
     latencies: Vec<RowLatency>,
 }
 
 impl<K> Default for Sums<K> {
     fn default() -> Self {
-        Self { rows: IndexMap::default(), latencies: FxHashMap::default() }
+        Self { rows: IndexMap::default(), latencies: Vec::new() }
     }
 }
 
-impl<K: Hash + Eq> Sums<K> {
-    /// Adds `sign` times the change to a row.
-    pub(crate) fn count(&mut self, key: K, change: Change<'_>, sign: i64) {
+impl<K: Copy + Hash + Eq> Sums<K> {
+    /// Adds to a row.
+    pub(crate) fn add(&mut self, key: K, measures: &Measures, latencies: impl Iterator<Item = (Step, i64)>) {
         let row = self.rows.entry(key);
-        let place = u32::try_from(row.index()).unwrap_or(u32::MAX);
-        let measures = row.or_default();
-        if sign > 0 {
-            *measures += change.measures;
-        } else {
-            *measures -= change.measures;
-        }
-        for (_, step, count) in change.latencies {
-            *self.latencies.entry((place, *step)).or_default() += sign * count;
+        let place = number(row.index());
+        *row.or_default() += measures;
+        self.latencies.extend(latencies.map(|(step, count)| (place, step, count)));
+    }
+
+    /// Adds a change to a row.
+    pub(crate) fn count(&mut self, key: K, change: Change<'_>) {
+        self.add(key, change.measures, change.latencies.iter().map(|(_, step, count)| (*step, *count)));
+    }
+
+    /// Takes a change from a row.
+    pub(crate) fn discount(&mut self, key: K, change: Change<'_>) {
+        let mut measures = Measures::default();
+        measures -= change.measures;
+        self.add(key, &measures, change.latencies.iter().map(|(_, step, count)| (*step, -count)));
+    }
+
+    /// Puts the latencies in order, and leaves out what has cancelled itself out.
+    pub(crate) fn settle(&mut self) {
+        self.latencies.sort_unstable_by_key(|(row, step, _)| (*row, *step));
+        self.latencies.dedup_by(|(row, step, count), (first, same, sum)| {
+            let equal = (*row, *step) == (*first, *same);
+            if equal {
+                *sum += *count;
+            }
+            equal
+        });
+        self.latencies.retain(|(.., count)| *count != 0);
+        let empty = self.rows().filter(|(_, change)| change.measures.is_zero() && change.latencies.is_empty()).count();
+        // Nearly always all rows say something.
+        if empty > 0 {
+            self.leave_out_empty();
         }
     }
 
-    /// Puts the latencies in order.
-    pub(crate) fn done(self) -> Summed<K> {
-        let latencies = self.latencies.into_iter().filter(|(_, count)| *count != 0);
-        let mut latencies: Vec<_> = latencies.map(|((row, step), count)| (row, step, count)).collect();
-        latencies.sort_unstable();
-        Summed { rows: self.rows, latencies }
+    fn leave_out_empty(&mut self) {
+        let (mut row, mut kept) = (0, 0);
+        let mut from = self.latencies.iter_mut().peekable();
+        self.rows.retain(|_, measures| {
+            let mut stays = !measures.is_zero();
+            while let Some((place, ..)) = from.next_if(|(place, ..)| *place == row) {
+                *place = kept;
+                stays = true;
+            }
+            row += 1;
+            kept += u32::from(stays);
+            stays
+        });
     }
 }
 
-impl<K> Summed<K> {
-    /// The rows that change.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (&K, Change<'_>)> {
-        rows(&self.rows, &self.latencies).filter(|(_, change)| !change.is_nothing())
+impl<K: Copy> Sums<K> {
+    /// The rows, settled, with their latencies.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (K, Change<'_>)> {
+        let mut rest = &self.latencies[..];
+        (0..).zip(&self.rows).map(move |(place, (key, measures))| {
+            let length = rest.iter().take_while(|(row, ..)| *row == place).count();
+            let (latencies, after) = rest.split_at(length);
+            rest = after;
+            (*key, Change { measures, latencies })
+        })
+    }
+
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Forgets everything but the memory it took.
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+        self.latencies.clear();
     }
 }
 
-/// Rows with their latencies, which are sorted.
-pub(crate) fn rows<'s, K>(
-    rows: &'s IndexMap<K, Measures, FxBuildHasher>,
-    latencies: &'s [RowLatency],
-) -> impl Iterator<Item = (&'s K, Change<'s>)> {
-    let mut rest = latencies;
-    (0..).zip(rows).map(move |(place, (key, measures))| {
-        let length = rest.iter().take_while(|(row, ..)| *row == place).count();
-        let (latencies, after) = rest.split_at(length);
-        rest = after;
-        (key, Change { measures, latencies })
-    })
+/// A batch has far fewer than 2^32 rows.
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::Measure;
+
+    use super::*;
+
+    #[test]
+    fn a_cell_gives_back_what_it_was_made_of() {
+        for (place, basis, bucket) in
+            [(0, Basis::Sent, 0), (7, Basis::Event, 900), (u32::MAX >> 1, Basis::Sent, u32::MAX)]
+        {
+            let cell = Cell::new(place, basis, Bucket(bucket));
+            assert_eq!((cell.place(), cell.basis(), cell.bucket()), (place, basis, Bucket(bucket)));
+        }
+    }
+
+    #[test]
+    fn what_has_cancelled_itself_out_is_left_out_and_nothing_else() {
+        let mut one = Measures::default();
+        one[Measure::Queued] = 1;
+        let none = Measures::default();
+        let change = |measures, latencies| Change { measures, latencies };
+        let mut sums = Sums::default();
+        sums.count("stays", change(&one, &[(0, Step(3), 1)]));
+        sums.count("goes", change(&one, &[(0, Step(3), 1), (0, Step(4), 2)]));
+        sums.count("has latencies alone", change(&none, &[(0, Step(9), 2), (0, Step(5), 1)]));
+        sums.count("stays, too", change(&one, &[]));
+        sums.discount("goes", change(&one, &[(0, Step(3), 1), (0, Step(4), 2)]));
+        sums.count("has latencies alone", change(&none, &[(0, Step(5), 1)]));
+        sums.settle();
+        let told = |(key, change): (&'static str, Change<'_>)| {
+            let latencies: Vec<_> = change.latencies.iter().map(|(_, step, count)| (step.0, *count)).collect();
+            (key, change.measures[Measure::Queued], latencies)
+        };
+        let rows: Vec<_> = sums.rows().map(told).collect();
+        let expected =
+            [("stays", 1, vec![(3, 1)]), ("has latencies alone", 0, vec![(5, 2), (9, 2)]), ("stays, too", 1, vec![])];
+        assert_eq!(rows, expected);
+    }
 }

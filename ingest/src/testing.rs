@@ -1,9 +1,9 @@
 //! What tests share: a plain event, and a ledger with what the tables would hold, to see what batches do to both.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bumpalo::Bump;
-use schema::{Basis, Bucket, Event, EventKind, Identifier, Measure, Millis, Month, Secret, Step};
+use schema::{Basis, Bucket, Event, EventKind, Identifier, Measure, Millis, Secret, Step};
 use tempfile::TempDir;
 
 use crate::{
@@ -137,17 +137,14 @@ impl World {
 fn counts(batch: &Batch<'_>) -> Counts {
     let mut counts = Counts::new();
     let coarse = CoarseChange::of(&batch.cube);
-    let months: BTreeSet<Month> = batch.cube.cells().map(|((_, _, bucket), _)| Month::of((*bucket).into())).collect();
-    for month in months {
-        for (key, Change { measures, latencies }) in RollupChange::of(&coarse, month, &batch.texts).rows() {
-            let value = batch.texts.text(key.value).to_owned();
-            let row = counts.entry((key.by.name(&batch.texts), key.basis, key.bucket, value)).or_default();
-            for measure in Measure::ALL.iter().filter(|measure| measures[**measure] != 0) {
-                *row.entry(measure.name().to_owned()).or_default() += measures[*measure];
-            }
-            for (_, step, count) in latencies {
-                *row.entry(named(*step)).or_default() += count;
-            }
+    for (key, Change { measures, latencies }) in RollupChange::of(&coarse, &batch.texts).rows() {
+        let value = batch.texts.text(key.value).to_owned();
+        let row = counts.entry((key.by.name(&batch.texts), key.basis, key.bucket, value)).or_default();
+        for measure in Measure::ALL.iter().filter(|measure| measures[**measure] != 0) {
+            *row.entry(measure.name().to_owned()).or_default() += measures[*measure];
+        }
+        for (_, step, count) in latencies {
+            *row.entry(named(*step)).or_default() += count;
         }
     }
     counts

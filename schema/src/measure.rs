@@ -81,6 +81,9 @@ const COUNT: usize = Measure::ALL.len();
 pub struct Measures([i64; COUNT]);
 
 impl Measures {
+    /// Zero of every measure.
+    pub const NONE: Self = Self([0; COUNT]);
+
     /// Whether every measure is zero.
     #[must_use]
     pub fn is_zero(&self) -> bool {

@@ -1,6 +1,8 @@
 //! Points in time: milliseconds for events, quarters of an hour for reports.
 
-use chrono::{DateTime, Datelike, Utc};
+use std::ops::Range;
+
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -41,7 +43,7 @@ impl Bucket {
 }
 
 /// A calendar month in UTC as `YYYYMM`: what the tables are partitioned by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Month(pub u32);
 
@@ -51,6 +53,15 @@ impl Month {
     pub fn of(time: Millis) -> Self {
         let date = time.to_datetime().unwrap_or_default();
         Self(u32::try_from(date.year()).unwrap_or(1970) * 100 + date.month())
+    }
+
+    /// The times that lie in it; none for what no calendar knows.
+    #[must_use]
+    pub fn span(self) -> Range<Millis> {
+        let first = i32::try_from(self.0 / 100).ok().and_then(|year| NaiveDate::from_ymd_opt(year, self.0 % 100, 1));
+        let begin = |date: NaiveDate| Millis::from(date.and_time(NaiveTime::MIN).and_utc());
+        let next = first.and_then(|first| first.checked_add_months(Months::new(1)));
+        first.zip(next).map_or(Millis(0)..Millis(0), |(first, next)| begin(first)..begin(next))
     }
 }
 
@@ -75,5 +86,7 @@ mod tests {
     fn a_month_ends_at_midnight_utc() {
         assert_eq!(Month::of(Millis(1_796_083_199_999)), Month(202_611));
         assert_eq!(Month::of(Millis(1_796_083_200_000)), Month(202_612));
+        assert_eq!(Month(202_612).span(), Millis(1_796_083_200_000)..Millis(1_798_761_600_000));
+        assert!(Month(202_613).span().is_empty());
     }
 }

@@ -6,8 +6,9 @@ use schema::{Grain, Month};
 use super::{
     Insert, Table, by_month,
     cube::{Row, keys},
+    in_order,
     native::Block,
-    sums,
+    ranks, sums,
 };
 use crate::{
     batch::Batch,
@@ -27,24 +28,24 @@ pub(super) fn inserts(
     ledger: TextId,
     buffers: &Buffers,
 ) -> Vec<Insert> {
-    let mut rows = by_month(rows(change, ranks), |row| Month::of(row.key.bucket.into()));
+    let mut rows = by_month(rows(change, ranks), |row| row.key.bucket.into());
     let insert = |month: &Month| {
         let rows = rows.remove(month).unwrap_or_default();
         let mut block = Block::new(&batch.texts, rows.len() + 1, (ROW, buffers));
         keys(&mut block, &rows, (*month, ledger), Some(Grain::COARSE[0]));
-        sums(&mut block, rows.iter().map(|row| row.change));
+        sums(&mut block, ("Int64", i64::to_le_bytes), rows.iter().map(|row| row.change));
         Insert { table: Table::Coarse, month: *month, block: block.finish() }
     };
     months.iter().map(insert).collect()
 }
 
-/// In the order of the table's key.
-fn rows<'c>(change: &'c CoarseChange, ranks: &Ranks) -> Vec<Row<'c>> {
-    let mut rows: Vec<_> = change.rows().map(|(key, change)| Row { key: *key, change }).collect();
-    rows.sort_by_cached_key(|Row { key, .. }| {
-        let [account, campaign, subject, sender, domain, fields] = key.dimensions.rank(ranks);
-        let provider = ranks.text(key.derived.mailbox_provider);
-        (account, key.basis, key.grain, key.bucket, [campaign, subject, sender, provider, domain, fields])
-    });
-    rows
+/// In the order of the table's key: what is told apart repeats, and is put in order once.
+fn rows<'c>(change: &'c CoarseChange, text_ranks: &Ranks) -> Vec<Row<'c>> {
+    let ranks = ranks(change.told().map(|(dimensions, derived)| {
+        let [account, campaign, subject, sender, domain, fields] = dimensions.rank(text_ranks);
+        [account, campaign, subject, sender, text_ranks.text(derived.mailbox_provider), domain, fields]
+    }));
+    let of_grain = |grain| change.of_grain(grain).map(move |(cell, changed)| (grain, cell, changed));
+    let rows = in_order(Grain::COARSE.into_iter().flat_map(of_grain), &ranks).into_iter();
+    rows.map(|(grain, cell, changed)| Row { key: change.key(cell, grain), change: changed }).collect()
 }

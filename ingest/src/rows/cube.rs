@@ -2,30 +2,24 @@
 
 use std::iter::once;
 
-use schema::{Grain, MARKER_BASIS, Measure, Month, WEIGHT};
+use schema::{Grain, MARKER_BASIS, Month};
 
-use super::{Insert, Table, by_month, first_of_month, latencies, native::Block};
+use super::{Insert, Table, by_month, first_of_month, in_order, native::Block, ranks, sums};
 use crate::{
     batch::Batch,
     buffers::Buffers,
     coarse::Key,
-    sums::Change,
-    texts::{FieldsId, Ranks, TextId, inverse},
+    sums::{Cell, Change},
+    texts::{FieldsId, Ranks, TextId},
 };
 
 /// The inserts of what a batch changes in the cube. The ledger's name is a text of the batch.
 pub(super) fn inserts(batch: &Batch<'_>, ranks: &Ranks, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
-    let months = by_month(rows(batch, ranks), |row| Month::of(row.key.bucket.into()));
+    let months = by_month(rows(batch, ranks), |row| row.key.bucket.into());
     let insert = |(month, rows): (_, Vec<_>)| {
         let mut block = Block::new(&batch.texts, rows.len() + 1, (ROW, buffers));
         keys(&mut block, &rows, (month, ledger), None);
-        for measure in Measure::ALL {
-            let counts = once(0).chain(rows.iter().map(|row| row.change.measures[*measure]));
-            block.fixed(measure.name(), "Int32", counts.map(|count| narrow(count).to_le_bytes()));
-        }
-        let weights = once(1).chain(rows.iter().map(|row| row.change.measures.weight()));
-        block.fixed(WEIGHT, "Int32", weights.map(|weight| narrow(weight).to_le_bytes()));
-        latencies(&mut block, once(&[][..]).chain(rows.iter().map(|row| row.change.latencies)));
+        sums(&mut block, ("Int32", |count| narrow(count).to_le_bytes()), rows.iter().map(|row| row.change));
         Insert { table: Table::Cube, month, block: block.finish() }
     };
     months.into_iter().map(insert).collect()
@@ -38,25 +32,15 @@ pub(super) struct Row<'b> {
 }
 
 /// In the order of the table's key: dimensions repeat, and are put in order once.
-fn rows<'b>(batch: &'b Batch<'_>, ranks: &Ranks) -> Vec<Row<'b>> {
-    let dimensions: Vec<_> = batch.cube.dimensions().map(|dimensions| dimensions.rank(ranks)).collect();
-    let mut order: Vec<u32> = (0..).take(dimensions.len()).collect();
-    order.sort_unstable_by_key(|place| dimensions[*place as usize]);
-    let places = inverse(&order);
-    let mut cells: Vec<_> = batch
-        .cube
-        .cells()
-        .map(|((place, basis, bucket), change)| {
-            let account = dimensions[*place as usize][0];
-            ((account, *basis, *bucket, places[*place as usize]), *place, change)
-        })
-        .collect();
-    cells.sort_unstable_by_key(|(key, ..)| *key);
-    let row = |((_, basis, bucket, _), place, change)| {
-        let (dimensions, derived) = batch.cube.at(place);
-        Row { key: Key { dimensions: *dimensions, derived, basis, grain: Grain::Full, bucket }, change }
+fn rows<'b>(batch: &'b Batch<'_>, text_ranks: &Ranks) -> Vec<Row<'b>> {
+    let ranks = ranks(batch.cube.dimensions().map(|dimensions| dimensions.rank(text_ranks)));
+    let cells = batch.cube.cells().map(|(cell, change)| (Grain::Full, cell, change));
+    let row = |(grain, cell, change): (_, Cell, _)| {
+        let (dimensions, derived) = batch.cube.at(cell.place());
+        let key = Key { dimensions: *dimensions, derived, basis: cell.basis(), grain, bucket: cell.bucket() };
+        Row { key, change }
     };
-    cells.into_iter().map(row).collect()
+    in_order(cells, &ranks).into_iter().map(row).collect()
 }
 
 /// The bytes of a row: numbers, indexes into dictionaries, the fields, and a few latencies.

@@ -1,6 +1,6 @@
 //! Rows of `deliveries`: the latest state of every delivery.
 
-use schema::{FailureClass, Millis, Month};
+use schema::{FailureClass, Millis};
 
 use super::{
     Insert, Table, by_month,
@@ -15,7 +15,7 @@ use crate::{
 
 /// The inserts of the deliveries that a batch touched.
 pub(super) fn inserts(batch: &Batch<'_>, version: u64, buffers: &Buffers) -> Vec<Insert> {
-    let months = by_month(rows(batch), |row| Month::of(row.sent_at));
+    let months = by_month(rows(batch), |row| row.sent_at);
     let insert = |(month, rows): (_, Vec<_>)| Insert {
         table: Table::Deliveries,
         month,

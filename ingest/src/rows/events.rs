@@ -1,7 +1,5 @@
 //! Rows of `events`: every distinct event, as accepted.
 
-use schema::Month;
-
 use super::{
     Insert, Table, by_month,
     native::{Block, Encoded},
@@ -11,7 +9,7 @@ use crate::{batch::Batch, buffers::Buffers, fact::Fact};
 
 /// The inserts of a batch's facts.
 pub(super) fn inserts(batch: &Batch<'_>, number: u64, buffers: &Buffers) -> Vec<Insert> {
-    let months = by_month(rows(batch), |row| Month::of(row.time));
+    let months = by_month(rows(batch), |row| row.time);
     let insert = |(month, rows): (_, Vec<_>)| Insert {
         table: Table::Events,
         month,

@@ -11,8 +11,7 @@ mod types;
 
 use std::{collections::BTreeMap, iter::once};
 
-use chrono::NaiveDate;
-use schema::{Bucket, LATENCY_COUNTS, LATENCY_STEPS, Measure, Month, WEIGHT};
+use schema::{Bucket, Grain, LATENCY_COUNTS, LATENCY_STEPS, Measure, Measures, Millis, Month};
 
 use self::native::Block;
 pub(crate) use self::native::Encoded;
@@ -20,8 +19,9 @@ use crate::{
     batch::Batch,
     buffers::Buffers,
     coarse::CoarseChange,
-    sums::{Change, RowLatency},
-    texts::TextId,
+    rollup::RollupChange,
+    sums::{Cell, Change, RowLatency},
+    texts::{TextId, inverse},
 };
 
 /// The tables.
@@ -95,18 +95,26 @@ pub(crate) fn recounted<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &B
 /// The inserts of what reports read.
 fn summed(batch: &Batch<'_>, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
     let (ranks, coarse) = (batch.texts.ranks(), CoarseChange::of(&batch.cube));
+    let rollup = RollupChange::of(&coarse, &batch.texts);
     let mut inserts = cube::inserts(batch, &ranks, ledger, buffers);
     let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
     inserts.extend(coarse::inserts(batch, &coarse, (&ranks, &months), ledger, buffers));
-    inserts.extend(rollup::inserts(batch, &coarse, &ranks, months.into_iter(), ledger, buffers));
+    inserts.extend(rollup::inserts(batch, &rollup, (&ranks, &months), ledger, buffers));
     inserts
 }
 
 /// The rows of each month, in their order; nearly always there is one month, or two.
-fn by_month<T>(rows: Vec<T>, month: impl Fn(&T) -> Month) -> BTreeMap<Month, Vec<T>> {
+fn by_month<T>(rows: Vec<T>, time: impl Fn(&T) -> Millis) -> BTreeMap<Month, Vec<T>> {
     let mut months: BTreeMap<Month, Vec<T>> = BTreeMap::new();
+    let (mut span, mut month) = (Millis(0)..Millis(0), Month::default());
     for row in rows {
-        months.entry(month(&row)).or_default().push(row);
+        // Asking the calendar for each of them would cost more than all else here.
+        let time = time(&row);
+        if !span.contains(&time) {
+            month = Month::of(time);
+            span = month.span();
+        }
+        months.entry(month).or_default().push(row);
     }
     months
 }
@@ -120,20 +128,47 @@ fn latencies<'l>(block: &mut Block<'_, '_>, rows: impl Iterator<Item = &'l [RowL
     block.lists(LATENCY_COUNTS, "Array(Int64)", lengths, all.map(|(.., count)| count.to_le_bytes()));
 }
 
-/// The columns of measures, weights and latencies that count in 64 bits, the marker's before them.
-fn sums<'c>(block: &mut Block<'_, '_>, changes: impl Iterator<Item = Change<'c>> + Clone) {
-    for measure in Measure::ALL {
-        let counts = once(0).chain(changes.clone().map(|change| change.measures[*measure]));
-        block.fixed(measure.name(), "Int64", counts.map(i64::to_le_bytes));
-    }
-    let weights = once(1).chain(changes.clone().map(|change| change.measures.weight()));
-    block.fixed(WEIGHT, "Int64", weights.map(i64::to_le_bytes));
+/// The columns of measures, weights and latencies, of integers of this kind; before them the marker's.
+fn sums<'c, const N: usize>(
+    block: &mut Block<'_, '_>,
+    (kind, bytes): (&str, impl Fn(i64) -> [u8; N] + Copy),
+    changes: impl Iterator<Item = Change<'c>> + Clone,
+) {
+    const NONE: &Measures = &Measures::NONE;
+    let marker = once((NONE, 1));
+    let rows = marker.chain(changes.clone().map(|change| (change.measures, change.measures.weight())));
+    let values = |(measures, weight): (&'c Measures, i64)| {
+        Measure::ALL.iter().map(move |measure| measures[*measure]).chain(once(weight)).map(bytes)
+    };
+    block.numbers(&schema::summed(), kind, rows.map(values));
     latencies(block, once(&[][..]).chain(changes.map(|change| change.latencies)));
+}
+
+/// Rows in the order of a table of sums: by account, clock, grain and time, then by what they tell apart. `ranks` has for each place that of the account, and the
+/// place's own.
+fn in_order<'c>(
+    cells: impl Iterator<Item = (Grain, Cell, Change<'c>)>,
+    ranks: &[(u32, u32)],
+) -> Vec<(Grain, Cell, Change<'c>)> {
+    let place = |(grain, cell, _): &(Grain, Cell, _)| {
+        let (account, rank) = ranks[cell.place() as usize];
+        let [account, bucket, rank] = [account, cell.bucket().0, rank].map(u128::from);
+        account << 80 | u128::from(cell.basis().code()) << 72 | u128::from(grain.code()) << 64 | bucket << 32 | rank
+    };
+    let mut order: Vec<_> = cells.map(|row| (place(&row), row)).collect();
+    order.sort_unstable_by_key(|(place, _)| *place);
+    order.into_iter().map(|(_, row)| row).collect()
+}
+
+/// For each of these, in order of their places: the first rank, that of its account, and its own place in the order of all ranks.
+fn ranks<const N: usize>(all: impl Iterator<Item = [u32; N]>) -> Vec<(u32, u32)> {
+    let all: Vec<_> = all.collect();
+    let mut order: Vec<u32> = (0..).take(all.len()).collect();
+    order.sort_unstable_by_key(|place| all[*place as usize]);
+    all.iter().zip(inverse(&order)).map(|(ranks, rank)| (ranks[0], rank)).collect()
 }
 
 /// The marker has one place in its month, so that the table sums the markers up.
 fn first_of_month(month: Month) -> Bucket {
-    let year = i32::try_from(month.0 / 100).unwrap_or_default();
-    let first = NaiveDate::from_ymd_opt(year, month.0 % 100, 1).unwrap_or_default();
-    Bucket::of(first.and_time(chrono::NaiveTime::MIN).and_utc().into())
+    Bucket::of(month.span().start)
 }

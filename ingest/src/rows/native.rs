@@ -79,6 +79,30 @@ impl<'b, 's> Block<'b, 's> {
         debug_assert_eq!(self.body.len() - start, self.rows * N, "{name} has a value a row");
     }
 
+    /// Columns of numbers of one kind, written row by row: what a row holds lies together.
+    pub(super) fn numbers<const N: usize, R: Iterator<Item = [u8; N]>>(
+        &mut self,
+        names: &[&str],
+        kind: &str,
+        rows: impl Iterator<Item = R>,
+    ) {
+        let mut column = |name: &&str| {
+            self.begin(name, kind);
+            let start = self.body.len();
+            self.body.resize(start + self.rows * N, 0);
+            start
+        };
+        let starts: Vec<usize> = names.iter().map(&mut column).collect();
+        let mut count = 0;
+        for row in rows {
+            for (start, value) in starts.iter().zip(row) {
+                self.body[start + count * N..][..N].copy_from_slice(&value);
+            }
+            count += 1;
+        }
+        debug_assert_eq!(count, self.rows, "{names:?} have a value a row");
+    }
+
     /// A column of texts that differ.
     pub(super) fn text<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) {
         self.begin(name, "String");

@@ -7,14 +7,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use schema::{MARKER_BASIS, Month};
 
 use super::{
-    Insert, Table, first_of_month,
+    Insert, Table, by_month, first_of_month,
     native::{Block, Encoded},
     sums,
 };
 use crate::{
     batch::Batch,
     buffers::Buffers,
-    coarse::CoarseChange,
     rollup::{By, Key, RollupChange},
     sums::Change,
     texts::{Ranks, TextId},
@@ -23,27 +22,27 @@ use crate::{
 /// The inserts of what a batch changes in the rollup, in these months.
 pub(super) fn inserts(
     batch: &Batch<'_>,
-    coarse: &CoarseChange,
-    ranks: &Ranks,
-    months: impl Iterator<Item = Month>,
+    change: &RollupChange,
+    (ranks, months): (&Ranks, &[Month]),
     ledger: TextId,
     buffers: &Buffers,
 ) -> Vec<Insert> {
-    let insert = |month| {
-        let change = RollupChange::of(coarse, month, &batch.texts);
-        let names = Names::of(&change, batch);
-        let mut rows: Vec<Row<'_>> = change.rows().map(|(key, change)| Row { key, change }).collect();
-        rows.sort_by_cached_key(|Row { key, .. }| {
-            (ranks.text(key.account), key.basis, names.place(key.by), key.bucket, ranks.text(key.value))
-        });
-        Insert { table: Table::Rollup, month, block: block(batch, &rows, (month, &names, ledger), buffers) }
+    let names = Names::of(change, batch);
+    let mut rows: Vec<Row<'_>> = change.rows().map(|(key, change)| Row { key, change }).collect();
+    rows.sort_by_cached_key(|Row { key, .. }| {
+        (ranks.text(key.account), key.basis, names.place(key.by), key.bucket, ranks.text(key.value))
+    });
+    let mut rows = by_month(rows, |row| row.key.bucket.into());
+    let insert = |month: &Month| {
+        let rows = rows.remove(month).unwrap_or_default();
+        Insert { table: Table::Rollup, month: *month, block: block(batch, &rows, (*month, &names, ledger), buffers) }
     };
-    months.map(insert).collect()
+    months.iter().map(insert).collect()
 }
 
 /// A row of the rollup.
 struct Row<'c> {
-    key: &'c Key,
+    key: Key,
     change: Change<'c>,
 }
 
@@ -88,6 +87,6 @@ fn block(
     let buckets = once(first_of_month(month)).chain(keys().map(|key| key.bucket));
     block.fixed("bucket", "DateTime('UTC')", buckets.map(|bucket| bucket.0.to_le_bytes()));
     block.text("value", once(ledger).chain(keys().map(|key| key.value)).map(|id| batch.texts.text(id)));
-    sums(&mut block, rows.iter().map(|row| row.change));
+    sums(&mut block, ("Int64", i64::to_le_bytes), rows.iter().map(|row| row.change));
     block.finish()
 }
