@@ -9,7 +9,11 @@ mod native;
 mod rollup;
 mod types;
 
-use std::{collections::BTreeMap, iter::once};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter::once,
+    ops::Range,
+};
 
 use schema::{Bucket, Grain, LATENCY_COUNTS, LATENCY_STEPS, Measure, Measures, Millis, Month};
 
@@ -21,7 +25,7 @@ use crate::{
     coarse::CoarseChange,
     rollup::RollupChange,
     sums::{Cell, Change, RowLatency},
-    texts::{TextId, inverse},
+    texts::{Ranks, TextId, inverse},
 };
 
 /// The tables.
@@ -64,17 +68,19 @@ pub(crate) struct Stamp<'n> {
     pub(crate) batch: u64,
 }
 
-/// The inserts of a batch: what reports read on one thread, the records of events and deliveries on another.
+/// The inserts of a batch: the coarser sums on one thread, all else on another, which takes about as long.
 pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buffers) -> Vec<Insert> {
     let ledger = batch.texts.intern(stamp.ledger);
     let batch = &*batch;
+    let ranks = batch.texts.ranks();
     std::thread::scope(|scope| {
         let rest = scope.spawn(|| {
-            let mut inserts = deliveries::inserts(batch, stamp.version, buffers);
+            let mut inserts = cube::inserts(batch, &ranks, ledger, buffers);
+            inserts.extend(deliveries::inserts(batch, stamp.version, buffers));
             inserts.extend(events::inserts(batch, stamp.batch, buffers));
             inserts
         });
-        let mut inserts = summed(batch, ledger, buffers);
+        let mut inserts = coarser(batch, &ranks, ledger, buffers);
         match rest.join() {
             Ok(rest) => inserts.extend(rest),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -87,36 +93,50 @@ pub(crate) fn inserts<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buf
 pub(crate) fn recounted<'s>(batch: &mut Batch<'s>, stamp: Stamp<'s>, buffers: &Buffers) -> Vec<Insert> {
     let ledger = batch.texts.intern(stamp.ledger);
     let batch = &*batch;
-    let mut inserts = summed(batch, ledger, buffers);
+    let ranks = batch.texts.ranks();
+    let mut inserts = cube::inserts(batch, &ranks, ledger, buffers);
+    inserts.extend(coarser(batch, &ranks, ledger, buffers));
     inserts.extend(deliveries::inserts(batch, stamp.version, buffers));
     inserts
 }
 
-/// The inserts of what reports read.
-fn summed(batch: &Batch<'_>, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
-    let (ranks, coarse) = (batch.texts.ranks(), CoarseChange::of(&batch.cube));
+/// The inserts of what is summed from the cube's cells, in each month of the cube's.
+fn coarser(batch: &Batch<'_>, ranks: &Ranks, ledger: TextId, buffers: &Buffers) -> Vec<Insert> {
+    let coarse = CoarseChange::of(&batch.cube);
     let rollup = RollupChange::of(&coarse, &batch.texts);
-    let mut inserts = cube::inserts(batch, &ranks, ledger, buffers);
-    let months: Vec<Month> = inserts.iter().map(|insert| insert.month).collect();
-    inserts.extend(coarse::inserts(batch, &coarse, (&ranks, &months), ledger, buffers));
-    inserts.extend(rollup::inserts(batch, &rollup, (&ranks, &months), ledger, buffers));
+    let mut calendar = Months::default();
+    let months: BTreeSet<Month> = batch.cube.cells().map(|(cell, _)| calendar.of(cell.bucket().into())).collect();
+    let months: Vec<Month> = months.into_iter().collect();
+    let mut inserts = coarse::inserts(batch, &coarse, (ranks, &months), ledger, buffers);
+    inserts.extend(rollup::inserts(batch, &rollup, (ranks, &months), ledger, buffers));
     inserts
+}
+
+/// The months of times, most of which lie in the month of the one before: asking chrono for each of them would cost more than all else here.
+#[derive(Default)]
+struct Months {
+    month: Month,
+    span: Range<Millis>,
+}
+
+impl Months {
+    fn of(&mut self, time: Millis) -> Month {
+        if !self.span.contains(&time) {
+            self.month = Month::of(time);
+            self.span = self.month.span();
+        }
+        self.month
+    }
 }
 
 /// The rows of each month, in their order; nearly always there is one month, or two.
 fn by_month<T>(rows: Vec<T>, time: impl Fn(&T) -> Millis) -> BTreeMap<Month, Vec<T>> {
-    let mut months: BTreeMap<Month, Vec<T>> = BTreeMap::new();
-    let (mut span, mut month) = (Millis(0)..Millis(0), Month::default());
+    let mut by_month: BTreeMap<Month, Vec<T>> = BTreeMap::new();
+    let mut months = Months::default();
     for row in rows {
-        // Asking the calendar for each of them would cost more than all else here.
-        let time = time(&row);
-        if !span.contains(&time) {
-            month = Month::of(time);
-            span = month.span();
-        }
-        months.entry(month).or_default().push(row);
+        by_month.entry(months.of(time(&row))).or_default().push(row);
     }
-    months
+    by_month
 }
 
 /// The columns of latencies, out of each row's own.

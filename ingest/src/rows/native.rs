@@ -121,27 +121,35 @@ impl<'b, 's> Block<'b, 's> {
         debug_assert_eq!(self.dictionary.indexes.len(), self.rows, "{name} has a value a row");
         let Dictionary { keys, indexes, .. } = &self.dictionary;
         let keys = keys.iter().map(|key| self.texts.text(*key));
+        self.body.extend_from_slice(&KEYS_WITH_BLOCK.to_le_bytes());
         write_dictionary(&mut self.body, keys, indexes.iter().copied(), self.rows);
     }
 
     /// A column of a few words, given by their places in `words`.
     pub(super) fn words(&mut self, name: &str, words: &[&str], places: impl Iterator<Item = u32>) {
         self.begin(name, "LowCardinality(String)");
+        self.body.extend_from_slice(&KEYS_WITH_BLOCK.to_le_bytes());
         write_dictionary(&mut self.body, words.iter().copied(), places, self.rows);
     }
 
-    /// A column of maps from text to text.
+    /// A column of maps from text to text, their keys a dictionary.
     pub(super) fn map(&mut self, name: &str, maps: impl Iterator<Item = FieldsId> + Clone) {
-        self.begin(name, "Map(String, String)");
+        self.begin(name, "Map(LowCardinality(String), String)");
+        self.body.extend_from_slice(&KEYS_WITH_BLOCK.to_le_bytes());
         let mut end = 0;
         for map in maps.clone() {
-            end += self.texts.fields(map).len() as u64;
-            self.body.extend_from_slice(&end.to_le_bytes());
+            end += self.texts.fields(map).len();
+            self.body.extend_from_slice(&(end as u64).to_le_bytes());
         }
-        for (key, _) in maps.clone().flat_map(|map| self.texts.fields(map)) {
-            text(&mut self.body, self.texts.text(*key));
+        self.dictionary.clear();
+        let fields = maps.flat_map(|map| self.texts.fields(map));
+        for (key, _) in fields.clone() {
+            self.dictionary.push(*key);
         }
-        for (_, value) in maps.flat_map(|map| self.texts.fields(map)) {
+        let Dictionary { keys, indexes, .. } = &self.dictionary;
+        let keys = keys.iter().map(|key| self.texts.text(*key));
+        write_dictionary(&mut self.body, keys, indexes.iter().copied(), end);
+        for (_, value) in fields {
             text(&mut self.body, self.texts.text(*value));
         }
     }
@@ -180,24 +188,28 @@ impl<'b, 's> Block<'b, 's> {
     }
 }
 
+/// A dictionary of so many values, after its version, which stands before all else of a column. Of no values nothing is written.
 fn write_dictionary<'v>(
     body: &mut Vec<u8>,
     keys: impl ExactSizeIterator<Item = &'v str>,
     indexes: impl Iterator<Item = u32>,
-    rows: usize,
+    values: usize,
 ) {
+    if values == 0 {
+        return;
+    }
     let width: u64 = match keys.len() {
         0..=0x100 => 0,
         0x101..=0x1_0000 => 1,
         _ => 2,
     };
-    for number in [KEYS_WITH_BLOCK, OWN_KEYS | width, keys.len() as u64] {
+    for number in [OWN_KEYS | width, keys.len() as u64] {
         body.extend_from_slice(&number.to_le_bytes());
     }
     for key in keys {
         text(body, key);
     }
-    body.extend_from_slice(&(rows as u64).to_le_bytes());
+    body.extend_from_slice(&(values as u64).to_le_bytes());
     for index in indexes {
         body.extend_from_slice(&index.to_le_bytes()[..1 << width]);
     }
