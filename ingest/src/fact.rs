@@ -178,17 +178,25 @@ fn repeated(told: &Told<'_>, distinct: &[Fact<'_>]) -> Vec<(TextId, u64)> {
     repeated.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
-/// The identities that are new, each with the place of the first fact that has it. The ledger is asked in the order of its keys: neighbours
-/// share blocks.
+/// So many identities the ledger is asked for at once: neighbours share what is read of it.
+const ASKED: usize = 1 << 13;
+
+/// The identities that are new, each with the place of the first fact that has it. The ledger is asked in the order of its keys.
 fn fresh(facts: &[&Fact<'_>], ledger: View<'_>) -> Result<Vec<(EventId, u32)>, LedgerError> {
     let mut ids: Vec<(EventId, u32)> = facts.iter().zip(0..).map(|(fact, place)| (fact.id, place)).collect();
     ids.par_sort_unstable();
     ids.dedup_by_key(|(id, _)| *id);
-    let is_fresh = |(id, place)| match ledger.has_seen(id) {
-        Ok(seen) => (!seen).then_some(Ok((id, place))),
-        Err(error) => Some(Err(error)),
+    let is_fresh = |ids: &[(EventId, u32)]| {
+        let (mut asked, mut fresh) = (ledger.asked(), Vec::with_capacity(ids.len()));
+        for (id, place) in ids {
+            if !asked.has_seen(*id)? {
+                fresh.push((*id, *place));
+            }
+        }
+        Ok(fresh)
     };
-    ids.into_par_iter().filter_map(is_fresh).collect()
+    let fresh = ids.par_chunks(ASKED).map(is_fresh).collect::<Result<Vec<_>, LedgerError>>()?;
+    Ok(fresh.concat())
 }
 
 /// The facts of each record.

@@ -1,24 +1,36 @@
-//! The memory of every delivery: an embedded key-value store of delivery states, of the identities of the events seen, and of how
-//! far the spool is applied. What it commits, it commits whole. What is too old (`age`) it forgets (`forget`).
+//! The memory of every delivery: an embedded key-value store of delivery states and of how far the spool is applied, and beside it sorted
+//! files of the identities of the events seen (`seen`). What it commits, it commits whole. What is too old (`age`) it forgets (`forget`).
 
 mod age;
 mod forget;
+mod seen;
 mod view;
 
-use std::{collections::BTreeMap, io, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode,
+    CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, PersistMode,
     compaction::{Leveled, filter::Factory},
     config::{CompressionPolicy, PinningPolicy},
 };
 use schema::{DeliveryKey, EventId, Month};
 use serde::{Deserialize, Serialize};
 
-use self::forget::Forgetting;
 pub(crate) use self::{
     age::{Age, Memory},
     view::{Known, View},
+};
+use self::{
+    forget::Forgetting,
+    seen::{Merger, RUN, Seen},
 };
 use crate::{
     limits::{DayHash, Limits, Registered},
@@ -32,6 +44,8 @@ const MEMTABLE: u64 = 16 << 20;
 const BULK: usize = 1 << 17;
 /// Files of commits that are left to lie before they are merged: reading asks each of them, merging rewrites all.
 const FILES: u8 = 8;
+/// Bytes of journals, beyond which entries that keep an old one are written to a file: single identities may be few and far between.
+const JOURNALS: u64 = 128 << 20;
 
 /// The first byte of a key says what the entry is: numbers and texts of the ledger as a whole, a delivery, an event, a value that
 /// reports tell apart on a day, how many of these there are.
@@ -53,6 +67,9 @@ pub enum LedgerError {
     /// What is stored is not what this Postlens writes.
     #[error("the ledger holds what this Postlens cannot read")]
     Contents(#[from] postcard::Error),
+    /// A file of identities could not be read or written, or is not what this Postlens wrote.
+    #[error("a file of event identities failed: {0}")]
+    Run(#[from] io::Error),
     /// The same.
     #[error("the ledger holds an entry without its age")]
     Entry,
@@ -71,7 +88,9 @@ impl LedgerError {
     pub(crate) fn is_damage(&self) -> bool {
         use fjall::{Error, LsmError};
         match self {
-            Self::Store(Error::Io(error) | Error::Storage(LsmError::Io(error))) => is_not_what_was_written(error),
+            Self::Store(Error::Io(error) | Error::Storage(LsmError::Io(error))) | Self::Run(error) => {
+                is_not_what_was_written(error)
+            }
             Self::Store(Error::Poisoned | Error::Locked | Error::KeyspaceDeleted) => false,
             Self::Store(_) | Self::Contents(_) | Self::Entry | Self::Older => true,
         }
@@ -83,10 +102,19 @@ fn is_not_what_was_written(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
 }
 
-/// The ledger's store. Everything is in one keyspace, for only within one can a sorted file become visible whole.
+/// The ledger's store. Everything but identities is in one keyspace, for only within one can a sorted file become visible whole.
 pub(crate) struct Ledger {
+    /// Ended first: it works with all the others.
+    merger: Merger,
     database: Database,
     entries: Keyspace,
+    /// Identities of events that came in small commits.
+    singles: Keyspace,
+    /// Whether there are any.
+    has_singles: AtomicBool,
+    /// Whether there are identities among the entries, where an earlier build wrote them.
+    has_older: bool,
+    seen: Arc<Seen>,
     forgetting: Forgetting,
 }
 
@@ -149,6 +177,7 @@ impl Ledger {
             .cache_size(cache)
             // One worker: of several, the first hands merges round and round in a busy loop while another one is merging.
             .worker_threads(1)
+            .max_journaling_size(JOURNALS)
             .with_compaction_filter_factories(Arc::new(move |_| Some(Arc::clone(&factory))))
             .open()?;
         if OLDER.iter().any(|name| database.keyspace_exists(name)) {
@@ -162,7 +191,12 @@ impl Ledger {
                 .data_block_compression_policy(CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]))
         };
         let entries = database.keyspace("memories", options)?;
-        Ok(Self { database, entries, forgetting })
+        let singles = database.keyspace("events", options)?;
+        let has_any = |keyspace: &Keyspace| keyspace.prefix([SEEN]).next().map(Guard::key).transpose();
+        let (has_older, has_singles) = (has_any(&entries)?.is_some(), has_any(&singles)?.is_some().into());
+        let seen = Arc::new(Seen::open(dir, (&database, &entries), forgetting.clone())?);
+        let merger = Merger::start(Arc::clone(&seen))?;
+        Ok(Self { merger, database, entries, singles, has_singles, has_older, seen, forgetting })
     }
 
     /// The ledger as a batch of these rules finds it, `ahead` of it the changes of the batch before.
@@ -182,8 +216,9 @@ impl Ledger {
 
     /// How large it is.
     pub(crate) fn size(&self) -> Result<Size, LedgerError> {
-        let memory = self.database.cache_size() + self.database.write_buffer_size();
-        Ok(Size { disk: self.database.disk_space()?, memory })
+        let seen = self.seen.size();
+        let memory = self.database.cache_size() + self.database.write_buffer_size() + seen.memory;
+        Ok(Size { disk: self.database.disk_space()? + seen.disk, memory })
     }
 
     /// Whether nothing was ever done with it: it was made just now, or lost everything.
@@ -250,24 +285,44 @@ impl Ledger {
 
     /// Makes a batch's changes permanent, and the spool applied up to its end: all of it or nothing.
     pub(crate) fn commit(&self, changes: &Changes, held: &Held, range: Range) -> Result<(), LedgerError> {
+        let (ids, generation) = (&changes.seen, changes.age.generation());
+        let rest = changes.len() - ids.len();
+        // A batch that spans keyspaces is written as a whole, a sorted file is of one.
+        if ids.len() >= RUN || (rest >= BULK && !ids.is_empty()) {
+            let write = |runs| self.write(changes, held, range, Some(runs));
+            self.seen.commit(ids, generation, write)?;
+            self.merger.wake();
+            return Ok(());
+        }
+        self.write(changes, held, range, None)
+    }
+
+    /// Writes all of a batch's changes but the identities that are in a run, with the list of the runs if there is one more.
+    fn write(&self, changes: &Changes, held: &Held, range: Range, runs: Option<State>) -> Result<(), LedgerError> {
+        let singles = if runs.is_some() { &[][..] } else { &changes.seen };
         let age = (meta("age"), State::from(postcard::to_stdvec(&changes.age)?));
         let cursor = (meta("cursor"), State::from(range.last.to_le_bytes()));
         let held = (meta("held"), State::from(postcard::to_stdvec(held)?));
-        let generation = changes.age.generation().0.to_le_bytes();
+        let runs = runs.map(|runs| (meta("runs"), runs));
         let states = changes.states.iter().map(|(key, state)| (entry(DELIVERY, key.0).into(), state.clone()));
-        let seen = changes.seen.iter().map(|id| (entry(SEEN, id.0).into(), State::from(generation)));
         let Registered { values, counts } = &changes.registered;
         let values = values.iter().map(|value| (day_entry(VALUE, *value).into(), State::default()));
         let count =
             |(values, count): &(_, u32)| Ok((day_entry(VALUES, *values).into(), postcard::to_stdvec(count)?.into()));
         let counts = counts.iter().map(count).collect::<Result<Vec<_>, postcard::Error>>()?;
         // In the order of their keys.
-        let entries = [age, cursor, held].into_iter().chain(states).chain(seen).chain(values).chain(counts);
-        if changes.len() < BULK {
+        let entries = [age, cursor, held].into_iter().chain(runs).chain(states).chain(values).chain(counts);
+        if changes.len() - changes.seen.len() < BULK {
             let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
             for (key, value) in entries {
                 batch.insert(&self.entries, key, value);
             }
+            let generation = changes.age.generation().0.to_le_bytes();
+            for id in singles {
+                batch.insert(&self.singles, entry(SEEN, id.0), generation);
+            }
+            // Asked for once too often is better than once too seldom.
+            self.has_singles.fetch_or(!singles.is_empty(), Ordering::Relaxed);
             return Ok(batch.commit()?);
         }
         let mut file = self.entries.start_ingestion()?;
@@ -284,16 +339,21 @@ impl Ledger {
 
     /// Reads everything. What is damaged is noticed when it is read, and by merges, which break the ledger again and again.
     pub(crate) fn examine(&self) -> Result<(), LedgerError> {
-        for entry in self.entries.iter() {
+        for entry in self.entries.iter().chain(self.singles.iter()) {
             entry.into_inner()?;
         }
-        Ok(())
+        self.seen.examine()
     }
 
     fn number(&self, key: &str) -> Result<Option<u64>, LedgerError> {
         let value = self.entries.get(meta(key))?;
         Ok(value.and_then(|bytes| Some(u64::from_le_bytes(bytes.as_ref().try_into().ok()?))))
     }
+}
+
+/// A lock is held for steps that leave things whole, so nothing is lost by a thread that ended with it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn meta(name: &str) -> fjall::Slice {

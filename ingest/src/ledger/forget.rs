@@ -3,7 +3,7 @@
 
 use std::{
     panic::RefUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use fjall::compaction::filter::{CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict};
@@ -11,6 +11,7 @@ use fjall::compaction::filter::{CompactionFilter, CompactionFilterResult, Contex
 use super::{
     DELIVERY, SEEN, VALUE, VALUES,
     age::{Bounds, Generation},
+    lock,
     view::Aged,
 };
 
@@ -28,11 +29,11 @@ impl Default for Forgetting {
 impl Forgetting {
     /// From now on this is too old.
     pub(super) fn set(&self, bounds: Bounds) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bounds;
+        *lock(&self.0) = bounds;
     }
 
-    fn bounds(&self) -> Bounds {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn bounds(&self) -> Bounds {
+        *lock(&self.0)
     }
 }
 

@@ -1,11 +1,14 @@
 //! What a batch finds in the ledger: what is too old is not there, whether or not it is still in the files.
 
+use std::sync::atomic::Ordering;
+
 use schema::{DeliveryKey, EventId};
 
 use super::{
     Changes, DELIVERY, Ledger, LedgerError, SEEN, State, VALUE, VALUES,
     age::{Bounds, Generation},
     day_entry, entry,
+    seen::Places,
 };
 use crate::limits::DayHash;
 
@@ -75,13 +78,10 @@ impl<'l> View<'l> {
         Ok(Some(Known::State(Remembered(value))))
     }
 
-    /// Whether an event was seen.
-    pub(crate) fn has_seen(self, id: EventId) -> Result<bool, LedgerError> {
-        if self.ahead.is_some_and(|changes| changes.seen.binary_search(&id).is_ok()) {
-            return Ok(true);
-        }
-        let value = find(self.ledger, entry(SEEN, id.0))?;
-        Ok(value.is_some_and(|value| Aged::of(&value).is_none_or(|aged| aged.generation >= self.bounds.remembered)))
+    /// Begins to ask which events were seen.
+    pub(crate) fn asked(self) -> Asked<'l> {
+        let runs = self.ledger.map(|ledger| ledger.seen.places(self.bounds.remembered)).unwrap_or_default();
+        Asked { view: self, ahead: 0, runs }
     }
 
     /// Whether which values reports tell apart on a day is forgotten.
@@ -105,6 +105,51 @@ impl<'l> View<'l> {
         }
         let count = find(self.register, day_entry(VALUES, values))?;
         Ok(count.map(|bytes| postcard::from_bytes(&bytes)).transpose()?.unwrap_or_default())
+    }
+}
+
+/// Somebody who asks which events were seen: in any order, but best in ascending order.
+pub(crate) struct Asked<'l> {
+    view: View<'l>,
+    /// Of what the batch before saw, so many are below the identity that was asked for last.
+    ahead: usize,
+    runs: Places,
+}
+
+impl Asked<'_> {
+    /// Whether an event was seen.
+    pub(crate) fn has_seen(&mut self, id: EventId) -> Result<bool, LedgerError> {
+        if self.is_ahead(id) || self.runs.have(id.0)? {
+            return Ok(true);
+        }
+        let Some(ledger) = self.view.ledger else { return Ok(false) };
+        let has_singles = ledger.has_singles.load(Ordering::Relaxed);
+        for keyspace in
+            has_singles.then_some(&ledger.singles).into_iter().chain(ledger.has_older.then_some(&ledger.entries))
+        {
+            let value = keyspace.get(entry(SEEN, id.0))?;
+            let remembered = self.view.bounds.remembered;
+            if value.is_some_and(|value| Aged::of(&value).is_none_or(|aged| aged.generation >= remembered)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_ahead(&mut self, id: EventId) -> bool {
+        let Some(Changes { seen, .. }) = self.view.ahead else { return false };
+        if self.ahead.checked_sub(1).is_some_and(|before| seen[before] >= id) {
+            self.ahead = 0;
+        }
+        // Steps that double, from where it was: the next one is near.
+        let mut step = 1;
+        while seen.get(self.ahead + step - 1).is_some_and(|seen| *seen < id) {
+            self.ahead += step;
+            step *= 2;
+        }
+        let end = seen.len().min(self.ahead + step);
+        self.ahead += seen[self.ahead..end].partition_point(|seen| *seen < id);
+        seen.get(self.ahead) == Some(&id)
     }
 }
 
