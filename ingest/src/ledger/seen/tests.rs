@@ -11,7 +11,7 @@ use super::{
     *,
 };
 use crate::{
-    ledger::{Age, Changes, Held, KeyspaceCreateOptions, Ledger, Memory, Rules, SEEN, entry},
+    ledger::{Age, BULK, Changes, Held, KeyspaceCreateOptions, Ledger, Memory, Rules, SEEN, entry},
     limits::Limits,
     spool::Range,
 };
@@ -309,6 +309,22 @@ fn a_merge_that_is_broken_off_leaves_everything_as_it_was() -> Result<(), TestCa
     bench.seen().merge(|runs, _| runs.to_vec()).expect_err("it is broken off");
     assert_eq!(bench.files(), before);
     bench.check(&[])
+}
+
+#[test]
+fn few_identities_among_many_other_entries_are_there_with_them() -> Result<(), LedgerError> {
+    let mut bench = Bench::new();
+    let state = |id| (schema::DeliveryKey(id), State::from([0, 0, 0]));
+    let seen = vec![EventId(7), EventId(9)];
+    let changes = Changes { states: (0..BULK as u128).map(state).collect(), seen, ..Changes::default() };
+    bench.ledger().commit(&changes, &Held::new(), Range { first: 0, last: 1 })?;
+    bench.reopen();
+    let view = bench.ledger().view(None, &RULES)?;
+    let mut asked = view.asked();
+    assert!(asked.has_seen(EventId(7))? && !asked.has_seen(EventId(8))? && asked.has_seen(EventId(9))?);
+    assert!(view.delivery(schema::DeliveryKey(7))?.is_some());
+    assert_eq!((bench.files().len(), bench.ledger().cursor()?), (1, 1));
+    Ok(())
 }
 
 #[test]
