@@ -4,6 +4,7 @@
 mod age;
 mod forget;
 mod seen;
+mod singles;
 mod view;
 
 use std::{

@@ -328,6 +328,29 @@ fn few_identities_among_many_other_entries_are_there_with_them() -> Result<(), L
 }
 
 #[test]
+fn identities_of_small_commits_are_found_however_many_lie_between() -> Result<(), LedgerError> {
+    let mut bench = Bench::new();
+    for commit in 0..40 {
+        bench.commit((0..50).map(|id| (id * 40 + commit) * 3).collect());
+    }
+    assert!(bench.files().is_empty(), "all are in the store");
+    // Reading along pays, does not pay any more, never did.
+    for step in [1, 2, 7, 10, 50, 150, 1000, 5999] {
+        let view = bench.ledger().view(None, &RULES)?;
+        let (mut asked, mut back, mut around) = (view.asked(), view.asked(), view.asked());
+        for place in 0..6000 {
+            let (id, far) = (place * step, place * step % 6001);
+            let is_seen = |id: u128| id.is_multiple_of(3) && id < 6000;
+            assert_eq!(asked.has_seen(EventId(id))?, is_seen(id), "{id} in steps of {step}");
+            let id = 6000_u128.saturating_sub(id);
+            assert_eq!(back.has_seen(EventId(id))?, is_seen(id), "{id} in steps of {step} back");
+            assert_eq!(around.has_seen(EventId(far))?, is_seen(far), "{far} in steps of {step} around");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn what_an_earlier_build_saw_is_seen() -> Result<(), LedgerError> {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let database = Database::builder(dir.path()).open()?;
