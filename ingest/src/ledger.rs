@@ -4,6 +4,7 @@
 mod age;
 mod forget;
 mod seen;
+mod singles;
 mod view;
 
 use std::{
@@ -67,12 +68,12 @@ pub enum LedgerError {
     /// What is stored is not what this Postlens writes.
     #[error("the ledger holds what this Postlens cannot read")]
     Contents(#[from] postcard::Error),
-    /// A file of identities could not be read or written, or is not what this Postlens wrote.
-    #[error("a file of event identities failed: {0}")]
-    Run(#[from] io::Error),
     /// The same.
     #[error("the ledger holds an entry without its age")]
     Entry,
+    /// A file of identities could not be read or written, or is not what this Postlens writes.
+    #[error("a file of the ledger's event identities failed")]
+    Run(#[from] io::Error),
     /// An earlier build wrote it: read as an empty one, it would count everything again.
     #[error("the ledger was written by an earlier build, in a form that is read no more")]
     Older,
@@ -102,7 +103,8 @@ fn is_not_what_was_written(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
 }
 
-/// The ledger's store. Everything but identities is in one keyspace, for only within one can a sorted file become visible whole.
+/// The ledger's store. Everything but identities is in one keyspace, for only within one can a sorted file become visible whole. Identities
+/// are not: of the few that small commits bring, the keyspace is small, and fast to ask.
 pub(crate) struct Ledger {
     /// Ended first: it works with all the others.
     merger: Merger,

@@ -9,6 +9,7 @@ use super::{
     age::{Bounds, Generation},
     day_entry, entry,
     seen::Places,
+    singles::Singles,
 };
 use crate::limits::DayHash;
 
@@ -81,7 +82,15 @@ impl<'l> View<'l> {
     /// Begins to ask which events were seen.
     pub(crate) fn asked(self) -> Asked<'l> {
         let runs = self.ledger.map(|ledger| ledger.seen.places(self.bounds.remembered)).unwrap_or_default();
-        Asked { view: self, ahead: 0, runs }
+        let has_singles = |ledger: &&Ledger| ledger.has_singles.load(Ordering::Relaxed);
+        let singles = self.ledger.filter(has_singles).map(|ledger| Singles::of(&ledger.singles));
+        Asked { view: self, ahead: 0, runs, singles }
+    }
+
+    /// Whether what the store has of an event is not too old.
+    fn counts(self, value: Option<State>) -> bool {
+        let is_young = |aged: Aged<'_>| aged.generation >= self.bounds.remembered;
+        value.is_some_and(|value| Aged::of(&value).is_none_or(is_young))
     }
 
     /// Whether which values reports tell apart on a day is forgotten.
@@ -114,6 +123,8 @@ pub(crate) struct Asked<'l> {
     /// Of what the batch before saw, so many are below the identity that was asked for last.
     ahead: usize,
     runs: Places,
+    /// Nobody, where there are none to ask for.
+    singles: Option<Singles<'l>>,
 }
 
 impl Asked<'_> {
@@ -122,18 +133,13 @@ impl Asked<'_> {
         if self.is_ahead(id) || self.runs.have(id.0)? {
             return Ok(true);
         }
-        let Some(ledger) = self.view.ledger else { return Ok(false) };
-        let has_singles = ledger.has_singles.load(Ordering::Relaxed);
-        for keyspace in
-            has_singles.then_some(&ledger.singles).into_iter().chain(ledger.has_older.then_some(&ledger.entries))
+        if let Some(singles) = &mut self.singles
+            && self.view.counts(singles.find(id.0)?)
         {
-            let value = keyspace.get(entry(SEEN, id.0))?;
-            let remembered = self.view.bounds.remembered;
-            if value.is_some_and(|value| Aged::of(&value).is_none_or(|aged| aged.generation >= remembered)) {
-                return Ok(true);
-            }
+            return Ok(true);
         }
-        Ok(false)
+        let older = self.view.ledger.filter(|ledger| ledger.has_older);
+        Ok(older.is_some() && self.view.counts(find(older, entry(SEEN, id.0))?))
     }
 
     fn is_ahead(&mut self, id: EventId) -> bool {

@@ -15,7 +15,7 @@ pub(super) const BLOCK: usize = 4096;
 /// Bytes of a checksum, with which every part begins.
 pub(super) const SUM: usize = 4;
 /// Identities of a cell, and cells of a group; the last of a run may have fewer.
-pub(super) const CELL: usize = 192;
+pub(super) const CELL: usize = 160;
 const CELLS: usize = 16;
 pub(super) const GROUP: usize = CELL * CELLS;
 /// Bytes of an identity, and of its generation.
@@ -23,12 +23,13 @@ pub(super) const ID: usize = 16;
 const GENERATION: usize = 2;
 /// Bytes of a filter before its bits: the checksum, and the first identity of every cell but the first.
 const FENCES: usize = SUM + (CELLS - 1) * ID;
-/// Ten bits an identity.
-const BITS: u32 = ((BLOCK - FENCES) * 8) as u32;
-/// Bits of a filter that an identity sets: one in 120 that is not there is taken for one that is.
+/// Twelve bits an identity.
+const BITS: usize = (BLOCK - FENCES) * 8;
+/// Bits of a filter that an identity sets: one of 300 that are not there is taken for one that is, and read for, which costs as much as
+/// asking a hundred filters.
 const PROBES: usize = 7;
 /// Bits of an identity that choose a bit of the filter.
-const CHOICE: u32 = 15;
+const CHOICE: usize = 15;
 
 /// What every run begins with, and the form of what follows.
 const MAGIC: [u8; 8] = *b"plseen\0\x01";
@@ -165,16 +166,18 @@ pub(super) fn open_cell(cell: &[u8]) -> (&[[u8; ID]], &[[u8; GENERATION]]) {
 pub(super) struct Probes([u16; PROBES]);
 
 impl Probes {
+    #[inline]
     pub(super) fn of(id: u128) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "fifteen bits are left, and a number below `BITS` of them")]
         let probe = |place: usize| {
-            let choice = (id >> (place as u32 * CHOICE)) as u32 & ((1 << CHOICE) - 1);
-            (choice * BITS >> CHOICE) as u16
+            let choice = (id >> (place * CHOICE)) as usize & ((1 << CHOICE) - 1);
+            ((choice * BITS) >> CHOICE) as u16
         };
         Self(std::array::from_fn(probe))
     }
 
     /// Whether the filter has all of them. It looks at all, for a processor guesses badly which is the first that is missing.
+    #[inline]
     pub(super) fn are_in(self, filter: &Block) -> bool {
         let all = self.0.iter().fold(1, |all, probe| all & (filter[FENCES + usize::from(probe >> 3)] >> (probe & 7)));
         all & 1 == 1

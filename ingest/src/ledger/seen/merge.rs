@@ -16,7 +16,10 @@ use super::{
     Seen,
     run::{Run, Writing, write},
 };
-use crate::ledger::{LedgerError, age::Generation, lock};
+use crate::{
+    ledger::{LedgerError, age::Generation, lock},
+    status::chain,
+};
 
 /// So many runs of a size are merged; the next size is so many times as large.
 const FAN: usize = 4;
@@ -62,7 +65,7 @@ fn merge_when(seen: &Seen, woken: &mpsc::Receiver<()>) {
         if seen.closing.load(Ordering::Relaxed) {
             return;
         }
-        tracing::warn!(error = &error as &dyn std::error::Error, "the ledger's runs could not be merged");
+        tracing::warn!(error = chain(&error), "the ledger's identities could not be merged; it is tried again");
         if error.is_lasting() {
             return;
         }
@@ -80,7 +83,7 @@ fn merge_when(seen: &Seen, woken: &mpsc::Receiver<()>) {
 impl Seen {
     /// Merges until there is nothing left to merge.
     pub(super) fn merge_due(&self) -> Result<(), LedgerError> {
-        while self.merge(|runs, remembered| due(runs, remembered))? {}
+        while self.merge(due)? {}
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::format::{
-    BLOCK, Block, CELL, GROUP, Head, ID, cell_bytes, check, damage, filter, group_bytes, groups, open_cell, push_cell,
+    BLOCK, CELL, GROUP, Head, ID, cell_bytes, check, damage, filter, group_bytes, groups, open_cell, push_cell,
 };
 
 /// A run, open. Of what is in it only the directory is in memory.
@@ -55,10 +55,9 @@ impl Run {
         (after.checked_sub(1).map(|group| group as u64), first..=last)
     }
 
-    /// Reads the filter of a group.
-    pub(super) fn read_filter(&self, group: u64, filter: &mut Block) -> io::Result<()> {
-        self.file.read_exact_at(filter, Head::filter_at(group))?;
-        check(filter)
+    /// Reads filters, that of a group first.
+    pub(super) fn read_filters(&self, group: u64, filters: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(filters, Head::filter_at(group))
     }
 
     /// Reads a cell.
@@ -89,7 +88,7 @@ impl Run {
         }
         let (mut block, mut entries, mut last) = ([0; BLOCK], Vec::with_capacity(GROUP), None);
         for (group, first) in (0..).zip(&self.directory) {
-            self.read_filter(group, &mut block)?;
+            self.read_filters(group, &mut block)?;
             self.read_group(group, &mut entries)?;
             let ascend = last < entries.first().map(|(id, _)| *id) && entries.is_sorted_by(|one, next| one.0 < next.0);
             let youngest = entries.iter().map(|(_, generation)| *generation).max().unwrap_or_default();
@@ -140,22 +139,21 @@ pub(super) struct Writing {
     cells: Vec<u8>,
 }
 
-/// Writes a run of at most so many identities, which `fill` hands over. It is synced, so is its name; if anything fails, nothing is left.
+/// Writes a run of at most so many identities, which `bring` hands over. It is synced, so is its name; if anything fails, nothing is left.
 pub(super) fn write(
     dir: &Path,
     (number, most): (u64, u64),
-    fill: impl FnOnce(&mut Writing) -> io::Result<()>,
+    bring: impl FnOnce(&mut Writing) -> io::Result<()>,
 ) -> io::Result<Run> {
     let path = path(dir, number);
     let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     let head = Head { number, count: 0, room: groups(most), youngest: 0, directory: 0 };
-    let mut writing =
-        Writing { head, directory: Vec::new(), file, entries: Vec::with_capacity(GROUP), cells: Vec::new() };
-    let written = fill(&mut writing).and_then(|()| writing.finish()).and_then(|run| {
+    let mut run = Writing { head, directory: Vec::new(), file, entries: Vec::with_capacity(GROUP), cells: Vec::new() };
+    let done = bring(&mut run).and_then(|()| run.finish()).and_then(|parts| {
         File::open(dir)?.sync_all()?;
-        Ok(run)
+        Ok(parts)
     });
-    match written {
+    match done {
         Ok((head, directory, file)) => Ok(Run { head, directory, file, path }),
         Err(error) => {
             let _ = fs::remove_file(path);

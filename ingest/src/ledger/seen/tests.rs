@@ -11,7 +11,7 @@ use super::{
     *,
 };
 use crate::{
-    ledger::{Age, Changes, Held, KeyspaceCreateOptions, Ledger, Memory, Rules, SEEN, entry},
+    ledger::{Age, BULK, Changes, Held, KeyspaceCreateOptions, Ledger, Memory, Rules, SEEN, entry},
     limits::Limits,
     spool::Range,
 };
@@ -309,6 +309,45 @@ fn a_merge_that_is_broken_off_leaves_everything_as_it_was() -> Result<(), TestCa
     bench.seen().merge(|runs, _| runs.to_vec()).expect_err("it is broken off");
     assert_eq!(bench.files(), before);
     bench.check(&[])
+}
+
+#[test]
+fn few_identities_among_many_other_entries_are_there_with_them() -> Result<(), LedgerError> {
+    let mut bench = Bench::new();
+    let state = |id| (schema::DeliveryKey(id), State::from([0, 0, 0]));
+    let seen = vec![EventId(7), EventId(9)];
+    let changes = Changes { states: (0..BULK as u128).map(state).collect(), seen, ..Changes::default() };
+    bench.ledger().commit(&changes, &Held::new(), Range { first: 0, last: 1 })?;
+    bench.reopen();
+    let view = bench.ledger().view(None, &RULES)?;
+    let mut asked = view.asked();
+    assert!(asked.has_seen(EventId(7))? && !asked.has_seen(EventId(8))? && asked.has_seen(EventId(9))?);
+    assert!(view.delivery(schema::DeliveryKey(7))?.is_some());
+    assert_eq!((bench.files().len(), bench.ledger().cursor()?), (1, 1));
+    Ok(())
+}
+
+#[test]
+fn identities_of_small_commits_are_found_however_many_lie_between() -> Result<(), LedgerError> {
+    let mut bench = Bench::new();
+    for commit in 0..40 {
+        bench.commit((0..50).map(|id| (id * 40 + commit) * 3).collect());
+    }
+    assert!(bench.files().is_empty(), "all are in the store");
+    // Reading along pays, does not pay any more, never did.
+    for step in [1, 2, 7, 10, 50, 150, 1000, 5999] {
+        let view = bench.ledger().view(None, &RULES)?;
+        let (mut asked, mut back, mut around) = (view.asked(), view.asked(), view.asked());
+        for place in 0..6000 {
+            let (id, far) = (place * step, place * step % 6001);
+            let is_seen = |id: u128| id.is_multiple_of(3) && id < 6000;
+            assert_eq!(asked.has_seen(EventId(id))?, is_seen(id), "{id} in steps of {step}");
+            let id = 6000_u128.saturating_sub(id);
+            assert_eq!(back.has_seen(EventId(id))?, is_seen(id), "{id} in steps of {step} back");
+            assert_eq!(around.has_seen(EventId(far))?, is_seen(far), "{far} in steps of {step} around");
+        }
+    }
+    Ok(())
 }
 
 #[test]
