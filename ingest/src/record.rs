@@ -104,6 +104,8 @@ pub(crate) struct RecordBuilder {
     fields: IndexSet<Box<[(u32, u32)]>, FxBuildHasher>,
     /// The set that is being looked up.
     set: Vec<(u32, u32)>,
+    /// What stood in each place of the event before: most texts stand there again.
+    before: Vec<u32>,
     events: Vec<u8>,
     count: u32,
     source: Box<str>,
@@ -122,6 +124,7 @@ impl RecordBuilder {
             texts: std::iter::once(Box::default()).collect(),
             fields: std::iter::once(Box::default()).collect(),
             set: Vec::new(),
+            before: Vec::new(),
             events: Vec::with_capacity(bytes / 2),
             count: 0,
             source: Box::default(),
@@ -141,9 +144,9 @@ impl RecordBuilder {
             message_id: event.message_id,
             recipient: event.recipient,
             event_id: event.event_id,
-            sender: self.text(event.sender),
-            subject: self.text(event.subject),
-            campaign: self.text(event.campaign),
+            sender: self.text(event.sender, 0),
+            subject: self.text(event.subject, 1),
+            campaign: self.text(event.campaign, 2),
             fields: self.fields(&event.fields),
             machine: event.machine,
             class: event.class,
@@ -155,9 +158,19 @@ impl RecordBuilder {
         self.count += 1;
     }
 
-    fn text(&mut self, text: &str) -> u32 {
-        let place = self.texts.get_index_of(text).unwrap_or_else(|| self.texts.insert_full(text.into()).0);
-        u32::try_from(place).expect("bodies are limited far below 4 GiB")
+    /// The number of a text that stands in this place of an event.
+    fn text(&mut self, text: &str, place: usize) -> u32 {
+        if place >= self.before.len() {
+            self.before.resize(place + 1, 0);
+        }
+        let before = self.before[place];
+        if self.texts.get_index(before as usize).is_some_and(|known| **known == *text) {
+            return before;
+        }
+        let number = self.texts.get_index_of(text).unwrap_or_else(|| self.texts.insert_full(text.into()).0);
+        let number = u32::try_from(number).expect("bodies are limited far below 4 GiB");
+        self.before[place] = number;
+        number
     }
 
     fn fields(&mut self, fields: &[(&str, &str)]) -> u32 {
@@ -166,7 +179,8 @@ impl RecordBuilder {
         }
         let mut set = std::mem::take(&mut self.set);
         set.clear();
-        set.extend(fields.iter().map(|(name, value)| (self.text(name), self.text(value))));
+        let numbered = (3..).step_by(2).zip(fields);
+        set.extend(numbered.map(|(place, (name, value))| (self.text(name, place), self.text(value, place + 1))));
         let place = self.fields.get_index_of(&set[..]).unwrap_or_else(|| self.fields.insert_full(set[..].into()).0);
         self.set = set;
         u32::try_from(place).expect("bodies are limited far below 4 GiB")

@@ -3,6 +3,7 @@
 mod json;
 mod mbox;
 mod provider;
+mod usual;
 mod wire;
 
 pub use json::BodyFormat;

@@ -9,8 +9,10 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
+use super::usual;
+
 /// The JSON object of an event.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wire<'a> {
     #[serde(borrow)]
@@ -73,7 +75,10 @@ impl<'a> Wire<'a> {
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Mismatch> {
         // Checked as a whole, quickly; otherwise each text in it would be checked by itself.
         match simdutf8::basic::from_utf8(json) {
-            Ok(text) => serde_json::from_str(text).map_err(|error| explain(json, &error)),
+            Ok(text) => match usual::event(text) {
+                Some(event) => Ok(event),
+                None => serde_json::from_str(text).map_err(|error| explain(json, &error)),
+            },
             Err(_) => {
                 Err(Mismatch { code: "invalid_utf8", field: None, detail: "the event is not valid UTF-8".into() })
             }
@@ -158,7 +163,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 const TIME: &str = "must be an RFC 3339 time such as \"2026-11-20T14:03:07.123Z\", or Unix seconds as a number";
 
 /// A time: RFC 3339, or Unix seconds with an optional fraction. Finer than a millisecond is cut off.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Time(pub(crate) Millis);
 
 impl<'de> Deserialize<'de> for Time {
@@ -201,12 +206,21 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// Custom fields in the order of the JSON text; a name that stands twice is refused.
+/// Custom fields, sorted by name; a name that stands twice is refused.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
+impl<'a> Fields<'a> {
+    /// Puts them in order; none if a name stands twice.
+    pub(super) fn of(mut fields: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Option<Self> {
+        fields.sort_unstable();
+        let once = fields.windows(2).all(|pair| pair[0].0 != pair[1].0);
+        once.then_some(Self(fields))
+    }
+}
+
 /// More than this are not even read.
-const MANY_FIELDS: usize = 1000;
+pub(super) const MANY_FIELDS: usize = 1000;
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -231,11 +245,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                     }
                     fields.push((name, value));
                 }
-                fields.sort_unstable();
-                if fields.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-                    return Err(de::Error::custom("a field name stands twice"));
-                }
-                Ok(Fields(fields))
+                Fields::of(fields).ok_or_else(|| de::Error::custom("a field name stands twice"))
             }
         }
 
