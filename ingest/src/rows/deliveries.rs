@@ -55,12 +55,14 @@ fn block(batch: &Batch<'_>, rows: &[DeliveryRow<'_, '_>], version: u64, buffers:
     let mut block = Block::new(&batch.texts, rows.len(), (ROW, buffers));
     block.dictionary("account", touched().map(|touched| touched.account.text));
     block.fixed("sent_day", "Date", rows.iter().map(|row| day(row.sent_at).to_le_bytes()));
-    block.fixed("delivery", "UInt128", touched().map(|touched| touched.key.0.to_le_bytes()));
+    let hashes = touched().map(|touched| {
+        [touched.key.0, touched.recipient_hash.0, touched.delivery.others.bits()].map(u128::to_le_bytes)
+    });
+    block.numbers(&["delivery", "recipient_hash", "others"], "UInt128", hashes);
     block.fixed("version", "UInt64", rows.iter().map(|_| version.to_le_bytes()));
     block.fixed("deleted", "UInt8", rows.iter().map(|row| [u8::from(row.deleted)]));
     block.text("message_id", touched().map(|touched| touched.message_id));
     block.text("recipient", touched().map(|touched| touched.recipient));
-    block.fixed("recipient_hash", "UInt128", touched().map(|touched| touched.recipient_hash.0.to_le_bytes()));
     block.dictionary("recipient_domain", touched().map(|touched| touched.domain));
     block.dictionary("sender", states().map(|delivery| delivery.attributes.sender()));
     block.dictionary("subject", states().map(|delivery| delivery.attributes.subject()));
@@ -68,7 +70,6 @@ fn block(batch: &Batch<'_>, rows: &[DeliveryRow<'_, '_>], version: u64, buffers:
     block.map("fields", touched().map(|touched| touched.fields));
     outcome_columns(&mut block, &states().map(|delivery| Outcomes::of(delivery.outcome())).collect::<Vec<_>>());
     time_columns(&mut block, rows);
-    block.fixed("others", "UInt128", states().map(|delivery| delivery.others.bits().to_le_bytes()));
     block.finish()
 }
 
@@ -86,9 +87,8 @@ fn time_columns(block: &mut Block<'_, '_>, rows: &[DeliveryRow<'_, '_>]) {
         ("complained_at", Delivery::complained),
         ("unsubscribed_at", Delivery::unsubscribed),
     ];
-    for (name, at) in columns {
-        block.fixed(name, TIME, rows.iter().map(|row| or_never(at(&row.touched.delivery))));
-    }
+    let times = |row: &DeliveryRow<'_, '_>| columns.map(|(_, at)| or_never(at(&row.touched.delivery)));
+    block.numbers(&columns.map(|(name, _)| name), TIME, rows.iter().map(times));
 }
 
 /// The outcomes by the places that [`Outcomes`] names.

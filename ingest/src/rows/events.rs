@@ -49,15 +49,20 @@ fn block(batch: &Batch<'_>, rows: &[Row<'_, '_>], number: u64, buffers: &Buffers
     let facts = || rows.iter();
     let mut block = Block::new(&batch.texts, rows.len(), (ROW, buffers));
     block.dictionary("account", facts().map(|fact| fact.account.text));
-    block.fixed("delivery", "UInt128", facts().map(|fact| fact.delivery.0.to_le_bytes()));
-    block.fixed("event_id", "UInt128", facts().map(|fact| fact.id.0.to_le_bytes()));
+    let ids = facts().map(|fact| [fact.delivery.0, fact.id.0].map(u128::to_le_bytes));
+    block.numbers(&["delivery", "event_id"], "UInt128", ids);
     // ClickHouse takes the numbers of an enumeration for its names.
-    block.fixed("kind", "Int8", facts().map(|fact| [fact.kind as u8 + 1]));
-    block.fixed("class", "Int8", facts().map(|fact| [fact.class.map_or(0, |class| class as u8 + 1)]));
-    block.fixed("method", "Int8", facts().map(|fact| [fact.method.map_or(0, |method| method as u8 + 1)]));
-    block.fixed("machine", "Bool", facts().map(|fact| [u8::from(fact.machine)]));
-    block.fixed("time", TIME, facts().map(|fact| time(fact.time)));
-    block.fixed("accepted_at", TIME, facts().map(|fact| time(fact.accepted_at)));
+    let names = facts().map(|fact| {
+        let (class, method) = (fact.class.map(|class| class as u8), fact.method.map(|method| method as u8));
+        [Some(fact.kind as u8), class, method].map(|name| [name.map_or(0, |place| place + 1)])
+    });
+    block.numbers(&["kind", "class", "method"], "Int8", names);
+    block.numbers(
+        &["machine", "late"],
+        "Bool",
+        rows.iter().map(|row| [row.machine, row.late].map(|is| [u8::from(is)])),
+    );
+    block.numbers(&["time", "accepted_at"], TIME, facts().map(|fact| [fact.time, fact.accepted_at].map(time)));
     block.fixed("batch", "UInt64", rows.iter().map(|_| number.to_le_bytes()));
     block.text("source_id", facts().map(|fact| fact.source_id));
     block.text("message_id", facts().map(|fact| fact.message_id));
@@ -68,7 +73,6 @@ fn block(batch: &Batch<'_>, rows: &[Row<'_, '_>], number: u64, buffers: &Buffers
     block.map("fields", facts().map(|fact| fact.fields));
     block.text("url", facts().map(|fact| fact.url));
     block.text("reason", facts().map(|fact| fact.reason));
-    block.fixed("late", "Bool", rows.iter().map(|row| [u8::from(row.late)]));
     block.dictionary("source", facts().map(|fact| fact.source));
     block.finish()
 }

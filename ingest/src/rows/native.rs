@@ -80,7 +80,7 @@ impl<'b, 's> Block<'b, 's> {
     }
 
     /// Columns of numbers of one kind, written row by row: what a row holds lies together.
-    pub(super) fn numbers<const N: usize, R: Iterator<Item = [u8; N]>>(
+    pub(super) fn numbers<const N: usize, R: IntoIterator<Item = [u8; N]>>(
         &mut self,
         names: &[&str],
         kind: &str,
