@@ -39,9 +39,7 @@ pub(crate) struct CoarseChange {
 impl CoarseChange {
     /// Counts the cells.
     pub(crate) fn of(cube: &CubeChange) -> Self {
-        // More would be seldom needed, and to grow is to copy.
-        let some = || Sums::with_capacity(cube.len() / 2);
-        let mut change = Self { quarter: some(), domain: some(), fields: some(), ..Self::default() };
+        let mut change = Self::default();
         // Each attribute is looked at once, however many cells it has.
         let places: Vec<_> = (0..).zip(cube.dimensions()).map(|(place, _)| change.places(cube.at(place))).collect();
         for (cell, changed) in cube.cells() {

@@ -40,9 +40,9 @@ use crate::{
 
 /// Bytes that are kept in memory before they are sorted into a file: what fits the processor's cache is written fastest.
 const MEMTABLE: u64 = 16 << 20;
-/// A commit of at least so many entries is written as a sorted file at once, without a detour over the journal and the memory table: they
-/// nearly fill one. Of smaller ones the memory table gathers many: each file is merged with all that lies below.
-const BULK: usize = 1 << 15;
+/// A commit of at least so many entries is written as a sorted file at once, without a detour over the journal and the memory table. Of
+/// smaller ones the memory table gathers many: each file is merged with all that lies below.
+const BULK: usize = 1 << 17;
 /// Files of commits that are left to lie before they are merged: reading asks each of them, merging rewrites all.
 const FILES: u8 = 8;
 /// Bytes of journals, beyond which entries that keep an old one are written to a file: single identities may be few and far between.

@@ -55,11 +55,6 @@ impl<K> Default for Sums<K> {
 }
 
 impl<K: Copy + Hash + Eq> Sums<K> {
-    /// None yet, with room for so many.
-    pub(crate) fn with_capacity(rows: usize) -> Self {
-        Self { rows: IndexMap::with_capacity_and_hasher(rows, FxBuildHasher), latencies: Vec::with_capacity(rows) }
-    }
-
     /// Adds to a row.
     pub(crate) fn add(&mut self, key: K, measures: &Measures, latencies: impl Iterator<Item = (Step, i64)>) {
         let row = self.rows.entry(key);
