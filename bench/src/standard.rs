@@ -50,10 +50,7 @@ pub(crate) fn measure(events: usize, table: &mut Table) -> Vec<Times> {
     splits(table, &compared, "uniqExactIf", Wanted::AtLeast(100.0));
     lag.tell(table);
     resources(table, events, peaks, &disk, plain_disk);
-    for (process, seconds) in ["service", "engine"].into_iter().zip(seconds) {
-        let micros = seconds * 1e6 / events as f64;
-        table.figure(format!("  processor time of an event, {process}"), micros, "µs", Wanted::Nothing);
-    }
+    processor_time(table, "  ", events, seconds);
     compared.into_iter().map(|compared| compared.ours).collect()
 }
 
@@ -61,6 +58,14 @@ pub(crate) fn measure(events: usize, table: &mut Table) -> Vec<Times> {
 pub(crate) fn splits(table: &mut Table, compared: &[reports::Compared], against: &str, wanted: Wanted) {
     for reports::Compared { question, ours, theirs } in compared {
         table.faster(format!("  split by {}, {against}", question.by), *ours, theirs, wanted);
+    }
+}
+
+/// Adds the processor time that service and engine took for each event.
+pub(crate) fn processor_time(table: &mut Table, prefix: &str, events: usize, seconds: [f64; 2]) {
+    for (process, seconds) in ["service", "engine"].into_iter().zip(seconds) {
+        let micros = seconds * 1e6 / events as f64;
+        table.figure(format!("{prefix}processor time of an event, {process}"), micros, "µs", Wanted::Nothing);
     }
 }
 

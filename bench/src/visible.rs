@@ -7,6 +7,7 @@ use crate::{
     load, memory,
     plain::Plain,
     stages::{Stages, Took},
+    standard,
     table::{Table, Wanted},
     traffic,
 };
@@ -37,10 +38,7 @@ fn measure(bodies: &[Bytes], events: usize, round: usize, table: &mut Table) -> 
     let (visible, theirs) = (rate(loaded.applied), rate(plain));
     table.speed(format!("  {round}: visible in reports"), visible, theirs, Wanted::Nothing);
     table.speed(format!("  {round}: acknowledged"), rate(loaded.acknowledged), theirs, Wanted::Nothing);
-    for (process, seconds) in ["service", "engine"].into_iter().zip(seconds) {
-        let micros = seconds * 1e6 / events as f64;
-        table.figure(format!("  {round}: processor time of an event, {process}"), micros, "µs", Wanted::Nothing);
-    }
+    standard::processor_time(table, &format!("  {round}: "), events, seconds);
     table.figure(format!("  {round}: peak memory, service"), (peak >> 20) as f64, "MiB", Wanted::Nothing);
     for Took { stage, times, mean, .. } in &stages {
         table.figure(format!("  {round}: {stage}, {times:.0} times, in all"), mean * times, "s", Wanted::Nothing);

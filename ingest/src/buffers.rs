@@ -1,8 +1,10 @@
 //! Memory for bodies and blocks, used again and again: memory that is new to a process costs the time to clear it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+
+use crate::lock::lock;
 
 /// Sizes are rounded up to multiples of this, so that a buffer fits the next body or block of its kind, too.
 const STEP: usize = 1 << 20;
@@ -34,7 +36,7 @@ impl Buffers {
     /// An empty buffer with room for so many bytes, if one is free.
     #[must_use]
     pub fn find(&self, bytes: usize) -> Option<Vec<u8>> {
-        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = lock(&self.0.free);
         let place = free.partition_point(|buffer| buffer.capacity() < bytes);
         (place < free.len()).then(|| free.remove(place))
     }
@@ -59,7 +61,7 @@ impl Buffers {
     /// Takes a buffer back.
     pub(crate) fn give(&self, mut buffer: Vec<u8>) {
         buffer.clear();
-        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = lock(&self.0.free);
         let place = free.partition_point(|other| other.capacity() < buffer.capacity());
         free.insert(place, buffer);
         // Should they be too large, the largest goes. Should there be too many, the smallest goes: it is of use to the fewest.

@@ -6,9 +6,9 @@ use rustc_hash::FxBuildHasher;
 use schema::{Basis, Bucket, Grain};
 
 use crate::{
-    cube::{CubeChange, Derived, Dimensions},
+    cube::{CubeChange, Derived, Dimensions, Told},
     sums::{Cell, Change, Sums},
-    texts::{FieldsId, TextId},
+    texts::{FieldsId, TextId, number},
 };
 
 /// A row's key.
@@ -21,8 +21,12 @@ pub(crate) struct Key {
     pub(crate) bucket: Bucket,
 }
 
-/// What the rows of a grain tell apart beside clock and time.
-type Told = (Dimensions, Derived);
+impl Key {
+    /// The key of a cell of this grain that tells this apart.
+    pub(crate) fn new((dimensions, derived): Told, grain: Grain, cell: Cell) -> Self {
+        Self { dimensions, derived, basis: cell.basis(), grain, bucket: cell.bucket() }
+    }
+}
 
 /// Changed measures and latencies of all grains but the finest.
 #[derive(Debug, Default)]
@@ -41,7 +45,7 @@ impl CoarseChange {
     pub(crate) fn of(cube: &CubeChange) -> Self {
         let mut change = Self::default();
         // Each attribute is looked at once, however many cells it has.
-        let places: Vec<_> = (0..).zip(cube.dimensions()).map(|(place, _)| change.places(cube.at(place))).collect();
+        let places: Vec<_> = cube.told().map(|told| change.places(told)).collect();
         for (cell, changed) in cube.cells() {
             let [quarter, domain, fields] = places[cell.place() as usize];
             change.quarter.count(of_grain(cell, quarter, Grain::Quarter), changed);
@@ -64,22 +68,22 @@ impl CoarseChange {
     }
 
     /// The places of what is told apart by quarters, with the domain, and with the fields.
-    fn places(&mut self, (dimensions, derived): (&Dimensions, Derived)) -> [u32; 3] {
+    fn places(&mut self, (dimensions, derived): Told) -> [u32; 3] {
         [Grain::Quarter, Grain::Domain, Grain::Fields].map(|grain| {
-            let mut dimensions = *dimensions;
+            let mut dimensions = dimensions;
             if !grain.has_domains() {
                 dimensions.recipient_domain = TextId::default();
             }
             if !grain.has_fields() {
                 dimensions.fields = FieldsId::default();
             }
-            u32::try_from(self.told.insert_full((dimensions, derived)).0).unwrap_or(u32::MAX)
+            number(self.told.insert_full((dimensions, derived)).0)
         })
     }
 
     /// What rows tell apart beside clock and time, by its places.
-    pub(crate) fn told(&self) -> impl ExactSizeIterator<Item = &Told> {
-        self.told.iter()
+    pub(crate) fn told(&self) -> impl ExactSizeIterator<Item = Told> {
+        self.told.iter().copied()
     }
 
     /// The rows of a grain that change.
@@ -97,8 +101,7 @@ impl CoarseChange {
 
     /// A row's key.
     pub(crate) fn key(&self, cell: Cell, grain: Grain) -> Key {
-        let (dimensions, derived) = self.told[cell.place() as usize];
-        Key { dimensions, derived, basis: cell.basis(), grain, bucket: cell.bucket() }
+        Key::new(self.told[cell.place() as usize], grain, cell)
     }
 }
 

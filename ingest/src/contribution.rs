@@ -133,7 +133,7 @@ impl Cells {
         // An earlier delivery that comes late may change nothing else.
         steps.retain(|(basis, bucket, ..)| !measures.iter().any(|(b, q, _)| (b, q) == (basis, bucket)));
         for (basis, bucket, step, count) in steps.drain(..) {
-            add(basis, bucket, &Measures::default(), &mut std::iter::once((step, count)));
+            add(basis, bucket, &Measures::NONE, &mut std::iter::once((step, count)));
         }
         measures.clear();
     }

@@ -7,7 +7,7 @@ use schema::{MailboxProvider, OTHER, is_other};
 use crate::{
     contribution::Cells,
     sums::{Cell, Change, Sums},
-    texts::{FieldsId, Ranks, TextId, Texts},
+    texts::{FieldsId, Ranks, TextId, Texts, number},
 };
 
 /// The attributes that a cell is keyed by.
@@ -44,6 +44,9 @@ pub(crate) struct Derived {
     pub(crate) mailbox_provider: TextId,
 }
 
+/// What rows tell apart beside clock and time.
+pub(crate) type Told = (Dimensions, Derived);
+
 /// Changed measures and latencies by the cube's key; the dimensions are kept once.
 #[derive(Debug, Default)]
 pub(crate) struct CubeChange {
@@ -67,7 +70,7 @@ impl CubeChange {
             let provider = MailboxProvider::of_domain(texts.text(dimensions.recipient_domain));
             self.derived.push(Derived { sender, sender_domain, mailbox_provider: texts.intern(provider.name()) });
         }
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        let place = number(place);
         cells.take(|basis, bucket, measures, steps| self.cells.add(Cell::new(place, basis, bucket), measures, steps));
     }
 
@@ -83,14 +86,14 @@ impl CubeChange {
         self.cells.settle();
     }
 
-    /// All dimensions, by their places.
-    pub(crate) fn dimensions(&self) -> impl ExactSizeIterator<Item = &Dimensions> {
-        self.dimensions.iter()
+    /// All dimensions and what follows from them, by their places.
+    pub(crate) fn told(&self) -> impl ExactSizeIterator<Item = Told> {
+        self.dimensions.iter().copied().zip(self.derived.iter().copied())
     }
 
     /// The dimensions at a place, and what follows from them.
-    pub(crate) fn at(&self, place: u32) -> (&Dimensions, Derived) {
-        (&self.dimensions[place as usize], self.derived[place as usize])
+    pub(crate) fn at(&self, place: u32) -> Told {
+        (self.dimensions[place as usize], self.derived[place as usize])
     }
 
     /// How many cells change.

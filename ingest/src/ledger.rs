@@ -12,7 +12,7 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -152,9 +152,10 @@ impl Changes {
         Some(&self.states[place].1)
     }
 
-    fn len(&self) -> usize {
-        let Self { states, seen, registered: Registered { values, counts }, age: _ } = self;
-        states.len() + seen.len() + values.len() + counts.len()
+    /// Entries beside the identities.
+    fn entries(&self) -> usize {
+        let Self { states, seen: _, registered: Registered { values, counts }, age: _ } = self;
+        states.len() + values.len() + counts.len()
     }
 }
 
@@ -288,9 +289,8 @@ impl Ledger {
     /// Makes a batch's changes permanent, and the spool applied up to its end: all of it or nothing.
     pub(crate) fn commit(&self, changes: &Changes, held: &Held, range: Range) -> Result<(), LedgerError> {
         let (ids, generation) = (&changes.seen, changes.age.generation());
-        let rest = changes.len() - ids.len();
         // A batch that spans keyspaces is written as a whole, a sorted file is of one.
-        if ids.len() >= RUN || (rest >= BULK && !ids.is_empty()) {
+        if ids.len() >= RUN || (changes.entries() >= BULK && !ids.is_empty()) {
             let write = |runs| self.write(changes, held, range, Some(runs));
             self.seen.commit(ids, generation, write)?;
             self.merger.wake();
@@ -314,7 +314,7 @@ impl Ledger {
         let counts = counts.iter().map(count).collect::<Result<Vec<_>, postcard::Error>>()?;
         // In the order of their keys.
         let entries = [age, cursor, held].into_iter().chain(runs).chain(states).chain(values).chain(counts);
-        if changes.len() - changes.seen.len() < BULK {
+        if changes.entries() < BULK {
             let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
             for (key, value) in entries {
                 batch.insert(&self.entries, key, value);
@@ -351,11 +351,6 @@ impl Ledger {
         let value = self.entries.get(meta(key))?;
         Ok(value.and_then(|bytes| Some(u64::from_le_bytes(bytes.as_ref().try_into().ok()?))))
     }
-}
-
-/// A lock is held for steps that leave things whole, so nothing is lost by a thread that ended with it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn meta(name: &str) -> fjall::Slice {

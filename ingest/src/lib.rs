@@ -19,6 +19,7 @@ mod intake;
 mod keeper;
 mod ledger;
 mod limits;
+mod lock;
 mod prepare;
 mod record;
 mod recount;

@@ -1,7 +1,7 @@
 //! Computes a batch: from a range of the spool to the blocks for the tables and the changes of the ledger. Reads, writes nothing.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -15,6 +15,7 @@ use crate::{
     fact::{BatchError, Facts, Records, Told},
     ledger::{Changes, Ledger, LedgerError, Rules},
     limits::Admission,
+    lock::lock,
     rows::{Insert, Stamp, inserts},
     spool::{Range, Spool},
     status::LastBatch,
@@ -119,12 +120,12 @@ impl Preparation {
     }
 
     fn take_cells(&self) -> CubeChange {
-        std::mem::take(&mut *self.cells.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.cells))
     }
 
     fn give_cells(&self, mut cells: CubeChange) {
         cells.clear();
-        *self.cells.lock().unwrap_or_else(PoisonError::into_inner) = cells;
+        *lock(&self.cells) = cells;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     error::Error,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::{
     Position,
     ledger::{Ledger, LedgerError, Size},
+    lock::lock,
     recount::Step,
 };
 
@@ -187,10 +188,6 @@ impl Progress {
     pub(crate) fn last(&self) -> (Option<LastBatch>, Option<String>) {
         (*lock(&self.last), lock(&self.trouble).as_ref().map(|trouble| trouble.text.clone()))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An error with its causes.

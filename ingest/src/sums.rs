@@ -6,6 +6,8 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use schema::{Basis, Bucket, Measures, Step};
 
+use crate::texts::number;
+
 /// In so many deliveries more of a row, named by its place, something took so long.
 pub(crate) type RowLatency = (u32, Step, i64);
 
@@ -86,9 +88,9 @@ impl<K: Copy + Hash + Eq> Sums<K> {
             equal
         });
         self.latencies.retain(|(.., count)| *count != 0);
-        let empty = self.rows().filter(|(_, change)| change.measures.is_zero() && change.latencies.is_empty()).count();
+        let has_empty = self.rows().any(|(_, change)| change.measures.is_zero() && change.latencies.is_empty());
         // Nearly always all rows say something.
-        if empty > 0 {
+        if has_empty {
             self.leave_out_empty();
         }
     }
@@ -131,11 +133,6 @@ impl<K: Copy> Sums<K> {
         self.rows.clear();
         self.latencies.clear();
     }
-}
-
-/// A batch has far fewer than 2^32 rows.
-fn number(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

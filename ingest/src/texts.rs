@@ -121,8 +121,8 @@ pub(crate) fn inverse(order: &[u32]) -> Vec<u32> {
     ranks
 }
 
-/// A batch is limited to far fewer than 2^32 bytes, so are its texts.
-fn number(place: usize) -> u32 {
+/// A place as a number. A batch is limited to far fewer than 2^32 bytes, so are its texts and all that is made of them.
+pub(crate) fn number(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 

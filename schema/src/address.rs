@@ -79,11 +79,7 @@ pub fn message_id(text: &str) -> Result<&str, AddressError> {
 /// The domain of a normalised address: what follows its last `@` (and ends before a closing `>`); empty when there is none.
 #[must_use]
 pub fn domain_of(address: &str) -> &str {
-    let mut domain = last_at(address).map_or("", |at| &address[at + 1..]);
-    while let Some(rest) = domain.strip_suffix('>') {
-        domain = rest;
-    }
-    domain
+    last_at(address).map_or("", |at| address[at + 1..].trim_end_matches('>'))
 }
 
 /// Where the last `@` is. Addresses are short: a loop over bytes beats a search made for long texts.

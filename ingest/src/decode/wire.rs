@@ -1,8 +1,8 @@
 //! An event as it is written in JSON: names and JSON types, nothing more. Texts are borrowed from the body where they have no escapes.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Range};
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use schema::Millis;
 use serde::{
     Deserialize, Deserializer,
@@ -166,6 +166,28 @@ const TIME: &str = "must be an RFC 3339 time such as \"2026-11-20T14:03:07.123Z\
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Time(pub(crate) Millis);
 
+impl Time {
+    /// A time by RFC 3339.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let by_chrono = || DateTime::parse_from_rfc3339(text).ok().map(|time| Millis(time.timestamp_millis()));
+        usual_time(text).or_else(by_chrono).map(Self)
+    }
+}
+
+/// A time as nearly everybody writes it, like `2026-11-20T14:03:07.123Z`, in a fraction of the time that any spelling takes.
+fn usual_time(text: &str) -> Option<Millis> {
+    let bytes = <&[u8; 24]>::try_from(text.as_bytes()).ok()?;
+    if [bytes[4], bytes[7], bytes[10], bytes[13], bytes[16], bytes[19], bytes[23]] != *b"--T::.Z" {
+        return None;
+    }
+    let digit = |digit: &u8| digit.is_ascii_digit().then(|| u32::from(digit - b'0'));
+    let number =
+        |places: Range<usize>| bytes[places].iter().try_fold(0, |number, byte| Some(number * 10 + digit(byte)?));
+    let date = NaiveDate::from_ymd_opt(i32::try_from(number(0..4)?).ok()?, number(5..7)?, number(8..10)?)?;
+    let time = date.and_hms_milli_opt(number(11..13)?, number(14..16)?, number(17..19)?, number(20..23)?)?;
+    Some(time.and_utc().into())
+}
+
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TimeVisitor;
@@ -178,8 +200,7 @@ impl<'de> Deserialize<'de> for Time {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
-                let time = DateTime::parse_from_rfc3339(text).map_err(|_| E::custom(TIME))?;
-                Ok(Time(Millis(time.timestamp_millis())))
+                Time::parse(text).ok_or_else(|| E::custom(TIME))
             }
 
             fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Time, E> {
@@ -267,6 +288,26 @@ mod tests {
         assert_eq!(time("\"2026-11-20T15:03:07.1239+01:00\""), Some(1_795_183_387_123));
         assert_eq!(time("1795183387.123"), Some(1_795_183_387_123));
         assert_eq!(time("1795183387"), Some(1_795_183_387_000));
+    }
+
+    #[test]
+    fn times_mean_what_they_mean_to_chrono() {
+        for text in [
+            "2026-11-20T14:03:07.123Z",
+            "0001-01-01T00:00:00.000Z",
+            "9999-12-31T23:59:59.999Z",
+            "2028-02-29T00:00:00.000Z",
+            "2027-02-29T00:00:00.000Z",
+            "2026-13-01T00:00:00.000Z",
+            "2026-11-20T24:00:00.000Z",
+            "2026-11-20T23:59:60.500Z",
+            "2026-11-20T14:03:07.12aZ",
+            "+026-11-20T14:03:07.123Z",
+            "2026-11-20t14:03:07.123z",
+        ] {
+            let chrono = DateTime::parse_from_rfc3339(text).ok().map(|time| Millis(time.timestamp_millis()));
+            assert_eq!(Time::parse(text).map(|time| time.0), chrono, "{text}");
+        }
     }
 
     #[test]

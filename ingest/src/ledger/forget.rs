@@ -11,9 +11,9 @@ use fjall::compaction::filter::{CompactionFilter, CompactionFilterResult, Contex
 use super::{
     DELIVERY, SEEN, VALUE, VALUES,
     age::{Bounds, Generation},
-    lock,
     view::Aged,
 };
+use crate::lock::lock;
 
 /// What merges leave out; nothing until the first commit since the ledger was opened, for a batch that was begun before is computed
 /// again by what it found then.

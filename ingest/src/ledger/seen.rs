@@ -22,7 +22,8 @@ use schema::EventId;
 
 use self::run::Run;
 pub(super) use self::{asked::Places, merge::Merger};
-use super::{LedgerError, Size, State, age::Generation, forget::Forgetting, lock, meta};
+use super::{LedgerError, Size, State, age::Generation, forget::Forgetting, meta};
+use crate::lock::lock;
 
 /// A commit of at least so many events writes a run.
 pub(super) const RUN: usize = if cfg!(test) { 64 } else { 4096 };

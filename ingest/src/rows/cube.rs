@@ -33,13 +33,10 @@ pub(super) struct Row<'b> {
 
 /// In the order of the table's key: dimensions repeat, and are put in order once.
 fn rows<'b>(batch: &'b Batch<'_>, text_ranks: &Ranks) -> Vec<Row<'b>> {
-    let ranks = ranks(batch.cube.dimensions().map(|dimensions| dimensions.rank(text_ranks)));
+    let ranks = ranks(batch.cube.told().map(|(dimensions, _)| dimensions.rank(text_ranks)));
     let cells = batch.cube.cells().map(|(cell, change)| (Grain::Full, cell, change));
-    let row = |(grain, cell, change): (_, Cell, _)| {
-        let (dimensions, derived) = batch.cube.at(cell.place());
-        let key = Key { dimensions: *dimensions, derived, basis: cell.basis(), grain, bucket: cell.bucket() };
-        Row { key, change }
-    };
+    let row =
+        |(grain, cell, change): (_, Cell, _)| Row { key: Key::new(batch.cube.at(cell.place()), grain, cell), change };
     in_order(cells, &ranks).into_iter().map(row).collect()
 }
 

@@ -154,8 +154,7 @@ fn sums<'c, const N: usize>(
     (kind, bytes): (&str, impl Fn(i64) -> [u8; N] + Copy),
     changes: impl Iterator<Item = Change<'c>> + Clone,
 ) {
-    const NONE: &Measures = &Measures::NONE;
-    let marker = once((NONE, 1));
+    let marker = once((&Measures::NONE, 1));
     let rows = marker.chain(changes.clone().map(|change| (change.measures, change.measures.weight())));
     let values = |(measures, weight): (&'c Measures, i64)| {
         Measure::ALL.iter().map(move |measure| measures[*measure]).chain(once(weight)).map(bytes)

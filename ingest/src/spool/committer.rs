@@ -17,10 +17,11 @@ use tokio::sync::{
 };
 
 use super::{
-    SpoolError, lock,
+    SpoolError,
     queue::{Entry, Queue},
     segment::Segment,
 };
+use crate::lock::lock;
 
 /// At most this much is written before a sync, so that the first client does not wait for ever.
 const COMMIT_BYTES: usize = 64 << 20;

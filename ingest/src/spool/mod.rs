@@ -15,7 +15,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -31,7 +31,7 @@ use self::{
     recover::Recovered,
     segment::Segment,
 };
-use crate::record;
+use crate::{lock::lock, record};
 
 /// Why the spool did not take a record, or could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -268,10 +268,6 @@ impl Spool {
             tracing::error!("the spool's thread panicked");
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]

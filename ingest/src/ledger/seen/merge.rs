@@ -17,7 +17,8 @@ use super::{
     run::{Run, Writing, write},
 };
 use crate::{
-    ledger::{LedgerError, age::Generation, lock},
+    ledger::{LedgerError, age::Generation},
+    lock::lock,
     status::chain,
 };
 
