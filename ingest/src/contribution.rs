@@ -3,26 +3,29 @@
 //! A batch writes `contribution(after) − contribution(before)`: so duplicates add nothing, late attributes move counts to the right
 //! cell, and order does not matter. METRICS.md, "Measures", defines every line of it.
 
-use schema::{Basis, Bucket, FailureClass, Latency, Measure, Measures, Millis, Step};
+use schema::{Basis, Bucket, FailureClass, Latency, Measure, Millis, Step};
 
-use crate::delivery::{Delivery, Outcome};
+use crate::{
+    counts::Counts,
+    delivery::{Delivery, Outcome},
+};
 
 /// Calls `add` with everything that the delivery adds: on the `sent` basis one cell, on the `event` basis one per measure and time. Of
 /// a delivery that was forgotten its late events alone are new: it counts as a delivery already.
-pub(crate) fn contribution(delivery: &Delivery, mut add: impl FnMut(Basis, Bucket, Measure, i64)) {
+pub(crate) fn contribution(delivery: &Delivery, mut add: impl FnMut(Basis, Bucket, Measure, i32)) {
     let Some(sent_at) = delivery.sent_at() else { return };
     if !delivery.is_forgotten() {
         once(delivery, sent_at, &mut add);
     }
     for total in delivery.totals() {
-        let events = i64::from(total.count);
+        let events = total.count.cast_signed();
         add(Basis::Sent, Bucket::of(sent_at), total.kind.measure(), events);
         add(Basis::Event, total.bucket, total.kind.measure(), events);
     }
 }
 
 /// What a delivery counts once at most.
-fn once(delivery: &Delivery, sent_at: Millis, add: &mut impl FnMut(Basis, Bucket, Measure, i64)) {
+fn once(delivery: &Delivery, sent_at: Millis, add: &mut impl FnMut(Basis, Bucket, Measure, i32)) {
     let sent = Bucket::of(sent_at);
     let mut count = |measure, time: Millis| {
         add(Basis::Sent, sent, measure, 1);
@@ -90,20 +93,20 @@ const fn failed_with(class: FailureClass) -> Measure {
 /// The cells of one delivery before or after a batch, few enough for lists: found by a scan from the end.
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
-    measures: Vec<(Basis, Bucket, Measures)>,
-    steps: Vec<(Basis, Bucket, Step, i64)>,
+    measures: Vec<(Basis, Bucket, Counts)>,
+    steps: Vec<(Basis, Bucket, Step, i32)>,
 }
 
 impl Cells {
     /// Adds `sign` times the delivery's contribution.
-    pub(crate) fn add(&mut self, delivery: &Delivery, sign: i64) {
+    pub(crate) fn add(&mut self, delivery: &Delivery, sign: i32) {
         contribution(delivery, |basis, bucket, measure, count| {
             let found = self.measures.iter().rposition(|(b, q, _)| (*b, *q) == (basis, bucket));
             let place = found.unwrap_or_else(|| {
-                self.measures.push((basis, bucket, Measures::default()));
+                self.measures.push((basis, bucket, Counts::default()));
                 self.measures.len() - 1
             });
-            self.measures[place].2[measure] += sign * count;
+            self.measures[place].2.count(measure, count.wrapping_mul(sign));
         });
         for (basis, bucket, step) in steps(delivery) {
             match self.steps.iter_mut().find(|(b, q, known, _)| (*b, *q, *known) == (basis, bucket, step)) {
@@ -121,10 +124,7 @@ impl Cells {
     }
 
     /// The cells, each with the steps that so many deliveries more have in it, and empties the list.
-    pub(crate) fn take(
-        &mut self,
-        mut add: impl FnMut(Basis, Bucket, &Measures, &mut dyn Iterator<Item = (Step, i64)>),
-    ) {
+    pub(crate) fn take(&mut self, mut add: impl FnMut(Basis, Bucket, &Counts, &mut dyn Iterator<Item = (Step, i32)>)) {
         let Self { measures, steps } = self;
         for (basis, bucket, measures) in &*measures {
             let here = steps.iter().filter(|(b, q, ..)| (b, q) == (basis, bucket));
@@ -133,7 +133,7 @@ impl Cells {
         // An earlier delivery that comes late may change nothing else.
         steps.retain(|(basis, bucket, ..)| !measures.iter().any(|(b, q, _)| (b, q) == (basis, bucket)));
         for (basis, bucket, step, count) in steps.drain(..) {
-            add(basis, bucket, &Measures::NONE, &mut std::iter::once((step, count)));
+            add(basis, bucket, &Counts::NONE, &mut std::iter::once((step, count)));
         }
         measures.clear();
     }

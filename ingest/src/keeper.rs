@@ -24,7 +24,7 @@ use crate::{
 
 /// Memory of blocks that is kept: a batch being inserted and one being computed have a few each.
 const BUFFERS: usize = 12;
-const BUFFER_BYTES: usize = 192 << 20;
+const BUFFER_BYTES: usize = 256 << 20;
 /// How often the log tells how far a rebuilding is.
 const TELL: Duration = Duration::from_secs(10);
 

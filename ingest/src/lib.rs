@@ -11,6 +11,7 @@ mod batch;
 mod buffers;
 mod coarse;
 mod contribution;
+mod counts;
 mod cube;
 mod decode;
 mod delivery;
@@ -127,7 +128,7 @@ impl Default for Options {
             limits: Limits::default(),
             forget_after_days: NonZeroU16::MIN.saturating_add(179),
             ledger_cache: 128 << 20,
-            batch_events: 131_072,
+            batch_events: 196_608,
             scrub: None,
         }
     }

@@ -52,7 +52,7 @@ impl Stages {
         Ok(Self {
             ledger: Ledger::open(dir, 64 << 20)?,
             identifier,
-            buffers: Buffers::new(12, 192 << 20),
+            buffers: Buffers::new(12, 256 << 20),
             account,
             now,
         })
@@ -117,7 +117,7 @@ impl Folded<'_> {
         let stamp = Stamp { ledger: "benchmark", version: 1, batch: 1 };
         let mut bytes = 0;
         for insert in inserts(&mut self.batch, stamp, self.buffers) {
-            bytes += (insert.block.head.len() + insert.block.body.len()) as u64;
+            bytes += insert.block().map_or(0, |block| block.head.len() + block.body.len()) as u64;
         }
         bytes
     }

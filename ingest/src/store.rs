@@ -11,7 +11,7 @@ use schema::{ClickHouse, EVENTS, MARKER_BASIS, Month, WEIGHT};
 
 use crate::{
     ledger::Held,
-    rows::{Insert, Table},
+    rows::{Encoded, Insert, Table},
 };
 
 /// An insert that takes longer has lost its answer; it is repeated.
@@ -69,18 +69,21 @@ impl Store {
 
     async fn put_table(&self, table: Table, batch: &Delivered<'_>) -> Result<()> {
         for insert in batch.inserts.iter().filter(|insert| insert.table == table) {
+            // What arrived when the batch was tried before is there.
+            let Some(block) = insert.block() else { continue };
             if batch.repeated {
-                self.put_again(insert, batch).await?;
+                self.put_again(insert, &block, batch).await?;
             } else {
-                self.insert(insert, Some(&self.token(insert, batch.number, 0))).await?;
+                self.insert(table, block, Some(&self.token(insert, batch.number, 0))).await?;
             }
+            insert.release();
         }
         Ok(())
     }
 
-    async fn put_again(&self, insert: &Insert, batch: &Delivered<'_>) -> Result<()> {
+    async fn put_again(&self, insert: &Insert, block: &Encoded, batch: &Delivered<'_>) -> Result<()> {
         if insert.table == Table::Deliveries {
-            return self.insert(insert, None).await;
+            return self.insert(insert.table, block.clone(), None).await;
         }
         for attempt in 0..TOKENS {
             // Looked for first: what is coarser of an older installation is filled from a cube that may have the batch's block already.
@@ -93,7 +96,7 @@ impl Store {
                     "a block's token was known, but not the block: inserted again"
                 );
             }
-            self.insert(insert, Some(&self.token(insert, batch.number, attempt))).await?;
+            self.insert(insert.table, block.clone(), Some(&self.token(insert, batch.number, attempt))).await?;
         }
         if self.has(insert, batch).await? {
             return Ok(());
@@ -101,8 +104,8 @@ impl Store {
         Err(StoreError::Missing(insert.table.name()))
     }
 
-    async fn insert(&self, insert: &Insert, token: Option<&str>) -> Result<()> {
-        let sql = format!("INSERT INTO {} FORMAT Native", insert.table.name());
+    async fn insert(&self, table: Table, block: Encoded, token: Option<&str>) -> Result<()> {
+        let sql = format!("INSERT INTO {} FORMAT Native", table.name());
         let request = self.clickhouse.client().insert_formatted_with(sql).with_timeouts(Some(TIMEOUT), Some(TIMEOUT));
         // The rows of a block differ in their keys: there is nothing to sum up or replace before a merge.
         let request = request.with_setting("optimize_on_insert", "0");
@@ -110,8 +113,8 @@ impl Store {
             Some(token) => request.with_setting("insert_deduplication_token", token),
             None => request.with_setting("insert_deduplicate", "0"),
         };
-        request.send(insert.block.head.clone()).await?;
-        let mut body = insert.block.body.clone();
+        request.send(block.head).await?;
+        let mut body = block.body;
         while !body.is_empty() {
             request.send(body.split_to(PIECE.min(body.len()))).await?;
         }

@@ -4,12 +4,12 @@ use std::hash::Hash;
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
-use schema::{Basis, Bucket, Measures, Step};
+use schema::{Basis, Bucket, Step};
 
-use crate::texts::number;
+use crate::{counts::Counts, texts::number};
 
 /// In so many deliveries more of a row, named by its place, something took so long.
-pub(crate) type RowLatency = (u32, Step, i64);
+pub(crate) type RowLatency = (u32, Step, i32);
 
 /// What a row of a table of sums counts: the place of what it tells apart, a clock and a time. Packed, in this order, for millions are hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ impl Cell {
 /// What a row changes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change<'c> {
-    pub(crate) measures: &'c Measures,
+    pub(crate) measures: &'c Counts,
     /// Sorted by step, each once.
     pub(crate) latencies: &'c [RowLatency],
 }
@@ -45,7 +45,7 @@ pub(crate) struct Change<'c> {
 /// Rows by their keys.
 #[derive(Debug)]
 pub(crate) struct Sums<K> {
-    rows: IndexMap<K, Measures, FxBuildHasher>,
+    rows: IndexMap<K, Counts, FxBuildHasher>,
     /// As they come; sorted, each once, when the rows are settled.
     latencies: Vec<RowLatency>,
 }
@@ -58,10 +58,10 @@ impl<K> Default for Sums<K> {
 
 impl<K: Copy + Hash + Eq> Sums<K> {
     /// Adds to a row.
-    pub(crate) fn add(&mut self, key: K, measures: &Measures, latencies: impl Iterator<Item = (Step, i64)>) {
+    pub(crate) fn add(&mut self, key: K, measures: &Counts, latencies: impl Iterator<Item = (Step, i32)>) {
         let row = self.rows.entry(key);
         let place = number(row.index());
-        *row.or_default() += measures;
+        row.or_default().add(measures);
         self.latencies.extend(latencies.map(|(step, count)| (place, step, count)));
     }
 
@@ -72,14 +72,12 @@ impl<K: Copy + Hash + Eq> Sums<K> {
 
     /// Takes a change from a row.
     pub(crate) fn discount(&mut self, key: K, change: Change<'_>) {
-        let mut measures = Measures::default();
-        measures -= change.measures;
-        self.add(key, &measures, change.latencies.iter().map(|(_, step, count)| (*step, -count)));
+        self.add(key, &change.measures.negated(), change.latencies.iter().map(|(_, step, count)| (*step, -count)));
     }
 
     /// Puts the latencies in order, and leaves out what has cancelled itself out.
     pub(crate) fn settle(&mut self) {
-        self.latencies.sort_unstable_by_key(|(row, step, _)| (*row, *step));
+        self.sort_latencies();
         self.latencies.dedup_by(|(row, step, count), (first, same, sum)| {
             let equal = (*row, *step) == (*first, *same);
             if equal {
@@ -93,6 +91,28 @@ impl<K: Copy + Hash + Eq> Sums<K> {
         if has_empty {
             self.leave_out_empty();
         }
+    }
+
+    /// By row and step. The rows are numbers without gaps, so that each latency's place can be counted out.
+    fn sort_latencies(&mut self) {
+        let mut ends = vec![0; self.rows.len() + 1];
+        for (row, ..) in &self.latencies {
+            ends[*row as usize + 1] += 1;
+        }
+        for row in 1..ends.len() {
+            ends[row] += ends[row - 1];
+        }
+        // From here on each is where the next latency of the row goes: in the end, where those of the row end.
+        let mut sorted = vec![(0, Step(0), 0); self.latencies.len()];
+        for latency in &self.latencies {
+            let end = &mut ends[latency.0 as usize];
+            sorted[*end] = *latency;
+            *end += 1;
+        }
+        for row in sorted.chunk_by_mut(|(row, ..), (next, ..)| row == next) {
+            row.sort_unstable_by_key(|(_, step, _)| *step);
+        }
+        self.latencies = sorted;
     }
 
     fn leave_out_empty(&mut self) {
@@ -153,9 +173,9 @@ mod tests {
 
     #[test]
     fn what_has_cancelled_itself_out_is_left_out_and_nothing_else() {
-        let mut one = Measures::default();
-        one[Measure::Queued] = 1;
-        let none = Measures::default();
+        let mut one = Counts::default();
+        one.count(Measure::Queued, 1);
+        let none = Counts::NONE;
         let change = |measures, latencies| Change { measures, latencies };
         let mut sums = Sums::default();
         sums.count("stays", change(&one, &[(0, Step(3), 1)]));

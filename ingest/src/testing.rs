@@ -141,10 +141,10 @@ fn counts(batch: &Batch<'_>) -> Counts {
         let value = batch.texts.text(key.value).to_owned();
         let row = counts.entry((key.by.name(&batch.texts), key.basis, key.bucket, value)).or_default();
         for measure in Measure::ALL.iter().filter(|measure| measures[**measure] != 0) {
-            *row.entry(measure.name().to_owned()).or_default() += measures[*measure];
+            *row.entry(measure.name().to_owned()).or_default() += i64::from(measures[*measure]);
         }
         for (_, step, count) in latencies {
-            *row.entry(named(*step)).or_default() += count;
+            *row.entry(named(*step)).or_default() += i64::from(*count);
         }
     }
     counts

@@ -17,6 +17,14 @@ pub(crate) fn migration() -> Vec<String> {
     [beginning(), vec![fill(), whole_sums(COARSE)]].concat()
 }
 
+/// Parts below so many bytes lie in one file: a batch's block has some twenty megabytes, and is one file instead of a hundred. Reports read
+/// what merges make of them, in which each column is a file of its own.
+const WIDE: u64 = 64 << 20;
+
+pub(crate) fn compact_blocks() -> String {
+    format!("ALTER TABLE {COARSE} MODIFY SETTING min_bytes_for_wide_part = {WIDE}")
+}
+
 /// A row may count days, so it has 64 bits.
 fn create() -> String {
     format!(

@@ -55,7 +55,7 @@ fn folded<'a>(events: impl IntoIterator<Item = &'a (Event<'static>, EventId)>, t
 fn shown(delivery: &Delivery, texts: &Texts<'static>) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut cells = BTreeMap::new();
     contribution(delivery, |basis, bucket, measure, count| {
-        *cells.entry((basis, bucket, measure)).or_insert(0) += count;
+        *cells.entry((basis, bucket, measure)).or_insert(0) += i64::from(count);
     });
     let attributes = &delivery.attributes;
     let fields: Vec<_> = attributes.fields().map(|(name, value)| (texts.text(name), texts.text(value))).collect();
@@ -68,7 +68,7 @@ fn sent(events: &[Event<'static>]) -> BTreeMap<&'static str, i64> {
     let mut measures = BTreeMap::new();
     contribution(&folded(&numbered, &mut Texts::default()), |basis, _, measure, count| {
         if basis == Basis::Sent {
-            *measures.entry(measure.name()).or_insert(0) += count;
+            *measures.entry(measure.name()).or_insert(0) += i64::from(count);
         }
     });
     measures

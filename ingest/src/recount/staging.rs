@@ -67,9 +67,10 @@ impl Staging<'_> {
             .with_setting("optimize_on_insert", "0")
             .with_setting("insert_deduplicate", "0")
             .with_setting("max_partitions_per_insert_block", "0");
-        for Insert { block, .. } in inserts.iter().filter(|insert| insert.table == table) {
-            request.send(block.head.clone()).await?;
-            request.send(block.body.clone()).await?;
+        let inserts = inserts.iter().filter(|insert| insert.table == table);
+        for block in inserts.filter_map(Insert::block) {
+            request.send(block.head).await?;
+            request.send(block.body).await?;
         }
         Ok(request.end().await?)
     }

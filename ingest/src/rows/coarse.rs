@@ -33,8 +33,8 @@ pub(super) fn inserts(
         let rows = rows.remove(month).unwrap_or_default();
         let mut block = Block::new(&batch.texts, rows.len() + 1, (ROW, buffers));
         keys(&mut block, &rows, (*month, ledger), Some(Grain::COARSE[0]));
-        sums(&mut block, ("Int64", i64::to_le_bytes), rows.iter().map(|row| row.change));
-        Insert { table: Table::Coarse, month: *month, block: block.finish() }
+        sums(&mut block, ("Int64", |count| i64::from(count).to_le_bytes()), rows.iter().map(|row| row.change));
+        Insert::new(Table::Coarse, *month, block.finish())
     };
     months.iter().map(insert).collect()
 }

@@ -16,11 +16,8 @@ use crate::{
 /// The inserts of the deliveries that a batch touched.
 pub(super) fn inserts(batch: &Batch<'_>, version: u64, buffers: &Buffers) -> Vec<Insert> {
     let months = by_month(rows(batch), |row| row.sent_at);
-    let insert = |(month, rows): (_, Vec<_>)| Insert {
-        table: Table::Deliveries,
-        month,
-        block: block(batch, &rows, version, buffers),
-    };
+    let insert =
+        |(month, rows): (_, Vec<_>)| Insert::new(Table::Deliveries, month, block(batch, &rows, version, buffers));
     months.into_iter().map(insert).collect()
 }
 

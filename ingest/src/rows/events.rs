@@ -10,11 +10,7 @@ use crate::{batch::Batch, buffers::Buffers, fact::Fact};
 /// The inserts of a batch's facts.
 pub(super) fn inserts(batch: &Batch<'_>, number: u64, buffers: &Buffers) -> Vec<Insert> {
     let months = by_month(rows(batch), |row| row.time);
-    let insert = |(month, rows): (_, Vec<_>)| Insert {
-        table: Table::Events,
-        month,
-        block: block(batch, &rows, number, buffers),
-    };
+    let insert = |(month, rows): (_, Vec<_>)| Insert::new(Table::Events, month, block(batch, &rows, number, buffers));
     months.into_iter().map(insert).collect()
 }
 

@@ -13,9 +13,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     iter::once,
     ops::Range,
+    sync::Mutex,
 };
 
-use schema::{Bucket, Grain, LATENCY_COUNTS, LATENCY_STEPS, Measure, Measures, Millis, Month};
+use schema::{Bucket, Grain, LATENCY_COUNTS, LATENCY_STEPS, Millis, Month};
 
 use self::native::Block;
 pub(crate) use self::native::Encoded;
@@ -23,6 +24,8 @@ use crate::{
     batch::Batch,
     buffers::Buffers,
     coarse::CoarseChange,
+    counts::Counts,
+    lock::lock,
     rollup::RollupChange,
     sums::{Cell, Change, RowLatency},
     texts::{Ranks, TextId, inverse},
@@ -54,7 +57,23 @@ impl Table {
 pub(crate) struct Insert {
     pub(crate) table: Table,
     pub(crate) month: Month,
-    pub(crate) block: Encoded,
+    block: Mutex<Option<Encoded>>,
+}
+
+impl Insert {
+    fn new(table: Table, month: Month, block: Encoded) -> Self {
+        Self { table, month, block: Mutex::new(Some(block)) }
+    }
+
+    /// The block, unless it has arrived.
+    pub(crate) fn block(&self) -> Option<Encoded> {
+        lock(&self.block).clone()
+    }
+
+    /// Gives up the block, which is in the table: the next one can have its memory, while the rest of the batch is still on its way.
+    pub(crate) fn release(&self) {
+        *lock(&self.block) = None;
+    }
 }
 
 /// How a batch is named in the rows it writes.
@@ -133,8 +152,10 @@ impl Months {
 fn by_month<T>(rows: Vec<T>, time: impl Fn(&T) -> Millis) -> BTreeMap<Month, Vec<T>> {
     let mut by_month: BTreeMap<Month, Vec<T>> = BTreeMap::new();
     let mut months = Months::default();
+    let mut left = rows.len();
     for row in rows {
-        by_month.entry(months.of(time(&row))).or_default().push(row);
+        by_month.entry(months.of(time(&row))).or_insert_with(|| Vec::with_capacity(left)).push(row);
+        left -= 1;
     }
     by_month
 }
@@ -145,20 +166,18 @@ fn latencies<'l>(block: &mut Block<'_, '_>, rows: impl Iterator<Item = &'l [RowL
     let all = rows.flatten();
     let steps = all.clone().map(|(_, step, _)| step.0.to_le_bytes());
     block.lists(LATENCY_STEPS, "Array(UInt16)", lengths.clone(), steps);
-    block.lists(LATENCY_COUNTS, "Array(Int64)", lengths, all.map(|(.., count)| count.to_le_bytes()));
+    block.lists(LATENCY_COUNTS, "Array(Int64)", lengths, all.map(|(.., count)| i64::from(*count).to_le_bytes()));
 }
 
 /// The columns of measures, weights and latencies, of integers of this kind; before them the marker's.
 fn sums<'c, const N: usize>(
     block: &mut Block<'_, '_>,
-    (kind, bytes): (&str, impl Fn(i64) -> [u8; N] + Copy),
+    (kind, bytes): (&str, impl Fn(i32) -> [u8; N] + Copy),
     changes: impl Iterator<Item = Change<'c>> + Clone,
 ) {
-    let marker = once((&Measures::NONE, 1));
+    let marker = once((&Counts::NONE, 1));
     let rows = marker.chain(changes.clone().map(|change| (change.measures, change.measures.weight())));
-    let values = |(measures, weight): (&'c Measures, i64)| {
-        Measure::ALL.iter().map(move |measure| measures[*measure]).chain(once(weight)).map(bytes)
-    };
+    let values = |(measures, weight): (&'c Counts, i32)| measures.all().into_iter().chain([weight]).map(bytes);
     block.numbers(&schema::summed(), kind, rows.map(values));
     latencies(block, once(&[][..]).chain(changes.map(|change| change.latencies)));
 }
@@ -174,9 +193,10 @@ fn in_order<'c>(
         let [account, bucket, rank] = [account, cell.bucket().0, rank].map(u128::from);
         account << 80 | u128::from(cell.basis().code()) << 72 | u128::from(grain.code()) << 64 | bucket << 32 | rank
     };
-    let mut order: Vec<_> = cells.map(|row| (place(&row), row)).collect();
-    order.sort_unstable_by_key(|(place, _)| *place);
-    order.into_iter().map(|(_, row)| row).collect()
+    let rows: Vec<_> = cells.collect();
+    let mut order: Vec<(u128, u32)> = rows.iter().map(place).zip(0..).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, row)| rows[row as usize]).collect()
 }
 
 /// For each of these, in order of their places: the first rank, that of its account, and its own place in the order of all ranks.

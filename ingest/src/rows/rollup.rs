@@ -35,7 +35,7 @@ pub(super) fn inserts(
     let mut rows = by_month(rows, |row| row.key.bucket.into());
     let insert = |month: &Month| {
         let rows = rows.remove(month).unwrap_or_default();
-        Insert { table: Table::Rollup, month: *month, block: block(batch, &rows, (*month, &names, ledger), buffers) }
+        Insert::new(Table::Rollup, *month, block(batch, &rows, (*month, &names, ledger), buffers))
     };
     months.iter().map(insert).collect()
 }
@@ -87,6 +87,6 @@ fn block(
     let buckets = once(first_of_month(month)).chain(keys().map(|key| key.bucket));
     block.fixed("bucket", "DateTime('UTC')", buckets.map(|bucket| bucket.0.to_le_bytes()));
     block.text("value", once(ledger).chain(keys().map(|key| key.value)).map(|id| batch.texts.text(id)));
-    sums(&mut block, ("Int64", i64::to_le_bytes), rows.iter().map(|row| row.change));
+    sums(&mut block, ("Int64", |count| i64::from(count).to_le_bytes()), rows.iter().map(|row| row.change));
     block.finish()
 }

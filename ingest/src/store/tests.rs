@@ -45,12 +45,11 @@ fn engine() {
     engine::run(&options).map(|never| match never {}).expect("the engine runs");
 }
 
-/// An engine with the tables, and the inserts of a batch of three events in two months.
+/// An engine with the tables.
 struct Bench {
     store: Store,
-    inserts: Vec<Insert>,
     _engine: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Bench {
@@ -67,12 +66,16 @@ impl Bench {
         }
         schema::migrate(&clickhouse).await.expect("the tables are created (has `engine/fetch-libchdb` been run?)");
         let store = Store { clickhouse, ledger: "l".into() };
-        Self { store, inserts: three_events(folder.path()), _engine: engine, _folder: folder }
+        Self { store, _engine: engine, folder }
     }
 
-    async fn put(&self, repeated: bool) -> Result<()> {
-        let held = Held::new();
-        self.store.put(&Delivered { inserts: &self.inserts, number: 7, held: &held, repeated }).await
+    /// The inserts of a batch of three events in two months, computed anew as after a crash.
+    fn inserts(&self) -> Vec<Insert> {
+        three_events(self.folder.path())
+    }
+
+    async fn put(&self, inserts: &[Insert], repeated: bool) -> Result<()> {
+        self.store.put(&Delivered { inserts, number: 7, held: &Held::new(), repeated }).await
     }
 
     async fn number(&self, sql: &str) -> u64 {
@@ -135,10 +138,10 @@ fn three_events(folder: &Path) -> Vec<Insert> {
 #[tokio::test]
 async fn a_batch_whose_answer_was_lost_is_there_once() {
     let bench = Bench::new().await;
-    bench.put(false).await.expect("the engine takes it");
+    bench.put(&bench.inserts(), false).await.expect("the engine takes it");
     assert_eq!(bench.content().await, [3, 3, 3, 2]);
     for _ in 0..2 {
-        bench.put(true).await.expect("the engine takes it again");
+        bench.put(&bench.inserts(), true).await.expect("the engine takes it again");
         assert_eq!(bench.content().await, [3, 3, 3, 2]);
     }
 }
@@ -146,13 +149,23 @@ async fn a_batch_whose_answer_was_lost_is_there_once() {
 #[tokio::test]
 async fn a_batch_of_which_only_a_part_arrived_is_completed() {
     let bench = Bench::new().await;
-    let held = Held::new();
-    for insert in bench.inserts.iter().step_by(2) {
-        let part = std::slice::from_ref(insert);
-        let some = Delivered { inserts: part, number: 7, held: &held, repeated: false };
-        bench.store.put(&some).await.expect("the engine takes it");
+    for insert in bench.inserts().iter().step_by(2) {
+        bench.put(std::slice::from_ref(insert), false).await.expect("the engine takes it");
     }
-    bench.put(true).await.expect("the engine takes the rest");
+    bench.put(&bench.inserts(), true).await.expect("the engine takes the rest");
+    assert_eq!(bench.content().await, [3, 3, 3, 2]);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_tried_again_keeps_the_memory_of_what_has_not_arrived_alone() {
+    let bench = Bench::new().await;
+    let inserts = bench.inserts();
+    let (first, rest) = inserts.split_at(3);
+    bench.put(first, false).await.expect("the engine takes it");
+    let is_kept = |inserts: &[Insert]| inserts.iter().map(|insert| insert.block().is_some()).collect::<Vec<_>>();
+    assert_eq!((is_kept(first), is_kept(rest)), (vec![false; 3], vec![true; rest.len()]));
+    bench.put(&inserts, true).await.expect("the engine takes the rest");
+    assert_eq!(is_kept(&inserts), vec![false; inserts.len()]);
     assert_eq!(bench.content().await, [3, 3, 3, 2]);
 }
 
@@ -163,7 +176,7 @@ async fn a_token_without_its_block_does_not_lose_the_block() {
     for (table, time) in [("cube", "bucket"), ("coarse", "bucket"), ("rollup", "bucket"), ("events", "time")] {
         bench.stray(table, time).await;
     }
-    bench.put(true).await.expect("the engine takes it under another token");
+    bench.put(&bench.inserts(), true).await.expect("the engine takes it under another token");
     let [events, deliveries, queued, blocks] = bench.content().await;
     assert_eq!([events - 2, deliveries, queued, blocks], [3, 3, 3, 2]);
 }
@@ -171,7 +184,7 @@ async fn a_token_without_its_block_does_not_lose_the_block() {
 impl Bench {
     /// Spends the tokens of a table's inserts on rows of nobody.
     async fn stray(&self, table: &str, time: &str) {
-        for insert in self.inserts.iter().filter(|insert| insert.table.name() == table) {
+        for insert in self.inserts().iter().filter(|insert| insert.table.name() == table) {
             let (year, month) = (insert.month.0 / 100, insert.month.0 % 100);
             let sql =
                 format!("INSERT INTO {table} (account, {time}) VALUES ('stray', '{year}-{month:02}-02 00:00:00')");
