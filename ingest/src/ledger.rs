@@ -18,9 +18,9 @@ use std::{
 };
 
 use fjall::{
-    Database, Guard, Keyspace, KeyspaceCreateOptions, PersistMode,
+    CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, PersistMode,
     compaction::{Leveled, filter::Factory},
-    config::PinningPolicy,
+    config::{CompressionPolicy, PinningPolicy},
 };
 use schema::{DeliveryKey, EventId, Month};
 use serde::{Deserialize, Serialize};
@@ -191,6 +191,7 @@ impl Ledger {
                 .max_memtable_size(MEMTABLE)
                 .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(FILES)))
                 .filter_block_pinning_policy(PinningPolicy::new([true, true, false]))
+                .data_block_compression_policy(CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]))
         };
         let entries = database.keyspace("memories", options)?;
         let singles = database.keyspace("events", options)?;
