@@ -3,7 +3,7 @@
 
 use crate::{
     Grain, LATENCY_COUNTS, LATENCY_STEPS,
-    tables::{COARSE, CUBE, MARKER_BASIS, SETTINGS, declared, summed, whole_sums},
+    tables::{COARSE, CUBE, MARKER_BASIS, SETTINGS, compact_below, declared, summed, whole_sums},
 };
 
 /// Makes the table, empty: `migration` makes it anew and fills it.
@@ -22,7 +22,7 @@ pub(crate) fn migration() -> Vec<String> {
 const WIDE: u64 = 64 << 20;
 
 pub(crate) fn compact_blocks() -> String {
-    format!("ALTER TABLE {COARSE} MODIFY SETTING min_bytes_for_wide_part = {WIDE}")
+    compact_below(COARSE, WIDE)
 }
 
 /// A row may count days, so it has 64 bits.

@@ -76,14 +76,11 @@ measures! {
 /// The number of measures.
 const COUNT: usize = Measure::ALL.len();
 
-/// A value of every measure: signed, for what a batch changes may be a retraction.
+/// A value of every measure: signed, for one may be taken from another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measures([i64; COUNT]);
 
 impl Measures {
-    /// Zero of every measure.
-    pub const NONE: Self = Self([0; COUNT]);
-
     /// Whether every measure is zero.
     #[must_use]
     pub fn is_zero(&self) -> bool {

@@ -86,27 +86,34 @@ fn latencies() -> Vec<String> {
 const WIDE: u64 = 128 << 20;
 
 fn compact_blocks() -> Vec<String> {
-    let modify = |table| format!("ALTER TABLE {table} MODIFY SETTING min_bytes_for_wide_part = {WIDE}");
-    [EVENTS, DELIVERIES, CUBE].map(modify).into()
+    [EVENTS, DELIVERIES, CUBE].map(|table| compact_below(table, WIDE)).into()
+}
+
+pub(crate) fn compact_below(table: &str, bytes: u64) -> String {
+    set(table, "min_bytes_for_wide_part", bytes)
+}
+
+/// Changes a setting of a table.
+fn set(table: &str, setting: &str, value: u64) -> String {
+    format!("ALTER TABLE {table} MODIFY SETTING {setting} = {value}")
 }
 
 /// Parts of about the same size that are merged at once, twice as many as by default: each row is then merged less often on its way into the
 /// largest part. Merging the cube's rows or those of `coarse` costs ten times what inserting them does, so it is this that bounds what can be taken
 /// in for hours. Reports of sums meet a few more parts, small ones.
-const MERGED: u8 = 10;
+const MERGED: u64 = 10;
 
 fn rarer_merges() -> Vec<String> {
-    let modify = |table| format!("ALTER TABLE {table} MODIFY SETTING merge_selector_base = {MERGED}");
-    [EVENTS, DELIVERIES, CUBE, COARSE].map(modify).into()
+    [EVENTS, DELIVERIES, CUBE, COARSE].map(|table| set(table, "merge_selector_base", MERGED)).into()
 }
 
 /// Merges leave parts alone that are too few to be worth it by size, and sum up only within what they merge. Of a table of sums one part
 /// is worth the merge, for it has a fraction of their rows: those that are so many seconds old are merged into one, whatever their sizes.
 /// A part is as old as its last merge, so all sums of a month are merged once in that time at most.
-const WHOLE_AFTER: u32 = 600;
+const WHOLE_AFTER: u64 = 600;
 
 pub(crate) fn whole_sums(table: &str) -> String {
-    format!("ALTER TABLE {table} MODIFY SETTING min_age_to_force_merge_seconds = {WHOLE_AFTER}")
+    set(table, "min_age_to_force_merge_seconds", WHOLE_AFTER)
 }
 
 fn events() -> String {
