@@ -210,10 +210,12 @@ proptest! {
 #[test]
 fn four_runs_of_a_size_become_one_and_what_is_forgotten_leaves() {
     let mut bench = Bench::new();
-    for seed in 0..16 {
+    // The ledger's own thread merges as well. Merged after each commit, it is always four of a size, whoever comes first.
+    let commit = |bench: &mut Bench, seed| {
         bench.commit(ids(seed).take(100).collect());
         bench.seen().merge_due().expect("they can be merged");
-    }
+    };
+    (0..16).for_each(|seed| commit(&mut bench, seed));
     let counts = |bench: &Bench| bench.seen().runs().iter().map(|run| run.head.count).collect::<Vec<_>>();
     assert_eq!(counts(&bench), [1600]);
     assert_eq!(bench.files().len(), 1);
@@ -221,12 +223,10 @@ fn four_runs_of_a_size_become_one_and_what_is_forgotten_leaves() {
     assert!(size.disk > fs::metadata(&bench.files()[0]).expect("it is there").len());
 
     bench.pass(6);
-    for seed in 16..31 {
-        bench.commit(ids(seed).take(100).collect());
-    }
+    (16..31).for_each(|seed| commit(&mut bench, seed));
+    assert_eq!(counts(&bench), [1600, 400, 400, 400, 100, 100, 100]);
     bench.pass(6);
-    bench.commit(ids(31).take(100).collect());
-    bench.seen().merge_due().expect("they can be merged");
+    commit(&mut bench, 31);
     assert_eq!(counts(&bench), [1600], "the first are forgotten as a whole, the others became one");
     bench.pass(100);
     bench.commit(ids(40).take(1).collect());
