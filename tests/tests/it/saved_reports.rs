@@ -10,7 +10,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chrono::{TimeDelta, Utc};
+use chrono::{NaiveTime, TimeDelta, Utc};
 use postlens_tests::harness::{Client, Receipt, Receiver, Service, until};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -30,8 +30,13 @@ impl Drop for Running {
     }
 }
 
-/// Mail of yesterday.
+/// Mail of yesterday, which it remains for as long as its test takes: where midnight is near, it is waited for.
 fn mail(client: &Client) {
+    let tomorrow = Utc::now().date_naive().succ_opt().unwrap().and_time(NaiveTime::MIN).and_utc();
+    let until_midnight = (tomorrow - Utc::now()).to_std().unwrap_or_default();
+    if until_midnight < Duration::from_mins(6) {
+        thread::sleep(until_midnight);
+    }
     let time = (Utc::now() - TimeDelta::days(1)).to_rfc3339();
     let mut body = String::new();
     for (number, domain) in ["yahoo.com", "gmail.com", "yahoo.com"].into_iter().enumerate() {

@@ -3,14 +3,14 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, PoisonError,
+        LazyLock, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use fixtures::{Event, Options};
 use postlens_tests::{
@@ -65,9 +65,10 @@ pub(crate) fn count(account: &str, events: &[Event]) -> Tally {
     oracle.tally()
 }
 
-/// A quarter of an hour of some days ago, for traffic made by hand.
+/// A quarter of an hour of some days ago, for traffic made by hand: the same one after midnight.
 pub(crate) fn some_days_ago() -> DateTime<Utc> {
-    (Utc::now() - TimeDelta::days(3)).date_naive().and_time(NaiveTime::MIN).and_utc()
+    static DAY: LazyLock<NaiveDate> = LazyLock::new(|| (Utc::now() - TimeDelta::days(3)).date_naive());
+    DAY.and_time(NaiveTime::MIN).and_utc()
 }
 
 /// Batches that several clients work off, each sent again until it is acknowledged.
