@@ -26,13 +26,12 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object_or_line(body, take, |json, take| {
-        let record: Record<'a> = serde_json::from_str(json)?;
+    each_object_or_line(body, take, |record: Record<'a>, take| {
         if record.name.as_str().is_empty() {
-            return Ok(Found::Foreign);
+            return Found::Foreign;
         }
         items(&record, mapping, take);
-        Ok(Found::Taken)
+        Found::Taken
     })
 }
 

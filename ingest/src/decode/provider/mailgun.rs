@@ -22,12 +22,9 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json, _| {
-        let Body { event } = serde_json::from_str(json)?;
-        Ok(match event {
-            Some(event) if !event.name.as_str().is_empty() => Found::Item(item(event, mapping)),
-            _ => Found::Foreign,
-        })
+    each_object(body, take, |Body { event }, _| match event {
+        Some(event) if !event.name.as_str().is_empty() => Found::Item(item(event, mapping)),
+        _ => Found::Foreign,
     })
 }
 

@@ -24,9 +24,8 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json, _| {
-        let event: Event<'a> = serde_json::from_str(json)?;
-        Ok(if event.name.as_str().is_empty() { Found::Foreign } else { Found::Item(item(event, mapping)) })
+    each_object(body, take, |event: Event<'a>, _| {
+        if event.name.as_str().is_empty() { Found::Foreign } else { Found::Item(item(event, mapping)) }
     })
 }
 

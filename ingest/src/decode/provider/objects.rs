@@ -1,13 +1,13 @@
 //! The way from a body to its single objects: an array of them, or one by itself, as webhooks post and archives keep them.
 
-use super::{
-    super::{
-        Mismatch,
-        json::{BodyError, each_element},
-    },
-    Item, Undecodable,
-};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Deserializer;
+
+use super::{super::Mismatch, Item, Undecodable};
 use crate::accept::MAX_EVENTS;
+
+/// White space in JSON.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// What an object turned out to be.
 #[derive(Debug)]
@@ -23,24 +23,26 @@ pub(super) enum Found<'a> {
     Foreign,
 }
 
-/// Reads each object of a body. An object that is foreign or misshapen is wrong by itself; when all are, the body is not the provider's.
-/// `read` takes the items of an object that has several, one at a time.
-pub(super) fn each_object<'a>(
+/// Reads each object of a body, as a `T`. An object that is foreign or misshapen is wrong by itself; when all are, the body is not the
+/// provider's. `read` takes the items of an object that has several, one at a time.
+pub(super) fn each_object<'a, T: Deserialize<'a>>(
     body: &'a [u8],
     take: &mut dyn FnMut(Item<'a>),
-    mut read: impl FnMut(&'a str, &mut dyn FnMut(Item<'a>)) -> serde_json::Result<Found<'a>>,
+    mut read: impl FnMut(T, &mut dyn FnMut(Item<'a>)) -> Found<'a>,
 ) -> Result<(), Undecodable> {
     let text = text(body)?;
     match text.trim_start().as_bytes().first() {
-        Some(b'{') => match read(text, take).map_err(|error| Undecodable::json(&error))? {
-            Found::Item(item) => take(item),
-            Found::Taken | Found::Nothing => {}
-            Found::Foreign => return Err(foreign()),
-        },
+        Some(b'{') => {
+            let object = serde_json::from_str(text).map_err(|error| Undecodable::json(&error))?;
+            match read(object, take) {
+                Found::Item(item) => take(item),
+                Found::Taken | Found::Nothing => {}
+                Found::Foreign => return Err(foreign()),
+            }
+        }
         Some(b'[') => {
             let mut several = Several::default();
-            let read_one = |json: &'a str| several.read(json, take, &mut read);
-            each_element(serde_json::Deserializer::from_str(text), MAX_EVENTS, read_one).map_err(undecodable)?;
+            each_element(text, |object| several.read(object, take, &mut read))?;
             several.judge()?;
         }
         _ => return Err(Undecodable("the body is neither a JSON object nor an array of them".into())),
@@ -49,10 +51,10 @@ pub(super) fn each_object<'a>(
 }
 
 /// Like [`each_object`], also of a body with an object in each line.
-pub(super) fn each_object_or_line<'a>(
+pub(super) fn each_object_or_line<'a, T: Deserialize<'a>>(
     body: &'a [u8],
     take: &mut dyn FnMut(Item<'a>),
-    mut read: impl FnMut(&'a str, &mut dyn FnMut(Item<'a>)) -> serde_json::Result<Found<'a>>,
+    mut read: impl FnMut(T, &mut dyn FnMut(Item<'a>)) -> Found<'a>,
 ) -> Result<(), Undecodable> {
     let text = text(body)?.trim();
     // The first line of an object that is laid out over lines does not end with its brace.
@@ -64,11 +66,52 @@ pub(super) fn each_object_or_line<'a>(
     let mut several = Several::default();
     for (count, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
         if count == MAX_EVENTS {
-            return Err(undecodable(BodyError::TooMany(MAX_EVENTS)));
+            return Err(too_many());
         }
-        several.read(line, take, &mut read);
+        // Otherwise serde would take an array for an object without keys.
+        let object = line.starts_with('{').then(|| serde_json::from_str(line).ok()).flatten();
+        several.read(object, take, &mut read);
     }
     several.judge()
+}
+
+/// Calls `take` with each element of an array: an object of that shape, or none. Each is read just once, unless it is something else.
+fn each_element<'a, T: Deserialize<'a>>(text: &'a str, mut take: impl FnMut(Option<T>)) -> Result<(), Undecodable> {
+    let after = |rest: &'a str, byte: char| rest.trim_start_matches(SPACE).strip_prefix(byte);
+    let mut rest = after(text, '[').ok_or_else(|| broken(text))?;
+    let mut count = 0;
+    if after(rest, ']').is_none() {
+        loop {
+            let element = rest.trim_start_matches(SPACE);
+            let (object, length) = object(element).ok_or_else(|| broken(text))?;
+            count += 1;
+            if count > MAX_EVENTS {
+                return Err(too_many());
+            }
+            take(object);
+            let Some(next) = after(&element[length..], ',') else {
+                rest = &element[length..];
+                break;
+            };
+            rest = next;
+        }
+    }
+    let is_whole = after(rest, ']').is_some_and(|rest| rest.trim_start_matches(SPACE).is_empty());
+    if is_whole { Ok(()) } else { Err(broken(text)) }
+}
+
+/// The object of that shape that a text begins with, or none where it is something else, and its length; `None` where it is no JSON.
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<(Option<T>, usize)> {
+    // Otherwise serde would take an array for an object without keys.
+    if text.starts_with('{') {
+        let mut objects = Deserializer::from_str(text).into_iter();
+        if let Some(Ok(object)) = objects.next() {
+            return Some((Some(object), objects.byte_offset()));
+        }
+    }
+    let mut anything = Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    anything.next()?.ok()?;
+    Some((None, anything.byte_offset()))
 }
 
 /// What was seen of several objects.
@@ -79,14 +122,13 @@ struct Several {
 }
 
 impl Several {
-    fn read<'a>(
+    fn read<'a, T>(
         &mut self,
-        json: &'a str,
+        object: Option<T>,
         take: &mut dyn FnMut(Item<'a>),
-        read: &mut impl FnMut(&'a str, &mut dyn FnMut(Item<'a>)) -> serde_json::Result<Found<'a>>,
+        read: &mut impl FnMut(T, &mut dyn FnMut(Item<'a>)) -> Found<'a>,
     ) {
-        // Otherwise serde would take an array for an object without keys.
-        match if json.starts_with('{') { read(json, take).ok() } else { None } {
+        match object.map(|object| read(object, take)) {
             Some(Found::Item(item)) => {
                 self.known = true;
                 take(item);
@@ -111,11 +153,16 @@ fn text(body: &[u8]) -> Result<&str, Undecodable> {
     simdutf8::basic::from_utf8(body).map_err(|_| Undecodable("the body is not valid UTF-8".into()))
 }
 
-fn undecodable(error: BodyError<serde_json::Error>) -> Undecodable {
-    match error {
-        BodyError::Malformed(error) => Undecodable::json(&error),
-        BodyError::TooMany(limit) => Undecodable(format!("the body has more than {limit} events")),
+/// Where a body is no JSON, as reading it as a whole tells.
+fn broken(text: &str) -> Undecodable {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => Undecodable::json(&error),
+        Ok(_) => Undecodable("the body is no valid JSON".into()),
     }
+}
+
+fn too_many() -> Undecodable {
+    Undecodable(format!("the body has more than {MAX_EVENTS} events"))
 }
 
 fn foreign() -> Undecodable {
@@ -128,6 +175,8 @@ fn misshapen() -> Mismatch {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     /// Words of the letters that the objects begin with: an object `{"i":1}` is an item, `{"n":1}` nothing, another foreign.
@@ -140,13 +189,10 @@ mod tests {
                 Item::Event(_) => 'e',
             });
         };
-        let found = |json: &str, _: &mut dyn FnMut(_)| {
-            let value: serde_json::Value = serde_json::from_str(json)?;
-            Ok(match () {
-                () if value.get("i").is_some() => Found::Item(Item::Ignored("i".into())),
-                () if value.get("n").is_some() => Found::Nothing,
-                () => Found::Foreign,
-            })
+        let found = |value: Value, _: &mut dyn FnMut(_)| match () {
+            () if value.get("i").is_some() => Found::Item(Item::Ignored("i".into())),
+            () if value.get("n").is_some() => Found::Nothing,
+            () => Found::Foreign,
         };
         each_object(body, &mut take, found).map_err(|error| error.to_string())?;
         Ok(seen)
@@ -165,9 +211,8 @@ mod tests {
         let read = |body: &str| {
             let mut seen = String::new();
             let mut take = |item| seen.push(if matches!(item, Item::Ignored(_)) { 'i' } else { 'w' });
-            let found = |json: &str, _: &mut dyn FnMut(_)| {
-                let value: serde_json::Value = serde_json::from_str(json)?;
-                Ok(if value.get("i").is_some() { Found::Item(Item::Ignored("i".into())) } else { Found::Foreign })
+            let found = |value: Value, _: &mut dyn FnMut(_)| {
+                if value.get("i").is_some() { Found::Item(Item::Ignored("i".into())) } else { Found::Foreign }
             };
             each_object_or_line(body.as_bytes(), &mut take, found).map_err(|error| error.to_string())?;
             Ok::<_, String>(seen)

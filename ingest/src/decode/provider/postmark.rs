@@ -30,9 +30,8 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json, _| {
-        let record: Record<'a> = serde_json::from_str(json)?;
-        Ok(if record.name.as_str().is_empty() { Found::Foreign } else { Found::Item(item(record, mapping)) })
+    each_object(body, take, |record: Record<'a>, _| {
+        if record.name.as_str().is_empty() { Found::Foreign } else { Found::Item(item(record, mapping)) }
     })
 }
 

@@ -167,10 +167,11 @@ fn is_head(media_type: &str) -> bool {
 
 /// The content of a part, as it is when its encoding is broken.
 fn decoded<'b>(head: &Fields<'_>, body: &'b [u8]) -> Cow<'b, [u8]> {
-    let decoded = match head.text("Content-Transfer-Encoding").unwrap_or_default().to_ascii_lowercase().as_str() {
-        "base64" => base64_decode(body),
-        "quoted-printable" => quoted_printable_decode(body),
-        _ => None,
+    let encoding = head.text("Content-Transfer-Encoding").unwrap_or_default();
+    let decoded = match () {
+        () if encoding.eq_ignore_ascii_case("base64") => base64_decode(body),
+        () if encoding.eq_ignore_ascii_case("quoted-printable") => quoted_printable_decode(body),
+        () => None,
     };
     match decoded {
         Some(mut bytes) => {

@@ -39,15 +39,14 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json, take| {
-        let mut notification: Notification<'a> = serde_json::from_str(json)?;
+    each_object(body, take, |mut notification: Notification<'a>, take| {
         let name = notification.event_type.clone().or(notification.older_type.clone());
         if name.as_str().is_empty() {
-            return Ok(Found::Foreign);
+            return Found::Foreign;
         }
         notification.mail.complete();
         items(&notification, &name, mapping, take);
-        Ok(Found::Taken)
+        Found::Taken
     })
 }
 
@@ -60,24 +59,24 @@ struct Notification<'a> {
     older_type: Scalar<'a>,
     #[serde(borrow, deserialize_with = "or_null")]
     mail: Mail<'a>,
-    #[serde(borrow, deserialize_with = "or_null")]
-    bounce: Told<'a>,
-    #[serde(borrow, deserialize_with = "or_null")]
-    complaint: Told<'a>,
-    #[serde(borrow, deserialize_with = "or_null")]
-    delivery: Told<'a>,
-    #[serde(borrow, deserialize_with = "or_null")]
-    delivery_delay: Told<'a>,
-    #[serde(borrow, deserialize_with = "or_null")]
-    open: Told<'a>,
-    #[serde(borrow, deserialize_with = "or_null")]
-    click: Told<'a>,
-    #[serde(borrow, deserialize_with = "or_null")]
-    reject: Told<'a>,
-    #[serde(borrow, deserialize_with = "or_null")]
-    failure: Told<'a>,
-    #[serde(borrow, deserialize_with = "or_null")]
-    subscription: Told<'a>,
+    #[serde(borrow)]
+    bounce: Part<'a>,
+    #[serde(borrow)]
+    complaint: Part<'a>,
+    #[serde(borrow)]
+    delivery: Part<'a>,
+    #[serde(borrow)]
+    delivery_delay: Part<'a>,
+    #[serde(borrow)]
+    open: Part<'a>,
+    #[serde(borrow)]
+    click: Part<'a>,
+    #[serde(borrow)]
+    reject: Part<'a>,
+    #[serde(borrow)]
+    failure: Part<'a>,
+    #[serde(borrow)]
+    subscription: Part<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -137,6 +136,9 @@ struct Topic<'a> {
     #[serde(borrow)]
     subscription_status: Scalar<'a>,
 }
+
+/// One of these is in a notification, so the others take no room.
+type Part<'a> = Option<Box<Told<'a>>>;
 
 /// What is told of one kind of event; each has some of these.
 #[derive(Default, Deserialize)]
@@ -210,7 +212,9 @@ impl<'a> Mail<'a> {
 
 /// Takes one item for each recipient.
 fn items<'a>(notification: &Notification<'a>, name: &Scalar<'a>, mapping: &'a Mapping, take: &mut dyn FnMut(Item<'a>)) {
-    let Some((kind, told)) = kind(notification, name.as_str()) else { return take(ignored(name.clone().text())) };
+    let Some((kind, part)) = kind(notification, name.as_str()) else { return take(ignored(name.clone().text())) };
+    let nothing = Told::default();
+    let told = part.as_deref().unwrap_or(&nothing);
     let recipients = recipients(notification, told);
     let is_anybodys = matches!(kind, EventKind::Opened | EventKind::Clicked) && recipients.len() > 1;
     if is_anybodys {
@@ -225,21 +229,24 @@ fn items<'a>(notification: &Notification<'a>, name: &Scalar<'a>, mapping: &'a Ma
     }
 }
 
-fn kind<'n, 'a>(notification: &'n Notification<'a>, name: &str) -> Option<(EventKind, &'n Told<'a>)> {
+fn kind<'n, 'a>(notification: &'n Notification<'a>, name: &str) -> Option<(EventKind, &'n Part<'a>)> {
     let complaint = &notification.complaint;
+    let complained = complaint.as_deref();
+    let sub_type = complained.map_or("", |told| told.complaint_sub_type.as_str());
+    let feedback = complained.map_or("", |told| told.complaint_feedback_type.as_str());
     Some(match name {
         // It has no part of its own.
         "Send" => (EventKind::Queued, &notification.reject),
         "Delivery" => (EventKind::Delivered, &notification.delivery),
         "Bounce" => (EventKind::Failed, &notification.bounce),
-        "Complaint" if SUPPRESSED.contains(&complaint.complaint_sub_type.as_str()) => (EventKind::Failed, complaint),
-        "Complaint" if complaint.complaint_feedback_type.as_str().eq_ignore_ascii_case("not-spam") => return None,
+        "Complaint" if SUPPRESSED.contains(&sub_type) => (EventKind::Failed, complaint),
+        "Complaint" if feedback.eq_ignore_ascii_case("not-spam") => return None,
         "Complaint" => (EventKind::Complained, complaint),
         "Reject" => (EventKind::Failed, &notification.reject),
         "Open" => (EventKind::Opened, &notification.open),
         "Click" => (EventKind::Clicked, &notification.click),
         "DeliveryDelay" => (EventKind::Deferred, &notification.delivery_delay),
-        "Subscription" if is_opt_in(&notification.subscription) => return None,
+        "Subscription" if notification.subscription.as_deref().is_some_and(is_opt_in) => return None,
         "Subscription" => (EventKind::Unsubscribed, &notification.subscription),
         "Rendering Failure" => (EventKind::Failed, &notification.failure),
         _ => return None,

@@ -27,13 +27,10 @@ pub(super) fn decode<'a>(
     mapping: &'a Mapping,
     take: &mut dyn FnMut(Item<'a>),
 ) -> Result<(), Undecodable> {
-    each_object(body, take, |json, _| {
-        let Element { msys } = serde_json::from_str(json)?;
-        Ok(match msys {
-            None => Found::Foreign,
-            Some(Group { event: None, .. }) => Found::Nothing,
-            Some(Group { name, event: Some(event) }) => Found::Item(item(name, event, mapping)),
-        })
+    each_object(body, take, |Element { msys }, _| match msys {
+        None => Found::Foreign,
+        Some(Group { event: None, .. }) => Found::Nothing,
+        Some(Group { name, event: Some(event) }) => Found::Item(item(name, event, mapping)),
     })
 }
 

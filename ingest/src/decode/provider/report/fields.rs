@@ -87,6 +87,9 @@ impl<'a> Fields<'a> {
     /// The addresses, without names.
     pub(super) fn addresses(&self, name: &str) -> Vec<String> {
         let Some(text) = self.text(name) else { return Vec::new() };
+        if is_bare_address(&text) {
+            return vec![text.into_owned()];
+        }
         let line = line(&text);
         let value = MessageStream::new(line.as_bytes()).parse_address();
         let addresses = value.as_address().into_iter().flat_map(Address::iter);
@@ -96,10 +99,14 @@ impl<'a> Fields<'a> {
     /// The type in lower case, and the boundary of a multipart.
     pub(super) fn media_type(&self) -> (String, Option<String>) {
         let Some(text) = self.text("Content-Type") else { return ("text/plain".into(), None) };
+        if let Some(name) = usual_type(&text) {
+            return (name, None);
+        }
         let line = line(&text);
         let value = MessageStream::new(line.as_bytes()).parse_content_type();
         let Some(parsed) = value.as_content_type() else { return ("text/plain".into(), None) };
-        let name = format!("{}/{}", parsed.ctype(), parsed.subtype().unwrap_or_default()).to_ascii_lowercase();
+        let mut name = [parsed.ctype(), "/", parsed.subtype().unwrap_or_default()].concat();
+        name.make_ascii_lowercase();
         (name, parsed.attribute("boundary").filter(|boundary| !boundary.is_empty()).map(str::to_owned))
     }
 }
@@ -111,7 +118,9 @@ fn line_end(bytes: &[u8], place: usize) -> usize {
 
 /// A field's text in one line: nothing at its ends, and one space where it has any.
 fn unfolded(value: &[u8]) -> Cow<'_, str> {
-    let text = cut(String::from_utf8_lossy(value.trim_ascii()), MAX_TEXT);
+    let value = value.trim_ascii();
+    let text = simdutf8::basic::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
+    let text = cut(text, MAX_TEXT);
     let spaced = |pair: &[u8]| pair[0].is_ascii_whitespace() && (pair[0] != b' ' || pair[1].is_ascii_whitespace());
     if text.as_bytes().windows(2).any(spaced) || text.ends_with(' ') {
         Cow::Owned(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
@@ -120,9 +129,29 @@ fn unfolded(value: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// The type of what is no multipart, in lower case, if it is written as usual; then nothing else in the field is of use.
+fn usual_type(text: &str) -> Option<String> {
+    let name = text.split(';').next().unwrap_or_default();
+    let (kind, subtype) = name.split_once('/')?;
+    let is_usual = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'+'))
+    };
+    let is_multipart = kind.eq_ignore_ascii_case("multipart");
+    (is_usual(kind) && is_usual(subtype) && !is_multipart).then(|| name.to_ascii_lowercase())
+}
+
+/// Whether the text is one address and nothing else, as programs write it.
+fn is_bare_address(text: &str) -> bool {
+    let is_usual = |word: &str| {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'+' | b'_');
+        !word.is_empty() && word.bytes().all(is_letter)
+    };
+    text.split_once('@').is_some_and(|(local, domain)| is_usual(local) && is_usual(domain))
+}
+
 /// A field's text as the parsers want it: they end with the line.
 fn line(text: &str) -> String {
-    format!("{text}\n")
+    [text, "\n"].concat()
 }
 
 /// The address in a field such as `<pat@example.com>`, `rfc822; pat@example.com` and `utf-8; \x{E4}@example.com` (RFC 6533). What was
@@ -157,4 +186,52 @@ fn unescaped(text: &str) -> String {
         }
     }
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What the library makes of a type.
+    fn parsed_type(text: &str) -> Option<String> {
+        let line = line(text);
+        let value = MessageStream::new(line.as_bytes()).parse_content_type();
+        let parsed = value.as_content_type()?;
+        Some(format!("{}/{}", parsed.ctype(), parsed.subtype().unwrap_or_default()).to_ascii_lowercase())
+    }
+
+    /// What the library makes of addresses.
+    fn parsed_addresses(text: &str) -> Vec<String> {
+        let line = line(text);
+        let value = MessageStream::new(line.as_bytes()).parse_address();
+        let addresses = value.as_address().into_iter().flat_map(Address::iter);
+        addresses.filter_map(|one| one.address.as_deref()).map(str::to_owned).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_as_usual_is_what_the_library_reads(
+            name in "[A-Za-z0-9.+-]{0,5}/?[A-Za-z0-9.+-]{0,5}/?[a-z (]?",
+            parameters in "(; ?[a-z]{1,4}=(\"[a-z;@ ]{0,4}\"|[a-z0-9-]{0,4}))?;?",
+            address in "[A-Za-z0-9.+_-]{0,5}[@ ]?[A-Za-z0-9.+_-]{0,5}[@,<a]?",
+        ) {
+            let text = format!("{name}{parameters}");
+            if let Some(usual) = usual_type(&text) {
+                prop_assert_eq!(Some(usual), parsed_type(&text), "{}", text);
+            }
+            if is_bare_address(&address) {
+                prop_assert_eq!(parsed_addresses(&address), [address.as_str()]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_types_and_addresses_need_no_parser() {
+        assert_eq!(usual_type("Text/RFC822-headers; charset=utf-8").as_deref(), Some("text/rfc822-headers"));
+        assert_eq!(usual_type("message/delivery-status").as_deref(), Some("message/delivery-status"));
+        assert_eq!(usual_type("multipart/report; boundary=b"), None);
+        assert!(is_bare_address("pat.o+1@mail.example.com") && !is_bare_address("Pat <pat@example.com>"));
+    }
 }
