@@ -75,6 +75,7 @@ pub(crate) fn accept(wire: &Wire<'_>, window: Window, take: impl FnOnce(&Event<'
     for (text, field) in [(&*sender, "sender"), (&*wire.subject, "subject"), (&*wire.campaign, "campaign")] {
         foreign(text, field)?;
     }
+    foreign(schema::domain_of(&sender), "sender")?;
     short(&wire.url, MAX_URL, "url")?;
     short(&wire.reason, MAX_REASON, "reason")?;
     reason_applies(wire, kind)?;
@@ -270,6 +271,7 @@ mod tests {
     fn nobody_can_pass_a_text_off_as_the_value_of_those_beyond_a_limit() {
         for (rest, field) in [
             (r#","subject":"\ufdd0""#, "subject"),
+            (r#","sender":"x@\ufdd0""#, "sender"),
             (r#","campaign":"\ufdd0@x""#, "campaign"),
             (r#","sender":" \ufdd0@acme.org""#, "sender"),
             (r#","fields":{"a":"\ufdd0"}"#, "fields.a"),

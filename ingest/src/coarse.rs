@@ -1,8 +1,8 @@
 //! What a batch adds to the coarser grains (`schema/src/grain.rs`): the cube's cells once more, with what a grain leaves out empty. Each grain is
 //! summed from the fewest rows that tell it.
 
+use foldhash::fast::RandomState;
 use indexmap::IndexSet;
-use rustc_hash::FxBuildHasher;
 use schema::{Basis, Bucket, Grain};
 
 use crate::{
@@ -32,7 +32,7 @@ impl Key {
 #[derive(Debug, Default)]
 pub(crate) struct CoarseChange {
     /// By the places that cells name.
-    told: IndexSet<Told, FxBuildHasher>,
+    told: IndexSet<Told, RandomState>,
     quarter: Sums<Cell>,
     domain: Sums<Cell>,
     fields: Sums<Cell>,

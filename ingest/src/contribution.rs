@@ -3,6 +3,7 @@
 //! A batch writes `contribution(after) − contribution(before)`: so duplicates add nothing, late attributes move counts to the right
 //! cell, and order does not matter. METRICS.md, "Measures", defines every line of it.
 
+use foldhash::HashMap;
 use schema::{Basis, Bucket, FailureClass, Latency, Measure, Millis, Step};
 
 use crate::{
@@ -90,23 +91,23 @@ const fn failed_with(class: FailureClass) -> Measure {
     }
 }
 
-/// The cells of one delivery before or after a batch, few enough for lists: found by a scan from the end.
+/// The cells of one delivery before or after a batch: few, and found by a scan from the end; of a delivery with very many, by a map.
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
     measures: Vec<(Basis, Bucket, Counts)>,
+    /// The places of the measures' cells, once there are many.
+    places: HashMap<(Basis, Bucket), usize>,
     steps: Vec<(Basis, Bucket, Step, i32)>,
 }
+
+/// So many cells are scanned.
+const FEW: usize = 32;
 
 impl Cells {
     /// Adds `sign` times the delivery's contribution.
     pub(crate) fn add(&mut self, delivery: &Delivery, sign: i32) {
         contribution(delivery, |basis, bucket, measure, count| {
-            let found = self.measures.iter().rposition(|(b, q, _)| (*b, *q) == (basis, bucket));
-            let place = found.unwrap_or_else(|| {
-                self.measures.push((basis, bucket, Counts::default()));
-                self.measures.len() - 1
-            });
-            self.measures[place].2.count(measure, count.wrapping_mul(sign));
+            self.cell(basis, bucket).count(measure, count.wrapping_mul(sign));
         });
         for (basis, bucket, step) in steps(delivery) {
             match self.steps.iter_mut().find(|(b, q, known, _)| (*b, *q, *known) == (basis, bucket, step)) {
@@ -116,8 +117,29 @@ impl Cells {
         }
     }
 
+    fn cell(&mut self, basis: Basis, bucket: Bucket) -> &mut Counts {
+        let found = if self.measures.len() > FEW {
+            self.places.get(&(basis, bucket)).copied()
+        } else {
+            self.measures.iter().rposition(|(b, q, _)| (*b, *q) == (basis, bucket))
+        };
+        let place = found.unwrap_or_else(|| {
+            let place = self.measures.len();
+            self.measures.push((basis, bucket, Counts::default()));
+            // Those before the first that is many are in no map yet.
+            let from = if place == FEW { 0 } else { place };
+            if place >= FEW {
+                let new = self.measures[from..].iter().zip(from..);
+                self.places.extend(new.map(|((basis, bucket, _), place)| ((*basis, *bucket), place)));
+            }
+            place
+        });
+        &mut self.measures[place].2
+    }
+
     /// Leaves out what is zero; answers whether anything is left.
     pub(crate) fn settle(&mut self) -> bool {
+        self.places.clear();
         self.measures.retain(|(_, _, measures)| !measures.is_zero());
         self.steps.retain(|(.., count)| *count != 0);
         !self.measures.is_empty() || !self.steps.is_empty()
@@ -125,7 +147,7 @@ impl Cells {
 
     /// The cells, each with the steps that so many deliveries more have in it, and empties the list.
     pub(crate) fn take(&mut self, mut add: impl FnMut(Basis, Bucket, &Counts, &mut dyn Iterator<Item = (Step, i32)>)) {
-        let Self { measures, steps } = self;
+        let Self { measures, steps, .. } = self;
         for (basis, bucket, measures) in &*measures {
             let here = steps.iter().filter(|(b, q, ..)| (b, q) == (basis, bucket));
             add(*basis, *bucket, measures, &mut here.map(|(.., step, count)| (*step, *count)));

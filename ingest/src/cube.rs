@@ -1,7 +1,7 @@
 //! What a batch adds to the cube, cell by cell.
 
+use foldhash::fast::RandomState;
 use indexmap::IndexSet;
-use rustc_hash::FxBuildHasher;
 use schema::{MailboxProvider, OTHER, is_other};
 
 use crate::{
@@ -50,7 +50,7 @@ pub(crate) type Told = (Dimensions, Derived);
 /// Changed measures and latencies by the cube's key; the dimensions are kept once.
 #[derive(Debug, Default)]
 pub(crate) struct CubeChange {
-    dimensions: IndexSet<Dimensions, FxBuildHasher>,
+    dimensions: IndexSet<Dimensions, RandomState>,
     derived: Vec<Derived>,
     /// By places of the dimensions.
     cells: Sums<Cell>,

@@ -1,7 +1,7 @@
 //! The distinct events of a batch with their identities, delivery by delivery. Whatever needs no order is done on all cores.
 
+use foldhash::HashMap;
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 use schema::{AccountId, DeliveryKey, EventId, EventKind, FailureClass, Identifier, Millis, SecureMethod};
 
 use crate::{
@@ -161,7 +161,7 @@ impl<'s> Facts<'s> {
 
 /// How many events of each source are told and not among the distinct ones.
 fn repeated(told: &Told<'_>, distinct: &[Fact<'_>]) -> Vec<(TextId, u64)> {
-    let mut repeated: FxHashMap<TextId, u64> = FxHashMap::default();
+    let mut repeated: HashMap<TextId, u64> = HashMap::default();
     for facts in &told.0 {
         if let Some(first) = facts.first().filter(|first| first.source != TextId::default()) {
             *repeated.entry(first.source).or_default() += facts.len() as u64;

@@ -8,7 +8,7 @@ use crate::{
     decode::{
         BodyError, BodyFormat, Item, Mapping, Mismatch, Packing, Provider, Wire, each_event, each_line, each_message,
     },
-    record::RecordBuilder,
+    record::{MAX_RECORD, RecordBuilder},
 };
 
 /// Rejections that an answer lists; the rest is only counted.
@@ -26,7 +26,8 @@ pub(crate) fn parse(body: &[u8], format: BodyFormat, window: Window) -> Result<(
         intake.judge(index, wire);
         index += 1;
     })?;
-    Ok((intake.record, intake.taken.receipt))
+    let (record, taken) = intake.finish()?;
+    Ok((record, taken.receipt))
 }
 
 /// Reads what a provider tells.
@@ -42,7 +43,7 @@ pub(crate) fn parse_from(
         Packing::Whole => intake.whole(body, provider, mapping)?,
         Packing::Lines | Packing::Mbox => intake.each(body, provider, mapping, packing)?,
     }
-    Ok((intake.record, intake.taken))
+    intake.finish()
 }
 
 /// The name by which notices for people are counted.
@@ -59,6 +60,10 @@ impl Intake {
     fn new(bytes: usize, window: Window) -> Self {
         let receipt = Receipt { accepted: 0, rejected: 0, errors: Vec::new(), position: Position(0) };
         Self { window, record: RecordBuilder::for_body(bytes), taken: Taken { receipt, ignored: BTreeMap::new() } }
+    }
+
+    fn finish(self) -> Result<(RecordBuilder, Taken), IngestError> {
+        if self.record.is_full() { Err(IngestError::TooLong(MAX_RECORD)) } else { Ok((self.record, self.taken)) }
     }
 
     /// One body of a provider's. When it is undecodable, the caller drops what was taken before.
@@ -129,6 +134,9 @@ impl Intake {
     }
 
     fn judge(&mut self, index: u64, wire: Result<Wire<'_>, Mismatch>) {
+        if self.record.is_full() {
+            return;
+        }
         match wire.and_then(|wire| accept::accept(&wire, self.window, |event| self.record.push(event))) {
             Ok(()) => self.taken.receipt.accepted += 1,
             Err(mismatch) => self.reject(index, mismatch),
@@ -236,6 +244,26 @@ mod tests {
             assert_eq!((receipt.accepted, receipt.rejected), (accepted, 0), "{:?}", receipt.errors);
             assert_eq!(names.values().sum::<u64>(), ignored);
         }
+    }
+
+    #[test]
+    fn a_body_whose_events_come_to_too_many_bytes_is_refused() {
+        let reason = "r".repeat(2000);
+        let body = |recipients: usize| {
+            let recipients = vec!["\"a@b.example\""; recipients].join(",");
+            format!(
+                r#"{{"eventType":"Delivery","mail":{{"timestamp":"1970-01-01T00:00:00Z","messageId":"m"}},
+                "delivery":{{"recipients":[{recipients}],"smtpResponse":"{reason}"}}}}"#
+            )
+        };
+        let parsed = |recipients| {
+            let window = Window::new(Millis(0), 1, None);
+            let body = body(recipients);
+            let parsed = parse_from(body.as_bytes(), Provider::Ses, &Mapping::default(), Packing::Whole, window);
+            parsed.map(|(record, _)| record.finish(&"a".parse().expect("a name"), Millis(0)).len())
+        };
+        assert!(parsed(60_000).is_ok_and(|bytes| bytes < MAX_RECORD));
+        assert!(matches!(parsed(70_000), Err(IngestError::TooLong(MAX_RECORD))));
     }
 
     #[test]

@@ -170,6 +170,9 @@ pub enum IngestError {
     /// The body has more events than this.
     #[error("the body has more than {0} events")]
     TooManyEvents(usize),
+    /// What the body tells of each event comes to more bytes than this.
+    #[error("the events of the body come to more than {0} bytes")]
+    TooLong(usize),
     /// All or nothing was asked for, and something was rejected: nothing was stored.
     #[error("{} of the events were rejected, so none was accepted", .0.rejected)]
     Refused(Receipt),

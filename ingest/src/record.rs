@@ -3,8 +3,8 @@
 //! A frame is `length: u32 LE`, `crc32c: u32 LE` of the payload, payload. The payload is a version byte, then in postcard form the
 //! head, the texts that repeat from event to event, the sets of custom fields made of them, and the events one after the other.
 
+use foldhash::fast::RandomState;
 use indexmap::IndexSet;
-use rustc_hash::FxBuildHasher;
 use schema::{AccountId, Event, EventKind, FailureClass, Millis, SecureMethod};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FRAME: usize = 8;
 /// No payload is longer: a length beyond it is not a length but damage.
 pub(crate) const MAX_PAYLOAD: usize = 512 << 20;
+/// So many bytes are collected of a body. Only notices that speak of many recipients at once, at length, come to more.
+pub(crate) const MAX_RECORD: usize = 128 << 20;
 const VERSION: u8 = 3;
 /// The version before, whose head names no source: what waited when Postlens was brought to this version.
 const WITHOUT_SOURCE: u8 = 2;
@@ -100,13 +102,15 @@ pub(crate) struct Record<'a> {
 /// Collects the accepted events of a body.
 #[derive(Debug)]
 pub(crate) struct RecordBuilder {
-    texts: IndexSet<Box<str>, FxBuildHasher>,
-    fields: IndexSet<Box<[(u32, u32)]>, FxBuildHasher>,
+    texts: IndexSet<Box<str>, RandomState>,
+    fields: IndexSet<Box<[(u32, u32)]>, RandomState>,
     /// The set that is being looked up.
     set: Vec<(u32, u32)>,
     /// What stood in each place of the event before: most texts stand there again.
     before: Vec<u32>,
     events: Vec<u8>,
+    /// Bytes of the texts and sets, at most.
+    shared: usize,
     count: u32,
     source: Box<str>,
 }
@@ -126,6 +130,7 @@ impl RecordBuilder {
             set: Vec::new(),
             before: Vec::new(),
             events: Vec::with_capacity(bytes / 2),
+            shared: 0,
             count: 0,
             source: Box::default(),
         }
@@ -167,7 +172,10 @@ impl RecordBuilder {
         if self.texts.get_index(before as usize).is_some_and(|known| **known == *text) {
             return before;
         }
-        let number = self.texts.get_index_of(text).unwrap_or_else(|| self.texts.insert_full(text.into()).0);
+        let number = self.texts.get_index_of(text).unwrap_or_else(|| {
+            self.shared += NUMBER + text.len();
+            self.texts.insert_full(text.into()).0
+        });
         let number = u32::try_from(number).expect("bodies are limited far below 4 GiB");
         self.before[place] = number;
         number
@@ -181,13 +189,21 @@ impl RecordBuilder {
         set.clear();
         let numbered = (3..).step_by(2).zip(fields);
         set.extend(numbered.map(|(place, (name, value))| (self.text(name, place), self.text(value, place + 1))));
-        let place = self.fields.get_index_of(&set[..]).unwrap_or_else(|| self.fields.insert_full(set[..].into()).0);
+        let place = self.fields.get_index_of(&set[..]).unwrap_or_else(|| {
+            self.shared += NUMBER + set.len() * 2 * NUMBER;
+            self.fields.insert_full(set[..].into()).0
+        });
         self.set = set;
         u32::try_from(place).expect("bodies are limited far below 4 GiB")
     }
 
     pub(crate) fn count(&self) -> u32 {
         self.count
+    }
+
+    /// Whether it has all that may be collected: nothing more is to be pushed then, and it is not to be finished.
+    pub(crate) fn is_full(&self) -> bool {
+        self.events.len() + self.shared > MAX_RECORD
     }
 
     /// The framed record.
@@ -207,6 +223,9 @@ impl RecordBuilder {
         frame
     }
 }
+
+/// The longest form of a number of 32 bits.
+const NUMBER: usize = 5;
 
 const ENCODABLE: &str = "nothing of a record is a map of unknown length, the only thing that postcard refuses";
 

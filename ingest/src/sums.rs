@@ -2,8 +2,8 @@
 
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 use schema::{Basis, Bucket, Step};
 
 use crate::{counts::Counts, texts::number};
@@ -45,7 +45,7 @@ pub(crate) struct Change<'c> {
 /// Rows by their keys.
 #[derive(Debug)]
 pub(crate) struct Sums<K> {
-    rows: IndexMap<K, Counts, FxBuildHasher>,
+    rows: IndexMap<K, Counts, RandomState>,
     /// As they come; sorted, each once, when the rows are settled.
     latencies: Vec<RowLatency>,
 }

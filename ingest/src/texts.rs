@@ -1,8 +1,9 @@
 //! The texts of a batch, each once: what repeats in event after event – senders, subjects, campaigns, domains, custom fields – is
-//! compared, hashed and counted as a number.
+//! compared, hashed and counted as a number. Strangers write these texts: they are hashed with a seed that nobody knows, as whatever is
+//! keyed by them is, so that nobody can have them fall together.
 
+use foldhash::fast::RandomState;
 use indexmap::IndexSet;
-use rustc_hash::FxBuildHasher;
 
 /// A text of the batch. Number 0 is the empty text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -32,9 +33,9 @@ impl FieldsId {
 /// All texts and sets of fields of a batch.
 #[derive(Debug)]
 pub(crate) struct Texts<'s> {
-    texts: IndexSet<&'s str, FxBuildHasher>,
+    texts: IndexSet<&'s str, RandomState>,
     /// Sorted by the texts of their names.
-    fields: IndexSet<Box<[Field]>, FxBuildHasher>,
+    fields: IndexSet<Box<[Field]>, RandomState>,
 }
 
 impl Default for Texts<'_> {

@@ -37,6 +37,9 @@ impl From<IngestError> for Problem {
             IngestError::TooManyEvents(limit) => {
                 Self::new(Kind::TooLarge, format!("a body has at most {limit} events; send several"))
             }
+            IngestError::TooLong(limit) => {
+                Self::new(Kind::TooLarge, format!("the events of a body come to at most {limit} bytes; send several"))
+            }
             IngestError::Refused(receipt) => {
                 let outcome = Outcome::from(receipt);
                 Self::new(

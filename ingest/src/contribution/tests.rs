@@ -163,3 +163,38 @@ fn delivery_over_tls_is_evidence_of_encryption_whatever_the_outcome() {
     assert_eq!(sent(&[event(EventKind::Delivered, 1)]).get("unsecured"), Some(&1));
     assert_eq!(sent(&[tls]).get("unsecured"), None);
 }
+
+/// As many cells as nobody scans for each of: those of before are found, and so is what was there first.
+#[test]
+fn a_delivery_with_very_many_quarters_changes_by_what_is_new() {
+    let quarter = 15 * 60_000;
+    let mut texts = Texts::default();
+    let mut delivery = Delivery::default();
+    let mut opens = |delivery: &mut Delivery, quarters: std::ops::Range<i64>| {
+        for place in quarters {
+            let id = EventId(u128::try_from(place).expect("a place"));
+            fold(delivery, &event(EventKind::Opened, place * quarter), id, &mut texts);
+        }
+    };
+    let mut cells = Cells::default();
+    let taken = |cells: &mut Cells| {
+        let mut seen = Vec::new();
+        if cells.settle() {
+            cells.take(|basis, bucket, counts, _| seen.push((basis, bucket, counts[Measure::Opens])));
+        }
+        seen
+    };
+    for (before, after) in [(0, 31), (31, 34), (34, 100_000), (100_000, 100_001)] {
+        cells.add(&delivery, -1);
+        opens(&mut delivery, before..after);
+        cells.add(&delivery, 1);
+        let mut seen = taken(&mut cells);
+        seen.retain(|(.., opens)| *opens != 0);
+        let sent = (Basis::Sent, Bucket::of(Millis(0)), i32::try_from(after - before).expect("few"));
+        let mut expected: Vec<_> =
+            (before..after).map(|place| (Basis::Event, Bucket::of(Millis(place * quarter)), 1)).chain([sent]).collect();
+        seen.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(seen, expected, "{before} to {after}");
+    }
+}

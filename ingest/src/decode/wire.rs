@@ -77,6 +77,8 @@ impl<'a> Wire<'a> {
         match simdutf8::basic::from_utf8(json) {
             Ok(text) => match usual::event(text) {
                 Some(event) => Ok(event),
+                // Otherwise serde would take an array for the object.
+                None if !text.trim_start().starts_with('{') => Err(explain(json, &de::Error::custom("no object"))),
                 None => serde_json::from_str(text).map_err(|error| explain(json, &error)),
             },
             Err(_) => {
@@ -335,5 +337,6 @@ mod tests {
         );
         assert_eq!(field("{".into()), Err(("invalid_json", None)));
         assert_eq!(field("[]".into()), Err(("invalid_event", None)));
+        assert_eq!(field(r#"["queued",1,"m","a@b.c"]"#.into()), Err(("invalid_event", None)));
     }
 }

@@ -2,7 +2,7 @@
 //! admitted, so which values are other depends on the order of arrival; nothing else does.
 
 use bumpalo::Bump;
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 use schema::{DeliveryKey, Identifier, Millis, OTHER, ValueHash};
 
 use super::{Attribute, Judged, Limits, Others};
@@ -52,10 +52,10 @@ pub(crate) struct Admission<'l, 's> {
     identifier: &'l Identifier,
     /// Texts of ours that live as long as the batch's.
     own: &'s Bump,
-    known: FxHashMap<(Place, TextId), bool>,
-    rooms: FxHashMap<Place, Room>,
+    known: HashMap<(Place, TextId), bool>,
+    rooms: HashMap<Place, Room>,
     admitted: Vec<DayHash>,
-    senders: FxHashMap<TextId, TextId>,
+    senders: HashMap<TextId, TextId>,
     fields: Vec<Field>,
 }
 
@@ -72,10 +72,10 @@ impl<'l, 's> Admission<'l, 's> {
             view,
             identifier,
             own,
-            known: FxHashMap::default(),
-            rooms: FxHashMap::default(),
+            known: HashMap::default(),
+            rooms: HashMap::default(),
             admitted: Vec::new(),
-            senders: FxHashMap::default(),
+            senders: HashMap::default(),
             fields: Vec::new(),
         }
     }

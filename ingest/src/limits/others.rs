@@ -1,11 +1,11 @@
 //! Which attributes of a delivery reports show as other.
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 use schema::DeliveryKey;
 use serde::{Deserialize, Serialize};
 
 /// What was judged of deliveries before; of all others it was that nothing is other.
-pub(crate) type Judged = FxHashMap<DeliveryKey, Others>;
+pub(crate) type Judged = HashMap<DeliveryKey, Others>;
 
 /// A set of a delivery's attributes; nearly always it is empty. A field is named by its place among the delivery's fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 
 use std::iter::once;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use foldhash::{HashMap, HashSet};
 use schema::{MARKER_BASIS, Month};
 
 use super::{
@@ -49,12 +49,12 @@ struct Row<'c> {
 /// The names of the dimensions in a block, sorted. The total, which has none, is the first.
 struct Names {
     sorted: Vec<String>,
-    places: FxHashMap<By, u32>,
+    places: HashMap<By, u32>,
 }
 
 impl Names {
     fn of(change: &RollupChange, batch: &Batch<'_>) -> Self {
-        let used: FxHashSet<By> = change.rows().map(|(key, _)| key.by).chain([By::Total]).collect();
+        let used: HashSet<By> = change.rows().map(|(key, _)| key.by).chain([By::Total]).collect();
         let mut named: Vec<(String, By)> = used.into_iter().map(|by| (by.name(&batch.texts), by)).collect();
         named.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let places = named.iter().zip(0..).map(|((_, by), place)| (*by, place)).collect();

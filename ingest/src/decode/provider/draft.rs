@@ -131,7 +131,8 @@ fn bare(sender: Cow<'_, str>) -> Cow<'_, str> {
 /// Whether the sender says something that an event may say.
 #[expect(clippy::ptr_arg, reason = "a predicate over an iterator of them")]
 fn is_sender(sender: &Cow<'_, str>) -> bool {
-    !sender.is_empty() && schema::sender(sender).is_ok_and(|sender| !schema::is_other(&sender))
+    let is_told = |sender: &str| !schema::is_other(sender) && !schema::is_other(schema::domain_of(sender));
+    !sender.is_empty() && schema::sender(sender).is_ok_and(|sender| is_told(&sender))
 }
 
 /// The text within the limit, without what is kept for ourselves at its beginning.
