@@ -181,6 +181,22 @@ async fn a_token_without_its_block_does_not_lose_the_block() {
     assert_eq!([events - 2, deliveries, queued, blocks], [3, 3, 3, 2]);
 }
 
+/// Were it inserted all the same, it would stand for the missing one, and count twice.
+#[tokio::test]
+async fn a_block_of_before_that_is_missing_is_told_and_nothing_is_inserted() {
+    let bench = Bench::new().await;
+    bench.put(&bench.inserts(), false).await.expect("the engine takes it");
+    let inserts = bench.inserts();
+    // Of two blocks of before there is one.
+    let held = inserts.iter().map(|insert| (insert.month, 2)).collect();
+    for insert in inserts.iter().filter(|insert| matches!(insert.table, Table::Cube | Table::Coarse | Table::Rollup)) {
+        let inserts = std::slice::from_ref(insert);
+        let told = bench.store.put(&Delivered { inserts, number: 8, held: &held, repeated: true }).await;
+        assert!(matches!(told, Err(StoreError::Drift { found: 1, expected: 3, .. })), "{told:?}");
+    }
+    assert_eq!(bench.content().await, [3, 3, 3, 2]);
+}
+
 impl Bench {
     /// Spends the tokens of a table's inserts on rows of nobody.
     async fn stray(&self, table: &str, time: &str) {
