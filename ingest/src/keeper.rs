@@ -3,7 +3,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, atomic::AtomicUsize},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -111,8 +114,15 @@ impl Keeper {
                 Ok(writer) => writer,
                 Err(error) => {
                     self.progress.failed(&error);
-                    let Some(again) = self.reopen().await else { return };
-                    found = again;
+                    found = if error.is_damage() {
+                        Found::Lost(Lost::damaged(error.to_string()))
+                    } else {
+                        if closes_within(RETRY.1, &self.closing).await {
+                            return;
+                        }
+                        let Some(again) = self.reopen().await else { return };
+                        again
+                    };
                     continue;
                 }
             };
@@ -189,7 +199,7 @@ impl Keeper {
     async fn settle(&self, found: Found) -> Option<Ledger> {
         let lost = match found {
             Found::Lost(lost) => lost,
-            Found::Whole(ledger) => match self.retry(|| self.judge(&ledger)).await? {
+            Found::Whole(ledger) => match self.retry(|| async { damage(self.judge(&ledger).await) }).await? {
                 None => return Some(ledger),
                 Some(lost) => {
                     spawn_blocking(move || drop(ledger)).await.ok()?;
@@ -245,11 +255,14 @@ impl Keeper {
         let steps = lost.job.as_ref().map_or_else(|| watch::Sender::new(Step::default()), |job| job.steps.clone());
         self.progress.rebuilds(steps.subscribe());
         tracing::info!(why = lost.why, "tables and ledger are rebuilt from the events");
-        let patience = Patience::default();
+        let (patience, repairs) = (Patience::default(), AtomicBool::default());
         let rebuilt = self.retry(|| async {
             let rebuilt = self.rebuild.everything(cursor, &steps).await;
-            // Nobody can do without a ledger that is lost.
-            if lost.job.is_some() { patience.judge(rebuilt) } else { rebuilt.map(Ok) }
+            repairs.fetch_or(steps.borrow().doing == Doing::Repairing, Ordering::Relaxed);
+            // Nobody can do without a ledger that is lost. And what was put right has all events in it, also those of a batch that was half
+            // written, which the ledger before would write once more.
+            let is_wanted = lost.job.is_none() || repairs.load(Ordering::Relaxed);
+            if is_wanted { rebuilt.map(Ok) } else { patience.judge(rebuilt) }
         });
         let verdict = match telling(&steps, rebuilt).await? {
             Ok(verdict) => verdict,
@@ -289,6 +302,14 @@ impl Keeper {
             }
             wait = (wait * 2).min(RETRY.1);
         }
+    }
+}
+
+/// What was found of a ledger, or that it is damaged where that was found.
+fn damage(judged: Result<Option<Lost>, RecountError>) -> Result<Option<Lost>, RecountError> {
+    match judged {
+        Err(RecountError::Ledger(error)) if error.is_damage() => Ok(Some(Lost::damaged(error.to_string()))),
+        judged => judged,
     }
 }
 

@@ -228,11 +228,17 @@ impl Writer {
                     *prepared = None;
                     self.progress.rebuilds(steps.subscribe());
                     let ledger = &self.preparation.ledger;
-                    let patience = Patience::default();
+                    let (patience, is_learning) = (Patience::default(), AtomicBool::default());
                     let days = || async {
                         let rebuilt = self.rebuild.days(&scope, ledger, &steps).await;
-                        // A ledger that has learnt half of a delivery must learn the rest.
-                        let is_learning = matches!(*steps.borrow(), Step { doing: Doing::Counting, done: 1.., .. });
+                        // A ledger that has learnt half of a delivery must learn the rest, however far the next try comes.
+                        let Step { doing, done, .. } = *steps.borrow();
+                        match doing {
+                            Doing::Counting if done > 0 => is_learning.store(true, Ordering::Relaxed),
+                            Doing::Comparing | Doing::Repairing => is_learning.store(false, Ordering::Relaxed),
+                            Doing::Waiting | Doing::Counting => {}
+                        }
+                        let is_learning = is_learning.load(Ordering::Relaxed);
                         if is_learning { Ok(rebuilt.map(Ok)?) } else { Ok(patience.judge(rebuilt)?) }
                     };
                     let rebuilt = until_closing(&self.closing, self.retry(days)).await;

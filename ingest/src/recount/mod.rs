@@ -178,6 +178,9 @@ impl<'r> Recount<'r> {
         let (mut before, mut number, earlier) = (None, 0, counted.events);
         while let Some(Run { frames, last }) = source.next().await? {
             number += 1;
+            counted.events = earlier + source.taken();
+            // Told before the ledger learns of it: from then on it is not to be given up.
+            self.tell(Doing::Counting, counted.events, of);
             let judged = match &mut marks {
                 Some(marks) => marks.until(&last).await?,
                 None => Judged::default(),
@@ -194,9 +197,7 @@ impl<'r> Recount<'r> {
             let Folded { inserts, changes, deliveries } = folding.await??;
             self.staging.insert(&inserts).await?;
             before = Some(changes);
-            counted.events = earlier + source.taken();
             counted.deliveries += deliveries;
-            self.tell(Doing::Counting, counted.events, of);
         }
         Ok(counted)
     }

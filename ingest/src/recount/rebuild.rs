@@ -14,7 +14,7 @@ use schema::{ClickHouse, Identifier};
 use tokio::task::spawn_blocking;
 
 use super::{
-    Job, Recount, RecountError, Result, Scope, Steps, Verdict,
+    Doing, Job, Recount, RecountError, Result, Scope, Steps, Verdict,
     check::{BESIDE, PAUSED},
     staging::Staging,
     statement::statement,
@@ -195,7 +195,12 @@ impl Recount<'_> {
         let mut verdict = self.compare(counted).await?;
         if !verdict.is_clean() {
             self.repair(version).await?;
-            verdict.remaining = self.compare(counted).await?.differing;
+            let remaining = self.compare(counted).await;
+            if remaining.is_err() {
+                // What was put right and not looked at is still being put right.
+                self.tell(Doing::Repairing, verdict.rows, None);
+            }
+            verdict.remaining = remaining?.differing;
         }
         self.staging.discard().await?;
         Ok(verdict)
