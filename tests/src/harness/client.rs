@@ -212,10 +212,29 @@ impl Client {
 
     /// Reports events, every one of which must be accepted.
     pub fn report(&self, events: &[Event], query: &str, form: Body, encoding: Encoding) {
-        let reply = self.try_post(query, form.write(events), form, encoding).expect("the service answers");
+        let post = || self.try_post(query, form.write(events), form, encoding);
+        let reply = Self::patiently(post);
         assert!(matches!(reply.status, 200 | 202), "{}: {}", reply.status, reply.text());
         let receipt: Receipt = reply.json();
         assert_eq!((receipt.accepted, receipt.rejected), (events.len(), 0), "{:?}", receipt.errors);
+    }
+
+    /// Posts lines of events until reports show them.
+    #[must_use]
+    pub fn apply(&self, lines: &str) -> Reply {
+        Self::patiently(|| self.try_post("?wait=applied", lines.as_bytes().to_vec(), Body::Ndjson, Encoding::Identity))
+    }
+
+    /// Posts again what is accepted and not applied in time, for others may have reported much before: a repetition changes nothing.
+    fn patiently(post: impl Fn() -> Result<Reply, reqwest::Error>) -> Reply {
+        let started = Instant::now();
+        loop {
+            let reply = post().expect("the service answers");
+            if reply.status != 504 {
+                return reply;
+            }
+            assert!(started.elapsed() < APPLY, "events that were accepted are not applied");
+        }
     }
 
     /// Reports events as NDJSON.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use postlens_tests::harness::{Client, Engine, Postgres, Receipt, Receiver, Reply, Service, Taken, repository, until};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,20 +42,24 @@ fn webhook(client: &Client, receiver: &Receiver) -> Value {
 
 /// Mail of one campaign that arrived now, some of it complained of.
 pub(crate) fn mail(client: &Client, campaign: &str, delivered: usize, complained: usize) {
-    let now = chrono::Utc::now().to_rfc3339();
+    mail_at(Utc::now(), client, campaign, (delivered, complained));
+}
+
+/// Mail that arrived at a time.
+fn mail_at(time: DateTime<Utc>, client: &Client, campaign: &str, (delivered, complained): (usize, usize)) {
+    let time = time.to_rfc3339();
     let mut body = String::new();
     for number in 0..delivered {
         let mut kinds = vec!["queued", "delivered"];
         kinds.extend((number < complained).then_some("complained"));
         for kind in kinds {
-            let event = json!({"event": kind, "time": now, "message_id": format!("{campaign}-{number}@acme.org"),
+            let event = json!({"event": kind, "time": time, "message_id": format!("{campaign}-{number}@acme.org"),
                 "recipient": format!("pat{number}@yahoo.com"), "sender": "news@acme.org", "campaign": campaign, "subject": "News"});
             body.push_str(&event.to_string());
             body.push('\n');
         }
     }
-    let request = client.request(Method::POST, "/v1/events?wait=applied");
-    let reply = Client::send(request.header("content-type", "application/x-ndjson").body(body)).unwrap();
+    let reply = client.apply(&body);
     assert_eq!((reply.status, reply.json::<Receipt>().rejected), (200, 0), "{}", reply.text());
 }
 
@@ -71,8 +76,9 @@ fn complaints_beyond_the_line_are_told_once_and_so_is_that_late_mail_changed_the
     let (service, receiver) = (service(), Receiver::answering(200));
     let (account, client) = service.account();
     webhook(&client, &receiver);
-    mail(&client, "calm", 2_000, 0);
-    mail(&client, "loud", 1_000, 40);
+    let time = Utc::now();
+    mail_at(time, &client, "calm", (2_000, 0));
+    mail_at(time, &client, "loud", (1_000, 40));
 
     let fired = told(&receiver, "spam-critical", "fired").body["data"].clone();
     assert_eq!((&fired["account"], &fired["severity"]), (&json!(account), &json!("critical")));
@@ -96,7 +102,7 @@ fn complaints_beyond_the_line_are_told_once_and_so_is_that_late_mail_changed_the
     });
 
     // Mail that arrived at the same time, and was reported late.
-    mail(&client, "late", 14_000, 0);
+    mail_at(time, &client, "late", (14_000, 0));
     let over = told(&receiver, "spam-critical", "resolved");
     assert_eq!(over.body["data"]["reason"], "revised");
     let history = get(&client, "/v1/alerts/history?rule=spam-critical");
@@ -146,7 +152,7 @@ fn an_observed_rate_fires_and_is_seen_in_the_stream() {
     let rule =
         json!({"name": "Gmail's rate", "watch": "observed_spam_rate", "when": {"above": 0.001}, "severity": "warning"});
     assert_eq!(send(&client, Method::PUT, "/v1/alerts/rules/gmail", &rule).status, 200);
-    let day = chrono::Utc::now().date_naive();
+    let day = Utc::now().date_naive();
     let table = format!("domain,day,rate\nNews.ACME.org,{day},0.0042\nacme.org,{day},0.0002\n");
     let request = client.request(Method::PUT, "/v1/observations/spam-rate").header("content-type", "text/csv");
     let reply = Client::send(request.body(table)).unwrap();
@@ -218,7 +224,7 @@ fn google(mut stream: TcpStream) {
         }
     }
     reader.read_exact(&mut vec![0; length]).unwrap();
-    let yesterday = chrono::Utc::now().date_naive().pred_opt().unwrap().to_string();
+    let yesterday = Utc::now().date_naive().pred_opt().unwrap().to_string();
     let date: Vec<u32> = yesterday.split('-').map(|part| part.parse().unwrap()).collect();
     let answer = match &*path {
         "/token" => json!({"access_token": "t", "expires_in": 3600}),

@@ -189,7 +189,7 @@ fn read_back(header: &[String], bytes: Vec<u8>) -> Vec<Vec<String>> {
 
 #[test]
 fn a_link_is_worth_its_token_until_it_expires() {
-    let service = Service::with(&[("POSTLENS_EXPORTS_KEEP", "3s")]);
+    let service = Service::with(&[("POSTLENS_EXPORTS_KEEP", "15s")]);
     let (client, parameters) = reported(&service, 72);
     let ordered = order(&client, "csv", &parameters);
     let (id, link) = (ordered["id"].as_str().unwrap(), ordered["download"].as_str().unwrap());

@@ -47,8 +47,7 @@ fn mail(client: &Client) {
             body.push('\n');
         }
     }
-    let request = client.request(Method::POST, "/v1/events?wait=applied");
-    let reply = Client::send(request.header("content-type", "application/x-ndjson").body(body)).unwrap();
+    let reply = client.apply(&body);
     assert_eq!((reply.status, reply.json::<Receipt>().rejected), (200, 0), "{}", reply.text());
 }
 

@@ -307,8 +307,7 @@ fn what_a_provider_never_says_the_senders_own_system_says_before_or_after() {
         let queued = json!({"event": "queued", "time": "2026-11-20T14:00:00Z", "message_id": id,
             "recipient": events[0]["email"], "subject": "Your visit", "sender": "news@acme.example"});
         let send = || {
-            let request = source.client.request(Method::POST, "/v1/events?wait=applied").json(&queued);
-            assert_eq!(Client::send(request).unwrap().status, 200);
+            assert_eq!(source.client.apply(&queued.to_string()).status, 200);
         };
         if queued_first {
             send();

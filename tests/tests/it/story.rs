@@ -266,8 +266,7 @@ fn one_story_gives_one_report_whoever_tells_it() {
         // Once this is applied, so is what was posted before.
         let last = json!({"event": "queued", "time": "2026-11-20T14:00:00Z", "message_id": "last", "recipient": "a@b.example",
             "campaign": "another"});
-        let request = client.request(Method::POST, "/v1/events?wait=applied").json(&last);
-        assert_eq!(Client::send(request).unwrap().status, 200);
+        assert_eq!(client.apply(&last.to_string()).status, 200);
         let report = "/v1/reports/split?by=campaign&filter=campaign:is:autumn&from=2026-11-01&to=2026-12-01";
         let split: Value = client.get(report, &[]).json();
         let rows = split["rows"].as_array().unwrap_or_else(|| panic!("{provider}: {split}"));

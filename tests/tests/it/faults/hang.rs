@@ -8,7 +8,7 @@ use super::Account;
 use crate::{budget::FAULTY_RUN, refusals::refused, traffic::Work};
 
 /// How long a report may take here.
-const REPORT: &str = "2s";
+const REPORT: &str = "5s";
 /// Longer than the supervisor watches an engine that does not answer.
 const REPLACED: Duration = Duration::from_mins(3);
 
