@@ -1,7 +1,7 @@
 //! Bodies of `POST /v1/events`: NDJSON, a JSON array, or one JSON object, cut into single events without copying them.
 
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
-use serde_json::{de::Read, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::{Mismatch, Wire};
 
@@ -16,9 +16,9 @@ pub enum BodyFormat {
 
 /// The body as a whole cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum BodyError<M = String> {
+pub(crate) enum BodyError {
     /// It is neither an array nor an object, or broken where no single event can be blamed.
-    Malformed(M),
+    Malformed(String),
     /// It has more events than this.
     TooMany(usize),
 }
@@ -34,13 +34,7 @@ pub(crate) fn each_event<'a>(
     match format {
         BodyFormat::Ndjson => each_line(body, limit, |line| take(Wire::parse(line))),
         BodyFormat::Json => match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'[') => {
-                let array = serde_json::Deserializer::from_slice(body);
-                each_element(array, limit, |event| take(Wire::parse(event.as_bytes()))).map_err(|error| match error {
-                    BodyError::Malformed(error) => malformed(&error),
-                    BodyError::TooMany(limit) => BodyError::TooMany(limit),
-                })
-            }
+            Some(b'[') => each_element(body, limit, |event| take(Wire::parse(event.as_bytes()))),
             Some(b'{') => {
                 let object: &RawValue = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
                 take(Wire::parse(object.get().as_bytes()));
@@ -72,15 +66,12 @@ pub(crate) fn each_line<'a>(body: &'a [u8], limit: usize, mut take: impl FnMut(&
 }
 
 /// Calls `take` with each element of an array.
-pub(super) fn each_element<'a, R: Read<'a>>(
-    mut deserializer: serde_json::Deserializer<R>,
-    limit: usize,
-    mut take: impl FnMut(&'a str),
-) -> Result<(), BodyError<serde_json::Error>> {
+fn each_element<'a>(body: &'a [u8], limit: usize, mut take: impl FnMut(&'a str)) -> Result<(), BodyError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
     let mut over = false;
     let elements = Elements { limit, over: &mut over, take: &mut take };
     let read = elements.deserialize(&mut deserializer).and_then(|()| deserializer.end());
-    if over { Err(BodyError::TooMany(limit)) } else { read.map_err(BodyError::Malformed) }
+    if over { Err(BodyError::TooMany(limit)) } else { read.map_err(|error| malformed(&error)) }
 }
 
 fn malformed(error: &serde_json::Error) -> BodyError {
